@@ -1,0 +1,66 @@
+"""spancast: traces of LangChain and LlamaIndex applications, in one tree, to Arize AX and any OTLP backend.
+
+Importing this loads nothing else and starts nothing; the names below are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from . import destinations
+    from .delivery.ledger import DeliveryReport, DestinationReport
+    from .destinations.validation import SettingsError
+    from .pipeline import Pipeline, configure, flush, report, shutdown
+    from .recording.fields import TraceFields
+    from .recording.trace import TraceHandle, current_trace, trace
+
+_HOMES = {
+    "DeliveryReport": "delivery.ledger",
+    "DestinationReport": "delivery.ledger",
+    "Pipeline": "pipeline",
+    "SettingsError": "destinations.validation",
+    "TraceFields": "recording.fields",
+    "TraceHandle": "recording.trace",
+    "configure": "pipeline",
+    "current_trace": "pipeline",
+    "flush": "pipeline",
+    "report": "pipeline",
+    "shutdown": "pipeline",
+    "trace": "pipeline",
+}
+__all__ = [
+    "DeliveryReport",
+    "DestinationReport",
+    "Pipeline",
+    "SettingsError",
+    "TraceFields",
+    "TraceHandle",
+    "__version__",
+    "configure",
+    "current_trace",
+    "destinations",
+    "flush",
+    "report",
+    "shutdown",
+    "trace",
+]
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name == "destinations":
+        return import_module(".destinations", __name__)
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,272 @@
+"""OpenTelemetry's GenAI conventions, with OpenRouter's additions: what generic collectors read (contracts 1.4, 5.3).
+
+What it does differently:
+* span names are `{operation} {model, agent or tool}`; a chain, for which the conventions have no operation, keeps its own;
+* calls to models and retrievers are CLIENT spans, the rest INTERNAL;
+* content is one JSON attribute a side: `gen_ai.input.messages`, `gen_ai.output.messages`;
+* a chain's input and output are `span.input` and `span.output`, as OpenRouter's Broadcast sends them;
+* custom metadata is `trace.metadata.<key>`; cost, which the conventions lack, is `gen_ai.usage.*_cost`;
+* cache writes are written under both names while `cache_creation` is being renamed to `cache_write` (-genai changelog 440).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..record.json import JSON, as_text, dumps
+from ..record.message import Media, Message, Other, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
+from ..record.operation import Agent, Generation, Kind, Operation, Retrieval, ToolUse
+from .outline import Pairs, attribute, outline
+from .span import CLIENT, INTERNAL, AttributeValue, Span
+
+_PROVIDERS = {
+    "azure": "azure.ai.openai",
+    "azure_openai": "azure.ai.openai",
+    "azure_ai": "azure.ai.inference",
+    "bedrock": "aws.bedrock",
+    "bedrock_converse": "aws.bedrock",
+    "amazon_bedrock": "aws.bedrock",
+    "google": "gcp.gemini",
+    "google_genai": "gcp.gemini",
+    "google_vertexai": "gcp.vertex_ai",
+    "mistralai": "mistral_ai",
+    "mistral": "mistral_ai",
+    "xai": "x_ai",
+    "moonshot": "moonshot_ai",
+    "ibm": "ibm.watsonx.ai",
+    "watsonx": "ibm.watsonx.ai",
+}
+_OPERATIONS = {
+    Kind.AGENT: "invoke_agent",
+    Kind.TOOL: "execute_tool",
+    Kind.RETRIEVER: "retrieval",
+    Kind.EMBEDDING: "embeddings",
+}
+_CLIENTS = frozenset({Kind.LLM, Kind.RETRIEVER, Kind.EMBEDDING})
+# request parameter -> (the spellings that frameworks use)
+_PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "gen_ai.request.temperature": ("temperature",),
+    "gen_ai.request.top_p": ("top_p",),
+    "gen_ai.request.top_k": ("top_k",),
+    "gen_ai.request.max_tokens": ("max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict"),
+    "gen_ai.request.frequency_penalty": ("frequency_penalty",),
+    "gen_ai.request.presence_penalty": ("presence_penalty",),
+    "gen_ai.request.seed": ("seed",),
+    "gen_ai.request.stop_sequences": ("stop", "stop_sequences"),
+}
+
+
+def render(operation: Operation, *, cost: bool = True) -> Span:
+    """Return the span of *operation*. *cost*: write `gen_ai.usage.*_cost`; some backends would count them as tokens."""
+    attributes: dict[str, AttributeValue] = {}
+    attributes.update(_who(operation))
+    for key, value in operation.metadata.items():
+        attributes[f"trace.metadata.{key}"] = attribute(value)
+    if operation.tags:
+        attributes["trace.tags"] = list(operation.tags)
+    detail = operation.detail
+    name = operation.name
+    if isinstance(detail, Generation):
+        name = _joined(detail.operation, detail.request_model or detail.response_model)
+        attributes.update(_generation(detail, cost))
+    elif isinstance(detail, ToolUse):
+        name = _joined("execute_tool", detail.name)
+        attributes.update(_tool(detail, operation))
+    elif isinstance(detail, Retrieval):
+        name = _joined("retrieval", detail.data_source)
+        attributes.update(_retrieval(detail))
+    elif isinstance(detail, Agent):
+        name = _joined("invoke_agent", detail.name)
+        attributes.update(_agent(detail, operation))
+    else:
+        attributes.update(_chain(operation))
+    kind = CLIENT if operation.kind in _CLIENTS else INTERNAL
+    return outline(operation, operation.given_name or name, kind, attributes)
+
+
+def _joined(operation: str, name: str | None) -> str:
+    return f"{operation} {name}" if name else operation
+
+
+def _who(operation: Operation) -> Pairs:
+    if operation.session_id:
+        yield "session.id", operation.session_id
+        yield "gen_ai.conversation.id", operation.session_id
+    if operation.user:
+        yield "user.id", operation.user
+
+
+def _chain(operation: Operation) -> Pairs:
+    yield "gen_ai.operation.name", _OPERATIONS.get(operation.kind)
+    if operation.input is not None:
+        yield "span.input", as_text(operation.input)
+    if operation.output is not None:
+        yield "span.output", as_text(operation.output)
+
+
+def _agent(detail: Agent, operation: Operation) -> Pairs:
+    yield "gen_ai.operation.name", "invoke_agent"
+    yield "gen_ai.agent.name", detail.name
+    if detail.input_messages:
+        yield from _conversation("gen_ai.input.messages", detail.input_messages)
+    elif operation.input is not None:
+        yield "span.input", as_text(operation.input)
+    if detail.output_messages:
+        yield from _conversation("gen_ai.output.messages", detail.output_messages)
+    elif operation.output is not None:
+        yield "span.output", as_text(operation.output)
+
+
+def _tool(detail: ToolUse, operation: Operation) -> Pairs:
+    yield "gen_ai.operation.name", "execute_tool"
+    yield "gen_ai.tool.name", detail.name
+    yield "gen_ai.tool.type", "function"
+    if detail.description:
+        yield "gen_ai.tool.description", detail.description
+    if detail.call_id:
+        yield "gen_ai.tool.call.id", detail.call_id
+    if operation.input is not None:
+        yield "gen_ai.tool.call.arguments", as_text(operation.input)
+    if operation.output is not None:
+        yield "gen_ai.tool.call.result", as_text(operation.output)
+
+
+def _retrieval(detail: Retrieval) -> Pairs:
+    yield "gen_ai.operation.name", "retrieval"
+    if detail.data_source:
+        yield "gen_ai.data_source.id", detail.data_source
+    if detail.query:
+        yield "gen_ai.retrieval.query.text", detail.query
+    if detail.documents:
+        yield "gen_ai.retrieval.documents", dumps([_document(document) for document in detail.documents])
+
+
+def _document(document: object) -> JSON:
+    names = ("id", "score", "content", "metadata")
+    return {name: value for name in names if (value := getattr(document, name)) not in (None, "", {})}
+
+
+def _generation(detail: Generation, cost: bool) -> Pairs:
+    yield "gen_ai.operation.name", detail.operation
+    if detail.provider:
+        yield "gen_ai.provider.name", _PROVIDERS.get(detail.provider, detail.provider)
+    yield "gen_ai.request.model", detail.request_model
+    yield "gen_ai.response.model", detail.response_model
+    yield "gen_ai.response.id", detail.response_id
+    yield from _request(detail.parameters)
+    if detail.stream:
+        yield "gen_ai.request.stream", True
+    if detail.finish_reasons:
+        yield "gen_ai.response.finish_reasons", list(detail.finish_reasons)
+    if detail.time_to_first_token_ns is not None:
+        yield "gen_ai.response.time_to_first_chunk", detail.time_to_first_token_ns / 1e9
+    yield from _usage(detail)
+    if cost and detail.cost is not None:
+        yield "gen_ai.usage.input_cost", detail.cost.input
+        yield "gen_ai.usage.output_cost", detail.cost.output
+        yield "gen_ai.usage.total_cost", detail.cost.total
+    system, rest = _instructions(detail.input_messages)
+    if system:
+        yield "gen_ai.system_instructions", dumps([_part(part) for message in system for part in message.parts])
+    if rest:
+        yield from _conversation("gen_ai.input.messages", rest)
+    if detail.output_messages:
+        yield from _conversation("gen_ai.output.messages", detail.output_messages)
+    if detail.tools:
+        yield "gen_ai.tool.definitions", dumps([_definition(tool) for tool in detail.tools])
+    if detail.cached:
+        yield "gen_ai.response.cache_hit", True
+
+
+def _request(parameters: Mapping[str, JSON]) -> Pairs:
+    for name, spellings in _PARAMETERS.items():
+        value = next((parameters[key] for key in spellings if parameters.get(key) is not None), None)
+        if name.endswith("stop_sequences") and isinstance(value, str):
+            value = [value]
+        yield name, attribute(value)
+    count = parameters.get("n")
+    if isinstance(count, int) and count > 1:
+        yield "gen_ai.request.choice.count", count
+    if output_type := _output_type(parameters.get("response_format")):
+        yield "gen_ai.output.type", output_type
+
+
+def _output_type(asked: JSON) -> str | None:
+    if not isinstance(asked, Mapping):
+        return None
+    return "json" if str(asked.get("type", "")).startswith("json") else "text" if asked.get("type") == "text" else None
+
+
+def _usage(detail: Generation) -> Pairs:
+    usage = detail.usage
+    if usage is None:
+        return
+    yield "gen_ai.usage.input_tokens", usage.input_tokens
+    yield "gen_ai.usage.output_tokens", usage.output_tokens
+    yield "gen_ai.usage.total_tokens", usage.total_tokens
+    yield "gen_ai.usage.cache_read.input_tokens", usage.cache_read_tokens
+    yield "gen_ai.usage.cache_creation.input_tokens", usage.cache_write_tokens
+    yield "gen_ai.usage.cache_write.input_tokens", usage.cache_write_tokens
+    yield "gen_ai.usage.reasoning.output_tokens", usage.reasoning_tokens
+    yield "gen_ai.usage.audio.input_tokens", usage.input_audio_tokens
+    yield "gen_ai.usage.audio.output_tokens", usage.output_audio_tokens
+
+
+def _instructions(messages: Sequence[Message]) -> tuple[Sequence[Message], Sequence[Message]]:
+    """Split off the leading system messages: the conventions hold them apart."""
+    count = next((index for index, message in enumerate(messages) if message.role != "system"), len(messages))
+    return messages[:count], messages[count:]
+
+
+def _conversation(key: str, messages: Sequence[Message]) -> Pairs:
+    yield key, dumps([_message(message) for message in messages])
+
+
+def _message(message: Message) -> JSON:
+    said: dict[str, JSON] = {"role": message.role}
+    if message.name:
+        said["name"] = message.name
+    parts = [_part(part) for part in message.parts]
+    if message.role == "tool" and message.tool_call_id and not any(isinstance(p, ToolResult) for p in message.parts):
+        parts = [{"type": "tool_call_response", "id": message.tool_call_id, "response": _response(message)}]
+    said["parts"] = parts
+    if message.finish_reason:
+        said["finish_reason"] = message.finish_reason
+    return said
+
+
+def _response(message: Message) -> JSON:
+    parts = message.parts
+    return parts[0].text if len(parts) == 1 and isinstance(parts[0], Text) else [_part(part) for part in parts]
+
+
+def _part(part: Part) -> JSON:
+    if isinstance(part, (Text, Refusal)):
+        return {"type": "text" if isinstance(part, Text) else "refusal", "content": part.text}
+    if isinstance(part, Reasoning):
+        return {"type": "reasoning", "content": part.text}
+    if isinstance(part, ToolCall):
+        kind = "server_tool_call" if part.server else "tool_call"
+        return {"type": kind, "id": part.id, "name": part.name, "arguments": part.arguments}
+    if isinstance(part, ToolResult):
+        kind = "server_tool_call_response" if part.server else "tool_call_response"
+        return {"type": kind, "id": part.id, "response": part.result}
+    if isinstance(part, Media):
+        return _media(part)
+    return part.value if isinstance(part, Other) else None
+
+
+def _media(part: Media) -> JSON:
+    said: dict[str, JSON] = {"modality": part.modality}
+    if part.mime_type:
+        said["mime_type"] = part.mime_type
+    if part.data is not None:
+        return {"type": "blob", **said, "content": part.data}
+    if part.file_id is not None:
+        return {"type": "file", **said, "file_id": part.file_id}
+    return {"type": "uri", **said, "uri": part.url}
+
+
+def _definition(tool: object) -> JSON:
+    held = {name: getattr(tool, name) for name in ("name", "description", "parameters")}
+    return {"type": "function", **{name: value for name, value in held.items() if value is not None}}

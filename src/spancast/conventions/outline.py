@@ -1,0 +1,74 @@
+"""What both conventions say alike: ids and times, status, exception event, ending, the application's own attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ..record.json import JSON, dumps
+from ..record.operation import Event, Operation
+from .span import ERROR, OK, UNSET, Attributes, AttributeValue, Span, SpanEvent, SpanLink
+
+Pairs = Iterator[tuple[str, AttributeValue]]
+
+
+def outline(operation: Operation, name: str, kind: int, attributes: dict[str, AttributeValue]) -> Span:
+    """Return the span of *operation* with this *name*, OTLP *kind* and these *attributes*."""
+    failure = operation.failure
+    if operation.ending:
+        attributes["spancast.ending"] = operation.ending
+    if failure is not None:
+        attributes["error.type"] = failure.type
+    for key, value in operation.attributes.items():
+        attributes.setdefault(key, attribute(value))
+    return Span(
+        name=name or operation.kind.value.lower(),
+        trace_id=operation.trace_id,
+        span_id=operation.span_id,
+        parent_span_id=operation.parent_span_id,
+        parent_is_remote=operation.parent_is_remote,
+        kind=kind,
+        operation_kind=operation.kind,
+        start_ns=operation.start_ns,
+        end_ns=operation.end_ns,
+        attributes={key: value for key, value in attributes.items() if value is not None},
+        events=tuple(_events(operation)),
+        links=tuple(
+            SpanLink(trace_id=k.trace_id, span_id=k.span_id, attributes=flat(k.attributes)) for k in operation.links
+        ),
+        status_code=ERROR if failure else UNSET if operation.ending else OK,
+        status_message=failure.message if failure else "",
+    )
+
+
+def _events(operation: Operation) -> Iterator[SpanEvent]:
+    for event in operation.events:
+        yield _event(event)
+    failure = operation.failure
+    if failure is not None:  # OpenTelemetry's form for exceptions: an event of this name and these three attributes
+        held = {
+            "exception.type": failure.type,
+            "exception.message": failure.message,
+            "exception.stacktrace": failure.stacktrace,
+        }
+        yield SpanEvent(
+            name="exception", time_ns=operation.end_ns, attributes={key: value for key, value in held.items() if value}
+        )
+
+
+def _event(event: Event) -> SpanEvent:
+    return SpanEvent(name=event.name, time_ns=event.time_ns, attributes=flat(event.attributes))
+
+
+def flat(values: Mapping[str, JSON]) -> Attributes:
+    """Return plain data as attributes."""
+    return {key: attribute(value) for key, value in values.items() if value is not None}
+
+
+def attribute(value: JSON) -> AttributeValue:
+    """Return plain data as one attribute value: scalars and lists of one scalar type as they are, the rest as JSON."""
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, (list, tuple)) and value and len({type(item) for item in value}) == 1:
+        if isinstance(value[0], (str, bool, int, float)):
+            return list(value)
+    return dumps(value)

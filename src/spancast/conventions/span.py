@@ -1,0 +1,53 @@
+"""Span: what a convention makes of an operation on its way out, in OpenTelemetry's shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Union
+
+from ..record.operation import Kind
+
+AttributeValue = Union[str, bool, int, float, bytes, Sequence["AttributeValue"], Mapping[str, "AttributeValue"], None]
+Attributes = Mapping[str, AttributeValue]
+
+INTERNAL, CLIENT = 1, 3  # OTLP SpanKind
+UNSET, OK, ERROR = 0, 1, 2  # OTLP StatusCode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanEvent:
+    """An event of a span; *time_ns* in Unix nanoseconds."""
+
+    name: str
+    time_ns: int
+    attributes: Attributes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanLink:
+    """A link from a span to another."""
+
+    trace_id: int
+    span_id: int
+    attributes: Attributes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """One span, ready to be encoded. Ids are integers; *kind* and *status_code* are OTLP's numbers."""
+
+    name: str
+    trace_id: int
+    span_id: int
+    parent_span_id: int | None
+    parent_is_remote: bool
+    kind: int
+    operation_kind: Kind
+    start_ns: int
+    end_ns: int
+    attributes: Attributes
+    events: tuple[SpanEvent, ...] = ()
+    links: tuple[SpanLink, ...] = ()
+    status_code: int = UNSET
+    status_message: str = ""

@@ -1,0 +1,517 @@
+"""SpancastCallbackHandler: receives LangChain's and LangGraph's events and opens and closes operations.
+
+Synchronous with `run_inline`, so that each event runs in the caller's own context, also in async code. All state lives
+in the recorder: one handler may be shared by any number of concurrent runs, copied and pickled.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from time import time_ns
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.runnables.config import var_child_runnable_config
+
+from ..record.operation import Kind
+from ..recording.current import add_event
+from ..recording.draft import Draft, Translate
+from ..recording.fields import given
+from ..recording.guard import guarded, report_fault
+from ..recording.recorder import Recorder
+from ..recording.snapshot import Snapshot
+from . import translate
+from .messages import SHAPES, hold_message
+from .outcome import ending_of, hold_answers
+from .translate import hold
+
+if TYPE_CHECKING:
+    from ..pipeline import Pipeline
+
+_HIDDEN = "langsmith:hidden"
+
+
+class SpancastCallbackHandler(BaseCallbackHandler):
+    """Add it to any chain, agent or graph: `config={"callbacks": [SpancastCallbackHandler()]}`.
+
+    Args:
+        pipeline: Records into this pipeline; else into the one that is in use when a run starts.
+        detail: `normal` leaves out LangGraph's own plumbing; `full` shows every run.
+        fields: Trace fields that hold when nothing nearer says otherwise (`user`, `session_id`, `trace_name`, ...);
+            further keywords are custom metadata.
+    """
+
+    run_inline = True
+    raise_error = False
+
+    def __new__(cls, **keywords: Any) -> SpancastCallbackHandler:
+        """Make a handler that LangGraph also tells about interrupts, where LangGraph is loaded already.
+
+        It tells only instances of its own class, and importing that costs seconds: not for those who use no graphs.
+        """
+        return super().__new__(_graph_class(cls) if "langgraph" in sys.modules else cls)
+
+    def __init__(self, *, pipeline: Pipeline | None = None, detail: str = "normal", **fields: object) -> None:
+        if detail not in ("normal", "full"):
+            from ..destinations.validation import SettingsError
+
+            raise SettingsError(f"detail={detail!r} is not known: use 'normal' or 'full'.")
+        self._pipeline = pipeline
+        self._fold = detail == "normal"
+        self._arguments = {"detail": detail, **fields}
+        self._defaults = given(fields)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the arguments; the pipeline, with its threads and sockets, stays behind."""
+        return (_rebuilt, (self._arguments,))
+
+    def __copy__(self) -> SpancastCallbackHandler:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> SpancastCallbackHandler:
+        return self
+
+    def _recorder(self) -> Recorder | None:
+        pipeline = self._pipeline
+        if pipeline is None:
+            from ..pipeline import in_use
+
+            pipeline = in_use()
+        return pipeline.recorder if pipeline.enabled else None
+
+    # ------------------------------------------------------------------ opening and closing
+    def _open(
+        self,
+        kind: Kind,
+        name: str,
+        run_id: UUID,
+        parent_run_id: UUID | None,
+        tags: Sequence[str] | None,
+        metadata: Mapping[str, Any] | None,
+        translator: Translate,
+        *,
+        current: bool = True,
+        batch_size: int = 1,
+    ) -> Draft | None:
+        """Open an operation; None when nothing is to be kept of it: folded, known already, or recorded nowhere."""
+        recorder = self._recorder()
+        if recorder is None or recorder.find(run_id) is not None:
+            return None
+        parent = recorder.find(parent_run_id) if parent_run_id is not None else None
+        if self._fold and parent is not None and tags and _HIDDEN in tags:
+            recorder.fold(run_id, parent)
+            return None
+        draft = recorder.open(
+            run_id,
+            kind,
+            name,
+            parent=parent,
+            mapping=metadata,
+            defaults=self._defaults,
+            origin=_ORIGIN,
+            passes=None if parent is not None else _siblings_rule(batch_size),
+            translate=translator,
+            current=current,
+        )
+        if draft.capture and tags:
+            draft.snapshots["tags"] = tuple(tags)
+        return draft
+
+    def _find(self, run_id: UUID) -> tuple[Recorder, Draft] | None:
+        """Return the open operation of a run, unless it is folded into another."""
+        recorder = self._recorder()
+        draft = recorder.find(run_id) if recorder is not None else None
+        if recorder is None or draft is None:
+            return None
+        if draft.key != run_id:
+            recorder.release(run_id)
+            return None
+        return recorder, draft
+
+    def _close(self, run_id: UUID, output: object = None, inputs: object = None) -> None:
+        found = self._find(run_id)
+        if found is None:
+            return
+        recorder, draft = found
+        if draft.capture:
+            if output is not None:
+                draft.snapshots["output"] = hold(output, draft)
+            if inputs is not None:  # a stream's true input is known only at its end
+                draft.snapshots["input"] = hold(inputs, draft)
+        recorder.close(draft)
+
+    def _fail(self, run_id: UUID, error: BaseException, inputs: object = None) -> None:
+        found = self._find(run_id)
+        if found is None:
+            return
+        recorder, draft = found
+        if draft.capture and inputs is not None:
+            draft.snapshots["input"] = hold(inputs, draft)
+        failed, ending = ending_of(error)
+        recorder.close(draft, error=failed, ending=ending)
+
+    # ------------------------------------------------------------------ chains, graphs, agents
+    @guarded
+    def on_chain_start(
+        self,
+        serialized: dict[str, Any] | None,
+        inputs: Any,
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        name: str | None = None,
+        defers_inputs: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """A chain, graph or node starts."""
+        agent = self._agent_name(parent_run_id, metadata)
+        draft = self._open(
+            Kind.AGENT if agent else Kind.CHAIN,
+            name or _name(serialized) or "chain",
+            run_id,
+            parent_run_id,
+            tags,
+            metadata,
+            translate.agent if agent else translate.chain,
+            current=not defers_inputs,  # between two chunks of a stream the consumer must not see it as current
+        )
+        if draft is None or not draft.capture:
+            return
+        if agent:
+            draft.snapshots["agent"] = agent
+        if not defers_inputs:
+            draft.snapshots["input"] = hold(inputs, draft)
+
+    def _agent_name(self, parent_run_id: UUID | None, metadata: Mapping[str, Any] | None) -> str | None:
+        """Return the agent's name where one begins: `create_agent` says so in its run's metadata (never by substring)."""
+        if not metadata:
+            return None
+        name = metadata.get("lc_agent_name")
+        if name is None and metadata.get("ls_integration") == "langchain_create_agent":
+            name = "agent"
+        if not isinstance(name, str) or not name:
+            return None
+        recorder = self._recorder()
+        parent = recorder.find(parent_run_id) if recorder is not None and parent_run_id is not None else None
+        around = (parent.mapping or {}) if parent is not None else {}
+        if "langgraph_node" not in metadata or parent is None:
+            return name
+        outer = around.get("lc_agent_name")
+        if outer is None and around.get("ls_integration") == "langchain_create_agent":
+            outer = "agent"
+        return name if outer != name else None
+
+    @guarded
+    def on_chain_end(self, outputs: Any, *, run_id: UUID, inputs: Any = None, **kwargs: Any) -> None:
+        """A chain, graph or node has its output."""
+        self._close(run_id, outputs, inputs)
+
+    @guarded
+    def on_chain_error(self, error: BaseException, *, run_id: UUID, inputs: Any = None, **kwargs: Any) -> None:
+        """A chain, graph or node failed or was stopped."""
+        self._fail(run_id, error, inputs)
+
+    # ------------------------------------------------------------------ models
+    @guarded
+    def on_chat_model_start(
+        self,
+        serialized: dict[str, Any] | None,
+        messages: list[list[Any]],
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        invocation_params: dict[str, Any] | None = None,
+        name: str | None = None,
+        batch_size: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        """A chat model is called."""
+        draft = self._open_model(serialized, run_id, parent_run_id, tags, metadata, invocation_params, name, batch_size)
+        if draft is not None and draft.capture:
+            taken = Snapshot(SHAPES)
+            draft.snapshots["messages"] = [hold_message(message, taken) for message in messages[0]]
+            draft.size += taken.size
+
+    @guarded
+    def on_llm_start(
+        self,
+        serialized: dict[str, Any] | None,
+        prompts: list[str],
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        invocation_params: dict[str, Any] | None = None,
+        name: str | None = None,
+        batch_size: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        """A completion model is called."""
+        draft = self._open_model(serialized, run_id, parent_run_id, tags, metadata, invocation_params, name, batch_size)
+        if draft is not None:
+            draft.snapshots["operation"] = "text_completion"
+            if draft.capture:
+                taken = Snapshot(SHAPES)
+                draft.snapshots["prompts"] = [taken.take(prompt) for prompt in prompts]
+                draft.size += taken.size
+
+    def _open_model(
+        self,
+        serialized: dict[str, Any] | None,
+        run_id: UUID,
+        parent_run_id: UUID | None,
+        tags: list[str] | None,
+        metadata: dict[str, Any] | None,
+        parameters: dict[str, Any] | None,
+        name: str | None,
+        batch_size: int,
+    ) -> Draft | None:
+        draft = self._open(
+            Kind.LLM,
+            name or _name(serialized) or "model",
+            run_id,
+            parent_run_id,
+            tags,
+            metadata,
+            translate.generation,
+            batch_size=batch_size,
+        )
+        if draft is not None and parameters:
+            kept = parameters if draft.capture else {key: parameters.get(key) for key in _WITHOUT_CONTENT}
+            draft.snapshots["parameters"] = hold(kept, draft)
+        return draft
+
+    def on_llm_new_token(self, token: Any, *, run_id: UUID, chunk: Any = None, **kwargs: Any) -> None:
+        """Note when the first piece of an answer came. Called for every token: no guard wrapper, one look-up."""
+        try:
+            recorder = self._recorder()
+            draft = recorder.find(run_id) if recorder is not None else None
+            if draft is not None and not draft.first_token_ns and (token or _has_tool_call(chunk)):
+                draft.first_token_ns = time_ns()
+        except Exception as error:
+            report_fault("on_llm_new_token", error)
+
+    @guarded
+    def on_stream_event(self, event: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        """Note when the first piece of an answer came (streams of version 3)."""
+        kind = event.get("event") if isinstance(event, Mapping) else getattr(event, "event", None)
+        found = self._find(run_id) if kind == "content-block-delta" else None
+        if found is not None and not found[1].first_token_ns:
+            found[1].first_token_ns = time_ns()
+
+    @guarded
+    def on_llm_end(self, response: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        """A model has answered."""
+        found = self._find(run_id)
+        if found is None:
+            return
+        recorder, draft = found
+        self._hold_response(draft, response)
+        recorder.close(draft)
+
+    def _hold_response(self, draft: Draft, response: Any) -> None:
+        if not draft.sampled:
+            return
+        taken = Snapshot(SHAPES)
+        draft.snapshots["answers"] = hold_answers(response, taken, content=draft.capture)
+        draft.snapshots["llm_output"] = dict(response.llm_output or {})
+        draft.size += taken.size
+
+    @guarded
+    def on_llm_error(self, error: BaseException, *, run_id: UUID, response: Any = None, **kwargs: Any) -> None:
+        """A model failed or was stopped; a part of its answer may be there."""
+        found = self._find(run_id)
+        if found is not None and response is not None:
+            self._hold_response(found[1], response)
+        self._fail(run_id, error)
+
+    # ------------------------------------------------------------------ tools
+    @guarded
+    def on_tool_start(
+        self,
+        serialized: dict[str, Any] | None,
+        input_str: str,
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        inputs: dict[str, Any] | None = None,
+        name: str | None = None,
+        tool_call_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """A tool is called."""
+        called = name or _name(serialized) or "tool"
+        draft = self._open(Kind.TOOL, called, run_id, parent_run_id, tags, metadata, translate.tool)
+        if draft is None:
+            return
+        draft.snapshots["call_id"] = tool_call_id
+        if draft.capture:
+            draft.snapshots["description"] = (serialized or {}).get("description")
+            draft.snapshots["input"] = hold(inputs if inputs is not None else input_str, draft)
+
+    @guarded
+    def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        """A tool has its result, or an error that it turned into one."""
+        found = self._find(run_id)
+        if found is None:
+            return
+        recorder, draft = found
+        failed = getattr(output, "status", None) == "error" and getattr(output, "type", None) == "tool"
+        content = output.content if getattr(output, "type", None) == "tool" else output
+        if draft.capture:
+            draft.snapshots["output"] = hold(content, draft)
+        recorder.close(draft, error=ToolError(content if isinstance(content, str) else "") if failed else None)
+
+    @guarded
+    def on_tool_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
+        """A tool failed or was stopped."""
+        self._fail(run_id, error)
+
+    # ------------------------------------------------------------------ retrievers
+    @guarded
+    def on_retriever_start(
+        self,
+        serialized: dict[str, Any] | None,
+        query: str,
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        tags: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """A retriever is asked."""
+        called = name or _name(serialized) or "retriever"
+        draft = self._open(Kind.RETRIEVER, called, run_id, parent_run_id, tags, metadata, translate.retriever)
+        if draft is not None and draft.capture:
+            draft.snapshots["input"] = hold(query, draft)
+
+    @guarded
+    def on_retriever_end(self, documents: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        """A retriever has found documents."""
+        self._close(run_id, list(documents))
+
+    @guarded
+    def on_retriever_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
+        """A retriever failed or was stopped."""
+        self._fail(run_id, error)
+
+    # ------------------------------------------------------------------ moments
+    @guarded
+    def on_custom_event(self, name: str, data: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        """The application sent an event of its own: it becomes an event of the run around it."""
+        self._note(run_id, name, {"data": data} if data is not None else {})
+
+    @guarded
+    def on_retry(self, retry_state: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        """A model call is tried again."""
+        self._note(run_id, "retry", {"attempt": getattr(retry_state, "attempt_number", None)})
+
+    @guarded
+    def on_interrupt(self, event: Any) -> None:
+        """A graph pauses for a person."""
+        self._note(
+            getattr(event, "run_id", None), "interrupt", {"checkpoint_id": getattr(event, "checkpoint_id", None)}
+        )
+
+    @guarded
+    def on_resume(self, event: Any) -> None:
+        """A graph goes on after a pause."""
+        self._note(getattr(event, "run_id", None), "resume", {"checkpoint_id": getattr(event, "checkpoint_id", None)})
+
+    def _note(self, run_id: UUID | None, name: str, values: Mapping[str, Any]) -> None:
+        recorder = self._recorder()
+        draft = recorder.find(run_id) if recorder is not None and run_id is not None else None
+        if draft is not None and draft.capture:
+            add_event(draft, name, {key: hold(value, draft) for key, value in values.items() if value is not None})
+
+
+class ToolError(Exception):
+    """A tool answered with an error instead of raising one."""
+
+
+_ORIGIN = "langchain"
+# What is held of a model's parameters when no destination may see content: numbers and names.
+_WITHOUT_CONTENT = (
+    "_type",
+    "frequency_penalty",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "max_tokens",
+    "model",
+    "model_id",
+    "model_name",
+    "n",
+    "presence_penalty",
+    "seed",
+    "stream",
+    "temperature",
+    "top_k",
+    "top_p",
+)
+
+
+def _name(serialized: Mapping[str, Any] | None) -> str | None:
+    if not serialized:
+        return None
+    name = serialized.get("name")
+    if not name and serialized.get("id"):
+        name = serialized["id"][-1]
+    return name if isinstance(name, str) else None
+
+
+def _has_tool_call(chunk: Any) -> bool:
+    return bool(getattr(getattr(chunk, "message", None), "tool_call_chunks", None))
+
+
+def _siblings_rule(batch_size: int) -> Any:
+    """Return which open operations surround a run that LangChain gives no parent.
+
+    Inside a run LangChain has set its child config: then what is current is the parent (a node passed callbacks of its
+    own). Outside, `batch` starts one root after the other in the same context: an open run of LangChain's there is a
+    sibling. A model sets no child config, so what runs inside a single model call still nests under it.
+    """
+    if var_child_runnable_config.get() is not None:
+        return None
+    if batch_size > 1:
+        return _not_langchain
+    return _not_a_sibling
+
+
+def _not_langchain(draft: Draft) -> bool:
+    return draft.origin is not _ORIGIN
+
+
+def _not_a_sibling(draft: Draft) -> bool:
+    return draft.origin is not _ORIGIN or draft.kind in (Kind.LLM, Kind.RETRIEVER)
+
+
+_graph_classes: dict[type, type] = {}
+
+
+def _graph_class(cls: type) -> type:
+    made = _graph_classes.get(cls)
+    if made is None:
+        try:
+            from langgraph.callbacks import GraphCallbackHandler
+        except ImportError:  # an older LangGraph, without these events
+            return cls
+        if issubclass(cls, GraphCallbackHandler):
+            return cls
+        made = type(cls.__name__, (cls, GraphCallbackHandler), {"__module__": cls.__module__, "__doc__": cls.__doc__})
+        _graph_classes[cls] = made
+    return made
+
+
+def _rebuilt(arguments: dict[str, Any]) -> SpancastCallbackHandler:
+    return SpancastCallbackHandler(**arguments)

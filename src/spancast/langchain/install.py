@@ -1,0 +1,44 @@
+"""`instrument()`: every run in the process, through LangChain's own configure hook; nothing is patched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from langchain_core.tracers.context import register_configure_hook
+
+from .handler import SpancastCallbackHandler
+
+if TYPE_CHECKING:
+    from contextvars import ContextVar
+
+    from ..pipeline import Pipeline
+
+
+class _Switch:
+    """What LangChain asks for the handler of each run: a ContextVar's `get`, which can be switched off again."""
+
+    handler: SpancastCallbackHandler | None = None
+    registered = False
+
+    def get(self, default: Any = None) -> SpancastCallbackHandler | None:
+        return self.handler
+
+
+_switch = _Switch()
+
+
+def instrument(*, pipeline: Pipeline | None = None, **defaults: Any) -> None:
+    """Trace every LangChain and LangGraph run of this process, without a `callbacks` argument.
+
+    A handler that is passed as well records nothing twice. Call it again to change the *defaults*, which are those of
+    `SpancastCallbackHandler`. LangGraph's interrupt and resume events go only to handlers that are passed.
+    """
+    _switch.handler = SpancastCallbackHandler(pipeline=pipeline, **defaults)
+    if not _switch.registered:
+        _switch.registered = True
+        register_configure_hook(cast("ContextVar[Any]", _switch), inheritable=True)
+
+
+def uninstrument() -> None:
+    """Undo `instrument()`: runs that start from now on are not traced."""
+    _switch.handler = None

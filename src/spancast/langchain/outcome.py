@@ -1,0 +1,152 @@
+"""What a model call came to: answers, usage, cost, finish reasons, and why a run ended badly or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..record.cost import Cost
+from ..record.message import Message, Text
+from ..record.usage import Usage, read_usage
+from ..recording.snapshot import Snapshot
+from .messages import MessageSnapshot, hold_message, to_message
+
+
+class AnswerSnapshot:
+    """One generation as it was in the callback: a message, or the text of a completion model."""
+
+    __slots__ = ("info", "message", "text")
+
+    def __init__(self, message: MessageSnapshot | None, text: str, info: Mapping[str, Any]) -> None:
+        self.message = message
+        self.text = text
+        self.info = info
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """What the provider said besides the answer."""
+        return (self.message.data.get("response_metadata") if self.message else None) or {}
+
+
+def hold_answers(response: Any, taken: Snapshot, *, content: bool) -> list[AnswerSnapshot]:
+    """Copy what an LLMResult holds; without *content* only what the provider said besides the answer."""
+    answers = []
+    for generation in response.generations[0] if response.generations else ():
+        held = generation.__dict__
+        message = held.get("message")
+        text = held.get("text")
+        snapshot = None if message is None else hold_message(message, taken)
+        if snapshot is not None and not content:
+            snapshot.data.update(content="", tool_calls=(), invalid_tool_calls=(), additional_kwargs={})
+        words = text if content and snapshot is None and isinstance(text, str) else ""
+        taken.size += len(words)
+        answers.append(AnswerSnapshot(snapshot, words, dict(held.get("generation_info") or {})))
+    return answers
+
+
+def output_messages(answers: list[AnswerSnapshot]) -> tuple[Message, ...]:
+    """Return the answers as Messages, each with its finish reason."""
+    found = []
+    for answer in answers:
+        if answer.message is not None:
+            message = to_message(answer.message)
+        else:
+            message = Message(role="assistant", parts=(Text(answer.text),) if answer.text else ())
+        found.append(replace(message, finish_reason=finish_reason(answer)))
+    return tuple(message for message in found if message.parts or message.finish_reason)
+
+
+def finish_reason(answer: AnswerSnapshot) -> str | None:
+    """Return why the model stopped, under whichever name its provider says it."""
+    for source in (answer.info, answer.about):
+        for key in ("finish_reason", "stop_reason", "stopReason", "done_reason"):
+            if source.get(key):
+                return str(source[key])
+    return None
+
+
+def usage_of(answers: list[AnswerSnapshot], llm_output: Mapping[str, Any]) -> Usage | None:
+    """Return the usage of one response. LangChain repeats it on every generation: it is counted once."""
+    return next(filter(None, map(read_usage, _usage_sources(answers, llm_output))), None)
+
+
+def _usage_sources(answers: list[AnswerSnapshot], llm_output: Mapping[str, Any]) -> Iterator[Any]:
+    for answer in answers:
+        if answer.message is not None:
+            yield answer.message.data.get("usage_metadata")
+    for answer in answers:
+        for about in (answer.about, answer.info):
+            for key in ("token_usage", "usage", "usage_metadata"):
+                yield about.get(key)
+    for key in ("token_usage", "usage", "usage_metadata"):
+        yield llm_output.get(key)
+
+
+def is_cached(answers: list[AnswerSnapshot]) -> bool:
+    """Return whether the answer came from LangChain's own cache, which marks the usage with a total cost of 0."""
+    for answer in answers:
+        usage = answer.message.data.get("usage_metadata") if answer.message else None
+        if isinstance(usage, Mapping) and usage.get("total_cost") == 0:
+            return True
+    return False
+
+
+def cost_of(answers: list[AnswerSnapshot], llm_output: Mapping[str, Any]) -> Cost | None:
+    """Return what the provider billed (OpenRouter: `cost` and `cost_details`), or 0 for an answer from the cache."""
+    if is_cached(answers):
+        return Cost(total=0.0, input=0.0, output=0.0, source="cache")
+    for source in (*(answer.about for answer in answers), llm_output):
+        usage = source.get("token_usage") or source.get("usage")
+        for place in (source, usage if isinstance(usage, Mapping) else {}):
+            total = _money(place.get("cost"))
+            if total is not None:
+                details = place.get("cost_details")
+                held: Mapping[str, Any] = details if isinstance(details, Mapping) else {}
+                return Cost(
+                    total=total,
+                    input=_money(held.get("upstream_inference_prompt_cost")),
+                    output=_money(held.get("upstream_inference_completions_cost")),
+                )
+    return None
+
+
+def _money(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def response_model(answers: list[AnswerSnapshot], llm_output: Mapping[str, Any]) -> str | None:
+    """Return the model that answered."""
+    for source in (*(answer.about for answer in answers), llm_output):
+        for key in ("model_name", "model", "model_id"):
+            if isinstance(source.get(key), str) and source[key]:
+                return str(source[key])
+    return None
+
+
+def response_id(answers: list[AnswerSnapshot], llm_output: Mapping[str, Any]) -> str | None:
+    """Return the provider's own id of the response; an id that LangChain made up is none."""
+    for answer in answers:
+        own = answer.message.data.get("id") if answer.message else None
+        for value in (answer.about.get("id"), own):
+            if isinstance(value, str) and value and not value.startswith(("run-", "lc_run-", "lc_")):
+                return value
+    value = llm_output.get("id")
+    return value if isinstance(value, str) else None
+
+
+# ---------------------------------------------------------------- how a run ended
+def ending_of(error: BaseException) -> tuple[BaseException | None, str | None]:
+    """Return the error when the run failed, or the ending when it was only stopped.
+
+    LangGraph's control flow (interrupts, `Command` to a parent graph) comes as exceptions derived from GraphBubbleUp: by
+    class, never by text. Cancelled and abandoned runs did not fail either.
+    """
+    names = {base.__name__ for base in type(error).__mro__ if base.__module__.startswith("langgraph")}
+    if "GraphBubbleUp" in names:
+        return None, "interrupted" if names & {"GraphInterrupt", "NodeInterrupt"} else "handed over"
+    if isinstance(error, GeneratorExit):
+        return None, "abandoned"
+    if type(error).__name__ == "CancelledError":
+        return None, "cancelled"
+    return error, None

@@ -1,0 +1,192 @@
+"""A draft's snapshots -> content in the record's words. Pure; runs in a lane's thread, once for all destinations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ..record.json import JSON
+from ..record.message import Message, Text
+from ..record.operation import NOTHING, Agent, Document, Generation, Retrieval, ToolDefinition, ToolUse
+from ..recording.draft import Content, Draft
+from ..recording.fields import CONSUMED
+from ..recording.snapshot import Snapshot, plain_data
+from . import outcome
+from .messages import SHAPES, DocumentSnapshot, as_data, conversation_of, to_messages
+
+# What LangChain and LangGraph put into metadata for themselves; ls_stop would even carry stop words past privacy mode.
+_PLUMBING = ("ls_", "lc_", "__")
+_PLUMBING_KEYS = frozenset({*CONSUMED, "checkpoint_ns", "langgraph_auth_user", "langgraph_request_id", "revision_id"})
+_PLUMBING_TAGS = re.compile(r"(seq:step|graph:step|map:key|map:item|condition|branch|langsmith|langgraph):.*")
+# Parts of invocation_params that are no parameters, and names under which secrets travel.
+_NO_PARAMETERS = frozenset({"_type", "functions", "messages", "prompt", "input", "tools", "model_kwargs"})
+_SECRET = re.compile(r"api_?key|secret|passw|authoriz|credential|headers|(access|auth|bearer|session)_?token", re.I)
+
+
+def chain(draft: Draft) -> Content:
+    """Translate a chain, a graph or a node."""
+    held = draft.snapshots
+    return Content(input=as_data(held.get("input")), output=as_data(held.get("output")), **_about(draft))
+
+
+def agent(draft: Draft) -> Content:
+    """Translate an agent: its input and output are conversations where its state holds messages."""
+    held = draft.snapshots
+    given, made = held.get("input"), held.get("output")
+    asked = conversation_of(given)
+    told = conversation_of(made)
+    detail = Agent(
+        name=held.get("agent") or draft.name,
+        input_messages=asked,
+        output_messages=told[len(asked) :] if len(told) > len(asked) else told,
+    )
+    return Content(input=as_data(given), output=as_data(made), detail=detail, **_about(draft))
+
+
+def tool(draft: Draft) -> Content:
+    """Translate a tool call: its input is its plain arguments."""
+    held = draft.snapshots
+    detail = ToolUse(name=draft.name, description=held.get("description"), call_id=held.get("call_id"))
+    return Content(input=as_data(held.get("input")), output=as_data(held.get("output")), detail=detail, **_about(draft))
+
+
+def retriever(draft: Draft) -> Content:
+    """Translate a retrieval."""
+    held = draft.snapshots
+    query = held.get("input")
+    found = held.get("output") or ()
+    documents = tuple(_document(item) for item in found if isinstance(item, DocumentSnapshot))
+    source = (draft.mapping or {}).get("ls_retriever_name")
+    detail = Retrieval(
+        query=query if isinstance(query, str) else "",
+        documents=documents,
+        data_source=source if isinstance(source, str) else None,
+    )
+    output = as_data(list(found)) if documents else None
+    return Content(input=as_data(query), output=output, detail=detail, **_about(draft))
+
+
+_SCORES = ("relevance_score", "score", "_score", "similarity_score")
+
+
+def _document(held: DocumentSnapshot) -> Document:
+    metadata = as_data(held.metadata)
+    values: Mapping[str, JSON] = metadata if isinstance(metadata, Mapping) else {}
+    score = next((value for key in _SCORES if isinstance(value := values.get(key), (int, float))), None)
+    identity = held.id if held.id is not None else values.get("id", values.get("_id"))
+    return Document(
+        content=held.content if isinstance(held.content, str) else "",
+        id=None if identity is None else str(identity),
+        score=None if score is None or isinstance(score, bool) else float(score),
+        metadata=values,
+    )
+
+
+def generation(draft: Draft) -> Content:
+    """Translate a model call."""
+    held = draft.snapshots
+    answers: list[outcome.AnswerSnapshot] = held.get("answers") or []
+    llm_output: Mapping[str, Any] = held.get("llm_output") or {}
+    parameters: Mapping[str, Any] = held.get("parameters") or {}
+    metadata = draft.mapping or {}
+    usage = outcome.usage_of(answers, llm_output)
+    told = outcome.output_messages(answers)
+    reasons = tuple(reason for answer in answers if (reason := outcome.finish_reason(answer)))
+    first = draft.first_token_ns
+    detail = Generation(
+        operation=held.get("operation", "chat"),
+        provider=_provider(metadata, parameters),
+        request_model=_model(metadata, parameters),
+        response_model=outcome.response_model(answers, llm_output),
+        response_id=outcome.response_id(answers, llm_output),
+        parameters=_parameters(parameters),
+        input_messages=to_messages(held.get("messages") or ()) or _prompts(held.get("prompts")),
+        output_messages=told if draft.capture else (),
+        tools=_tools(parameters),
+        finish_reasons=reasons,
+        usage=usage,
+        cost=outcome.cost_of(answers, llm_output),
+        time_to_first_token_ns=first - draft.start_ns if first else None,
+        stream=bool(first) or parameters.get("stream") is True,
+        cached=outcome.is_cached(answers),
+    )
+    return Content(detail=detail, **_about(draft))
+
+
+def _prompts(prompts: Any) -> tuple[Message, ...]:
+    return tuple(Message(role="user", parts=(Text(prompt),)) for prompt in prompts or ())
+
+
+def _provider(metadata: Mapping[str, Any], parameters: Mapping[str, Any]) -> str | None:
+    said = metadata.get("ls_provider")
+    if isinstance(said, str) and said:
+        return said
+    kind = parameters.get("_type")
+    return kind.removesuffix("-chat").removeprefix("chat-") if isinstance(kind, str) and kind else None
+
+
+def _model(metadata: Mapping[str, Any], parameters: Mapping[str, Any]) -> str | None:
+    for value in (
+        *(parameters.get(key) for key in ("model", "model_name", "model_id", "deployment_name", "azure_deployment")),
+        metadata.get("ls_model_name"),
+    ):
+        if isinstance(value, str) and value:
+            return value
+    return None
+
+
+def _parameters(parameters: Mapping[str, Any]) -> Mapping[str, JSON]:
+    kept = {
+        str(key): as_data(value)
+        for key, value in parameters.items()
+        if value is not None and key not in _NO_PARAMETERS and not _SECRET.search(str(key))
+    }
+    return kept or NOTHING
+
+
+def _tools(parameters: Mapping[str, Any]) -> tuple[ToolDefinition, ...]:
+    tools = parameters.get("tools") or parameters.get("functions")
+    return tuple(_definition(tool) for tool in tools if isinstance(tool, dict)) if isinstance(tools, list) else ()
+
+
+def _definition(tool: dict[str, Any]) -> ToolDefinition:
+    """Read a tool as OpenAI, Anthropic, Bedrock or Google write it."""
+    inner = tool.get("function") or tool.get("toolSpec") or tool
+    inner = inner if isinstance(inner, dict) else tool
+    parameters = next((inner[key] for key in ("parameters", "input_schema", "inputSchema") if inner.get(key)), None)
+    description = inner.get("description")
+    return ToolDefinition(
+        name=str(inner.get("name") or inner.get("type") or "tool"),
+        description=str(description) if description else None,
+        parameters=as_data(parameters),
+        schema=as_data(tool),
+    )
+
+
+def _about(draft: Draft) -> dict[str, Any]:
+    """Return metadata and tags without what the frameworks put there for themselves."""
+    return {"metadata": _metadata(draft.mapping), "tags": _tags(draft.snapshots.get("tags"))}
+
+
+def _metadata(mapping: Mapping[str, Any] | None) -> Mapping[str, JSON]:
+    if not mapping:
+        return NOTHING
+    kept = {
+        str(key): plain_data(value)
+        for key, value in mapping.items()
+        if value is not None and key not in _PLUMBING_KEYS and not str(key).startswith(_PLUMBING)
+    }
+    return kept or NOTHING
+
+
+def _tags(tags: Any) -> tuple[str, ...]:
+    return tuple(str(tag) for tag in tags if not _PLUMBING_TAGS.fullmatch(str(tag))) if tags else ()
+
+
+def hold(value: object, draft: Draft) -> object:
+    """Take a snapshot of *value* for *draft*, and count what it holds."""
+    taken = Snapshot(SHAPES)
+    held = taken.take(value)
+    draft.size += taken.size
+    return held

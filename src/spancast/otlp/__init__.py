@@ -1,0 +1,1 @@
+"""Span -> OTLP, in protobuf and in JSON, and one POST of it."""

@@ -1,0 +1,24 @@
+"""The two encodings of OTLP as one choice: how a span becomes bytes, and how a request is put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..conventions.span import Attributes, Span
+from . import json, protobuf
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """One encoding of OTLP."""
+
+    content_type: str
+    span: Callable[[Span], bytes]
+    request: Callable[[Attributes, str, str, Sequence[bytes]], bytes]
+
+
+ENCODINGS: dict[str, Encoding] = {
+    "http/json": Encoding(json.CONTENT_TYPE, json.encode_span, json.encode_request),
+    "http/protobuf": Encoding(protobuf.CONTENT_TYPE, protobuf.encode_span, protobuf.encode_request),
+}

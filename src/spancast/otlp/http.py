@@ -1,0 +1,247 @@
+"""One POST of OTLP over HTTP, and what its answer means (contracts 4.3).
+
+Success is any 2xx (Datadog answers 202); 429, 502, 503, 504, timeouts and lost connections may be sent again; nothing
+else may. Redirects are not followed: a POST that became a GET would look like success. An answer is read up to 4 MiB.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import time
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+import urllib3
+
+from .. import _version
+from ..conventions.span import Attributes, Span
+from .encoding import ENCODINGS, Encoding
+from .outcome import Outcome, Verdict
+
+Headers = Mapping[str, str] | Callable[[], Mapping[str, str]]
+
+MAX_ANSWER = 4 * 1024 * 1024  # the OTLP specification's own bound for responses
+_RETRYABLE = frozenset({429, 502, 503, 504})
+_GZIP_ABOVE = 1024  # bytes; below, gzip costs more than it saves
+_GZIP_LEVEL = 1  # level 1 costs half of level 6 and is 3 to 8 % larger
+_TOO_LARGE = re.compile(rb"too large|larger than|exceeds? .*(size|limit)|message size|max(imum)? (body|request)", re.I)
+USER_AGENT = f"spancast/{_version.VERSION}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Certificates: a CA bundle, and a client's certificate and key; paths of PEM files."""
+
+    ca_file: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
+
+
+class HttpExporter:
+    """Sends encoded spans to one URL. Used by one thread at a time; opens nothing before the first request."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: Headers,
+        protocol: str,
+        compression: str | None,
+        timeout: float,
+        resource: Callable[[], Attributes],
+        tls: Tls | None = None,
+    ) -> None:
+        self._url = url
+        self._headers = headers
+        self._encoding: Encoding = ENCODINGS[protocol]
+        self._gzip = compression == "gzip"
+        self._timeout = timeout
+        self._resource = resource
+        self._tls = tls or Tls()
+        self._pool: Any = None
+        self.encode: Callable[[Span], bytes] = self._encoding.span
+
+    def export(self, batch: Sequence[Any], timeout: float) -> Outcome:
+        """Send *batch* once, within *timeout* seconds (never more than the destination's own)."""
+        body = self._encoding.request(self._resource(), "spancast", _version.VERSION, batch)
+        return self.post(body, min(timeout, self._timeout))
+
+    def post(self, body: bytes, timeout: float, extra: Mapping[str, str] | None = None) -> Outcome:
+        """Send one request body; *extra* headers are laid over the destination's."""
+        try:
+            headers = self._all_headers(extra)
+        except Exception as error:  # a callable that fetches a token may fail for a while
+            kind = type(error).__name__
+            return Outcome(verdict=Verdict.RETRY, reason="headers", message=f"the headers callable raised {kind}")
+        if self._gzip and len(body) > _GZIP_ABOVE:
+            body = gzip.compress(body, _GZIP_LEVEL)
+            headers["Content-Encoding"] = "gzip"
+        deadline = time.monotonic() + timeout
+        try:
+            return self._exchange(body, headers, timeout, deadline)
+        except urllib3.exceptions.HTTPError as error:
+            return _unreached(error, urlsplit(self._url).netloc, timeout)
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._pool is not None:
+            self._pool.clear()
+            self._pool = None
+
+    def _all_headers(self, extra: Mapping[str, str] | None) -> dict[str, str]:
+        given = self._headers() if callable(self._headers) else self._headers
+        headers = {"User-Agent": USER_AGENT, **given, **(extra or {})}
+        headers["Content-Type"] = self._encoding.content_type
+        return headers
+
+    def _exchange(self, body: bytes, headers: dict[str, str], timeout: float, deadline: float) -> Outcome:
+        response = self._connections().request(
+            "POST",
+            self._url,
+            body=body,
+            headers=headers,
+            timeout=urllib3.Timeout(total=timeout),
+            redirect=False,
+            retries=False,
+            preload_content=False,
+        )
+        content, whole = _read(response, deadline)
+        response.release_conn() if whole else response.close()
+        return read_answer(response.status, response.headers, content)
+
+    def _connections(self) -> Any:
+        if self._pool is None:
+            self._pool = _pool(self._url, self._tls)
+        return self._pool
+
+
+def _pool(url: str, tls: Tls) -> Any:
+    """Return a connection pool: TLS always verified, the environment's proxies used as other clients do."""
+    options: dict[str, Any] = {"maxsize": 1, "cert_reqs": "CERT_REQUIRED"}
+    if tls.ca_file:
+        options["ca_certs"] = tls.ca_file
+    if tls.client_certificate:
+        options["cert_file"] = tls.client_certificate
+        options["key_file"] = tls.client_key
+    parts = urlsplit(url)
+    proxy = urllib.request.getproxies().get(parts.scheme)
+    if proxy and not urllib.request.proxy_bypass(parts.netloc):
+        return urllib3.ProxyManager(proxy, **options)
+    return urllib3.PoolManager(**options)
+
+
+def _read(response: Any, deadline: float) -> tuple[bytes, bool]:
+    """Read the answer, up to `MAX_ANSWER` bytes and not past *deadline*; say whether that was all of it.
+
+    An endless or dripping answer must not hold the lane: its status has already said what matters.
+    """
+    pieces: list[bytes] = []
+    size = 0
+    while size <= MAX_ANSWER and time.monotonic() < deadline:
+        piece = response.read1(65536)
+        if not piece:
+            return b"".join(pieces), True
+        pieces.append(piece)
+        size += len(piece)
+    return b"".join(pieces)[:MAX_ANSWER], False
+
+
+def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> Outcome:
+    """Return what an answer means."""
+    if 200 <= status < 300:
+        return _success(status, headers, content)
+    message = f"HTTP {status}: {_explained(status, content)}"
+    reason = f"HTTP {status}"
+    if status in _RETRYABLE:
+        after = _retry_after(headers.get("Retry-After"))
+        return Outcome(verdict=Verdict.RETRY, reason=reason, message=message, retry_after=after, status=status)
+    if status == 413 or (status == 400 and _TOO_LARGE.search(content[:4096])):
+        return Outcome(verdict=Verdict.TOO_LARGE, reason=reason, message=message, status=status)
+    return Outcome(verdict=Verdict.REFUSED, reason=reason, message=message, status=status)
+
+
+def _success(status: int, headers: Mapping[str, str], content: bytes) -> Outcome:
+    rejected, said = partial_success(content, headers.get("Content-Type", ""))
+    reason = "partial success" if rejected else ""
+    return Outcome(verdict=Verdict.DELIVERED, rejected=rejected, reason=reason, message=said, status=status)
+
+
+def partial_success(content: bytes, content_type: str) -> tuple[int, str]:
+    """Return how many spans the receiver rejected, and what it says of them, in either encoding."""
+    if not content:
+        return 0, ""
+    try:
+        if "json" in content_type or content[:1] == b"{":
+            partial = orjson.loads(content).get("partialSuccess") or {}
+            return int(partial.get("rejectedSpans") or 0), str(partial.get("errorMessage") or "")
+        if "protobuf" in content_type:
+            from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+            answer = ExportTraceServiceResponse.FromString(content).partial_success
+            return int(answer.rejected_spans), str(answer.error_message)
+    except Exception:  # what cannot be read is no statement about spans; the status says success
+        return 0, ""
+    return 0, ""
+
+
+_MEANINGS = {
+    400: "the receiver could not read the request",
+    401: "the key was refused; check the key or token",
+    403: "the key has no right to write here; check key, space or dataset, and region",
+    404: "nothing listens at this path; an OTLP/HTTP URL usually ends in /v1/traces",
+    405: "this path takes no traces; an OTLP/HTTP URL usually ends in /v1/traces",
+    413: "the request is too large for the receiver; lower max_request_bytes",
+    415: 'the receiver does not take this encoding; try protocol="http/protobuf" (or "http/json")',
+    429: "the receiver is limiting the rate",
+}
+
+
+def _explained(status: int, content: bytes) -> str:
+    if 300 <= status < 400:
+        return "the receiver redirects elsewhere; use the final URL as the endpoint"
+    meaning = _MEANINGS.get(status) or ("the receiver is failing" if status >= 500 else "the receiver refused it")
+    said = content[:200].decode("utf-8", "replace").strip()
+    printable = said and all(char.isprintable() or char in "\r\n\t" for char in said)
+    return f"{meaning} (it said: {' '.join(said.split())})" if printable else meaning
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Return `Retry-After` in seconds: a number, or a date."""
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return None
+
+
+def _unreached(error: Exception, host: str, timeout: float) -> Outcome:
+    reason, message = "no connection", f"no connection to {host}"
+    names = {type(error).__name__, type(getattr(error, "reason", None)).__name__}
+    text = str(error)
+    if names & {"ReadTimeoutError", "ConnectTimeoutError", "TimeoutError"}:
+        reason, message = "timeout", f"{host} did not answer within {timeout:g} s"
+    elif names & {"NameResolutionError"}:
+        reason, message = "unknown host", f"the name {host} cannot be resolved"
+    elif "SSLError" in names:
+        reason, message = "TLS", f"the certificate of {host} was not accepted: {_last(text)}"
+    elif names & {"ProtocolError", "IncompleteRead"}:
+        message = f"{host} broke the connection"
+    elif "refused" in text.lower():
+        message = f"nothing listens at {host} (connection refused)"
+    return Outcome(verdict=Verdict.RETRY, reason=reason, message=message)
+
+
+def _last(text: str) -> str:
+    found = re.search(r"certificate verify failed: ([^(\[\"']+)", text)
+    return found.group(1).strip() if found else "TLS handshake failed"

@@ -1,0 +1,157 @@
+"""OTLP protobuf, written by hand: `opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest`.
+
+What it does differently: one pure-Python pass that joins prepared pieces, 0.16 to 0.25 of the official encoder's time at
+30 to 100 attributes and 0.10 at 2 kB values (ARCHITECTURE.md). The bytes are the canonical ones: parsed with
+`opentelemetry-proto` and serialised again they are the same. Field numbers: opentelemetry-proto 1.x `trace.proto`,
+`common.proto`, `resource.proto`.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+
+from ..conventions.span import Attributes, AttributeValue, Span, SpanEvent, SpanLink
+
+CONTENT_TYPE = "application/x-protobuf"
+_MASK = 0xFFFFFFFFFFFFFFFF
+_INT64_MAX = 2**63 - 1
+_DEPTH = 32
+_fixed64 = struct.Struct("<Q").pack
+_fixed32 = struct.Struct("<I").pack
+_double = struct.Struct("<d").pack
+_HAS_REMOTE, _IS_REMOTE = 0x100, 0x200  # Span.flags: bit 8 says that bit 9 is meant
+
+
+def _varint_slow(number: int) -> bytes:
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+_VARINTS = [_varint_slow(number) for number in range(16384)]
+
+
+def _varint(number: int) -> bytes:
+    return _VARINTS[number] if number < 16384 else _varint_slow(number)
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return text.encode("utf-8", "replace")
+
+
+def _field(tag: bytes, payload: bytes) -> bytes:
+    return b"%b%b%b" % (tag, _varint(len(payload)), payload)
+
+
+def _value(value: AttributeValue, depth: int = _DEPTH) -> bytes:
+    """Return an AnyValue; an absent value is the empty message."""
+    if isinstance(value, str):
+        return _field(b"\x0a", _utf8(value))
+    if isinstance(value, bool):
+        return b"\x10\x01" if value else b"\x10\x00"
+    if isinstance(value, int):
+        if -_INT64_MAX - 1 <= value <= _INT64_MAX:
+            return b"\x18" + _varint(value & _MASK)
+        return _field(b"\x0a", str(value).encode())
+    if isinstance(value, float):
+        return b"\x21" + _double(value)
+    if isinstance(value, bytes):
+        return _field(b"\x3a", value)
+    if value is None or depth <= 0:
+        return b""
+    if isinstance(value, Mapping):
+        return _field(b"\x32", _attributes(b"\x0a", value, depth - 1))
+    return _field(b"\x2a", b"".join([_field(b"\x0a", _value(item, depth - 1)) for item in value]))
+
+
+_KEYS: dict[str, bytes] = {}
+
+
+def _key(key: str) -> bytes:
+    """Return the encoded `KeyValue.key`; names repeat from span to span, so they are kept."""
+    encoded = _utf8(key)
+    field = _field(b"\x0a", encoded) if encoded else b""
+    if len(_KEYS) < 4096:
+        _KEYS[key] = field
+    return field
+
+
+def _attributes(tag: bytes, attributes: Attributes, depth: int = _DEPTH) -> bytes:
+    pieces: list[bytes] = []
+    varints, keys = _VARINTS, _KEYS
+    for key, value in attributes.items():
+        name = keys.get(key)
+        if name is None:
+            name = _key(key)
+        if type(value) is str:
+            # the common case, unrolled: 2 us instead of 4 a short text, and a long text is copied once only
+            text = _utf8(value)
+            size = len(text)
+            length = varints[size] if size < 16384 else _varint_slow(size)
+            inner = 1 + len(length) + size
+            inner_length = varints[inner] if inner < 16384 else _varint_slow(inner)
+            total = len(name) + 1 + len(inner_length) + inner
+            total_length = varints[total] if total < 16384 else _varint_slow(total)
+            pieces.append(b"%b%b%b\x12%b\x0a%b" % (tag, total_length, name, inner_length, length))
+            pieces.append(text)
+        else:
+            pieces.append(_field(tag, name + _field(b"\x12", _value(value, depth))))
+    return b"".join(pieces)
+
+
+def encode_span(span: Span) -> bytes:
+    """Return one span as it stands in `ScopeSpans.spans`, its tag and length in front."""
+    flags = _HAS_REMOTE | (_IS_REMOTE if span.parent_is_remote else 0) | 1
+    body = b"".join(
+        [
+            b"\x0a\x10" + span.trace_id.to_bytes(16, "big") + b"\x12\x08" + span.span_id.to_bytes(8, "big"),
+            b"\x22\x08" + span.parent_span_id.to_bytes(8, "big") if span.parent_span_id else b"",
+            _text(b"\x2a", span.name),
+            b"\x30" + _varint(span.kind) if span.kind else b"",
+            _moment(b"\x39", span.start_ns),
+            _moment(b"\x41", span.end_ns),
+            _attributes(b"\x4a", span.attributes),
+            b"".join([_field(b"\x5a", _event(event)) for event in span.events]) if span.events else b"",
+            b"".join([_field(b"\x6a", _link(link)) for link in span.links]) if span.links else b"",
+            _field(b"\x7a", _status(span)),
+            b"\x85\x01" + _fixed32(flags),
+        ]
+    )
+    return _field(b"\x12", body)
+
+
+def _text(tag: bytes, text: str) -> bytes:
+    return _field(tag, _utf8(text)) if text else b""
+
+
+def _moment(tag: bytes, time_ns: int) -> bytes:
+    return tag + _fixed64(time_ns & _MASK) if time_ns else b""
+
+
+def _event(event: SpanEvent) -> bytes:
+    return _moment(b"\x09", event.time_ns) + _text(b"\x12", event.name) + _attributes(b"\x1a", event.attributes)
+
+
+def _link(link: SpanLink) -> bytes:
+    ids = b"\x0a\x10" + link.trace_id.to_bytes(16, "big") + b"\x12\x08" + link.span_id.to_bytes(8, "big")
+    return ids + _attributes(b"\x22", link.attributes)
+
+
+def _status(span: Span) -> bytes:
+    return _text(b"\x12", span.status_message) + (b"\x18" + _varint(span.status_code) if span.status_code else b"")
+
+
+def encode_request(resource: Attributes, scope_name: str, scope_version: str, spans: Sequence[bytes]) -> bytes:
+    """Return a whole request from spans that `encode_span` made."""
+    size = sum(map(len, spans))
+    head = _field(b"\x0a", _attributes(b"\x0a", resource))
+    scope = _field(b"\x0a", _text(b"\x0a", scope_name) + _text(b"\x12", scope_version))
+    scope_head = b"\x12" + _varint(len(scope) + size) + scope
+    return b"".join([b"\x0a", _varint(len(head) + len(scope_head) + size), head, scope_head, *spans])

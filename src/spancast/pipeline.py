@@ -1,0 +1,314 @@
+"""Pipeline: one recorder, a lane for each destination, and their life from `configure` to the end of the process."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import time
+import weakref
+from collections.abc import Mapping
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from .delivery.lane import MAX_QUEUE_BYTES, Lane
+from .delivery.ledger import DeliveryReport
+from .destinations import validation
+from .destinations.destination import Destination
+from .destinations.environment import destinations_of
+from .destinations.local import MemoryTarget
+from .destinations.settings import flag
+from .recording.draft import Draft
+from .recording.recorder import Recorder
+from .recording.sampling import SamplingRule
+from .recording.trace import current_trace, trace, use_recorder
+from .resource import resource_source
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
+_logger = logging.getLogger("spancast")
+EXIT_TIMEOUT = 5.0
+
+
+class Pipeline:
+    """Records operations and delivers them to its destinations.
+
+    A context manager: inside `with spancast.Pipeline(...) as pipeline:` it is the pipeline in use, and leaving the block
+    shuts it down. Elsewhere, give it to a handler: `SpancastCallbackHandler(pipeline=pipeline)`.
+
+    Raises:
+        SettingsError: When a setting cannot be used.
+    """
+
+    def __init__(
+        self,
+        *destinations: Destination,
+        service_name: str | None = None,
+        resource: Mapping[str, Any] | None = None,
+        tracer_provider: TracerProvider | None = None,
+        max_queue_bytes: int = MAX_QUEUE_BYTES,
+    ) -> None:
+        """Make lanes for *destinations*; without any, for those that the environment names, else the local file.
+
+        Args:
+            service_name: The resource's `service.name`; else `OTEL_SERVICE_NAME`.
+            resource: Further resource attributes, for all destinations.
+            tracer_provider: Also emit SDK spans through this provider's processors.
+            max_queue_bytes: The bound of each lane's queue.
+        """
+        if service_name is not None:
+            validation.text(service_name, "service_name", "checkout-agent")
+        general = validation.attributes(resource)
+        size = validation.size(max_queue_bytes, "max_queue_bytes")
+        self.enabled = not flag(os.environ, "OTEL_SDK_DISABLED")
+        chosen = _named(_all(destinations, tracer_provider)) if self.enabled else ()
+        self._lanes = tuple(
+            Lane(
+                destination,
+                resource_source(service_name, general, destination.resource),
+                max_queue_bytes=size,
+            )
+            for destination in chosen
+        )
+        rules = [
+            SamplingRule(destination.sampling_rate, destination.name, not destination.privacy_mode)
+            for destination in chosen
+        ]
+        self.recorder = Recorder(self._offer, rules)
+        self._everyone = (1 << len(self._lanes)) - 1
+        self._tokens: list[Token[Pipeline | None]] = []
+        self._ended = False
+        _watch(self)
+        for lane in self._lanes:
+            target = lane.destination.target
+            if isinstance(target, MemoryTarget):
+                target.waits.append(_waiter(lane))
+
+    @property
+    def destinations(self) -> tuple[Destination, ...]:
+        """The destinations, in the order in which they were given."""
+        return tuple(lane.destination for lane in self._lanes)
+
+    def _offer(self, draft: Draft) -> None:
+        if draft.sampled == self._everyone:
+            for lane in self._lanes:
+                lane.offer(draft)
+        else:
+            for index, lane in enumerate(self._lanes):
+                if draft.sampled >> index & 1:
+                    lane.offer(draft)
+                else:
+                    lane.skip()
+
+    def trace(self, **fields: object) -> trace:
+        """Return `spancast.trace(...)` for this pipeline."""
+        return trace(_recorder=lambda: self.recorder, **fields)
+
+    def flush(self, timeout: float = 5.0) -> bool:
+        """Send what has ended so far; return whether all of it left the queues within *timeout* seconds.
+
+        Operations that are still open are not sent: they have not ended. Safe to call at any time, from any thread.
+        """
+        deadline = time.monotonic() + timeout
+        return all([lane.flush(max(0.0, deadline - time.monotonic())) for lane in self._lanes])
+
+    def shutdown(self, timeout: float = EXIT_TIMEOUT) -> bool:
+        """End what is open, send everything, and stop; return whether all is out within *timeout* seconds.
+
+        What cannot be sent by then is dropped and counted. A second call does nothing and returns True.
+        """
+        if self._ended:
+            return True
+        self._ended = True
+        deadline = time.monotonic() + timeout
+        self.recorder.close_all()
+        for lane in self._lanes:
+            lane.hurry()
+        return all([lane.shutdown(max(0.0, deadline - time.monotonic())) for lane in self._lanes])
+
+    def report(self) -> DeliveryReport:
+        """Return what became of every span, per destination."""
+        return DeliveryReport(tuple(lane.ledger.report() for lane in self._lanes))
+
+    def after_fork_in_child(self) -> None:
+        """Start clean in a forked child; the parent keeps what was open and queued."""
+        self.recorder.forget()
+        for lane in self._lanes:
+            lane.after_fork_in_child()
+
+    def __enter__(self) -> Pipeline:
+        self._tokens.append(_here.set(self))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        token = self._tokens.pop()
+        try:
+            _here.reset(token)
+        except ValueError:  # left in another context than entered, as async generators do
+            _here.set(None)
+        self.shutdown()
+
+    def __repr__(self) -> str:
+        """Name the destinations."""
+        return f"<Pipeline {', '.join(map(repr, self.destinations)) or 'without destinations'}>"
+
+
+def _all(destinations: tuple[Destination, ...], provider: TracerProvider | None) -> tuple[Destination, ...]:
+    for destination in destinations:
+        if not isinstance(destination, Destination):
+            raise validation.SettingsError(
+                f"configure() was given a {type(destination).__name__}: give it destinations, such as "
+                "spancast.destinations.otlp('https://collector.example.com/v1/traces')."
+            )
+    if provider is None:
+        return destinations or destinations_of(os.environ)
+    from .host import through_provider
+
+    return (*destinations, through_provider(provider))
+
+
+def _named(destinations: tuple[Destination, ...]) -> tuple[Destination, ...]:
+    """Give destinations of the same preset names of their own: `otlp`, `otlp-2`. Names that users gave must differ."""
+    from copy import copy
+
+    taken: set[str] = set()
+    for destination in destinations:
+        if destination.named and destination.name in taken:
+            raise validation.SettingsError(f"two destinations are named {destination.name!r}: give each its own name=.")
+        if destination.named:
+            taken.add(destination.name)
+    named = []
+    for destination in destinations:
+        if not destination.named:
+            name, count = destination.name, 1
+            while name in taken:
+                count += 1
+                name = f"{destination.name}-{count}"
+            taken.add(name)
+            if name != destination.name:
+                destination = copy(destination)
+                object.__setattr__(destination, "name", name)
+        named.append(destination)
+    return tuple(named)
+
+
+def _waiter(lane: Lane) -> Any:
+    reference = weakref.ref(lane)
+
+    def wait() -> None:
+        held = reference()
+        if held is not None:
+            held.flush(5.0)
+
+    return wait
+
+
+# ---------------------------------------------------------------- the pipeline in use
+_here: ContextVar[Pipeline | None] = ContextVar("spancast_pipeline", default=None)
+_default: Pipeline | None = None
+
+
+def configure(
+    *destinations: Destination,
+    service_name: str | None = None,
+    resource: Mapping[str, Any] | None = None,
+    tracer_provider: TracerProvider | None = None,
+    max_queue_bytes: int = MAX_QUEUE_BYTES,
+) -> Pipeline:
+    """Set and return the process's default pipeline; a former one is shut down.
+
+    Without destinations, the environment's (`ARIZE_*`, `OTEL_EXPORTER_OTLP_*`), else the local file. The arguments are
+    those of `Pipeline`.
+
+    Raises:
+        SettingsError: When a setting cannot be used; the message says which, why, and what would be right.
+    """
+    global _default
+    pipeline = Pipeline(
+        *destinations,
+        service_name=service_name,
+        resource=resource,
+        tracer_provider=tracer_provider,
+        max_queue_bytes=max_queue_bytes,
+    )
+    former, _default = _default, pipeline
+    if former is not None:
+        former.shutdown()
+    return pipeline
+
+
+def in_use() -> Pipeline:
+    """Return the pipeline in use here: that of a surrounding `with Pipeline(...)`, else the default one.
+
+    Never raises: where `configure` was not called and the environment's settings cannot be used, that is said once and
+    nothing is recorded.
+    """
+    global _default
+    pipeline = _here.get() or _default
+    if pipeline is None:
+        try:
+            pipeline = _default = Pipeline()
+        except validation.SettingsError as error:
+            _logger.error("spancast: nothing is recorded: %s", error)
+            pipeline = _default = _silent()
+    return pipeline
+
+
+def _silent() -> Pipeline:
+    pipeline = Pipeline.__new__(Pipeline)
+    pipeline.enabled = False
+    pipeline._lanes = ()
+    pipeline._everyone = 0
+    pipeline._tokens = []
+    pipeline._ended = False
+    pipeline.recorder = Recorder(pipeline._offer)
+    return pipeline
+
+
+def flush(timeout: float = 5.0) -> bool:
+    """Send what has ended so far through the pipeline in use; True when all of it left within *timeout* seconds."""
+    return in_use().flush(timeout)
+
+
+def shutdown(timeout: float = EXIT_TIMEOUT) -> bool:
+    """Send everything and stop the pipeline in use; True when all is out within *timeout* seconds."""
+    return in_use().shutdown(timeout)
+
+
+def report() -> DeliveryReport:
+    """Return what became of every span of the pipeline in use, per destination."""
+    return in_use().report()
+
+
+use_recorder(lambda: in_use().recorder)
+__all__ = ["Pipeline", "configure", "current_trace", "flush", "in_use", "report", "shutdown", "trace"]
+
+# ---------------------------------------------------------------- exit and fork
+_pipelines: weakref.WeakSet[Pipeline] = weakref.WeakSet()
+_watching = False
+
+
+def _watch(pipeline: Pipeline) -> None:
+    """Remember *pipeline* for the end of the process and for forks."""
+    global _watching
+    _pipelines.add(pipeline)
+    if not _watching:
+        _watching = True
+        atexit.register(_at_exit)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def _at_exit() -> None:
+    deadline = time.monotonic() + EXIT_TIMEOUT
+    for pipeline in list(_pipelines):
+        pipeline.shutdown(max(0.1, deadline - time.monotonic()))
+
+
+def _after_fork_in_child() -> None:
+    for pipeline in list(_pipelines):
+        pipeline.after_fork_in_child()

@@ -1,0 +1,1 @@
+"""The record in the middle: what an application did, in no framework's and no backend's words."""

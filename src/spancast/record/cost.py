@@ -1,0 +1,22 @@
+"""What one generation cost, in US dollars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """Money of one generation, in US dollars.
+
+    Attributes:
+        total: The whole charge.
+        input: The part for the prompt.
+        output: The part for the completion.
+        source: Who says so: `provider` (billed), `estimate` (a price list), `cache` (a cached answer: 0).
+    """
+
+    total: float | None = None
+    input: float | None = None
+    output: float | None = None
+    source: str = "provider"

@@ -1,0 +1,52 @@
+"""The type of plain data, and how it becomes JSON text that is always valid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Union
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# Plain data: what is left of any object once it was snapshotted.
+JSON = Union[None, bool, int, float, str, "Sequence[JSON]", "Mapping[str, JSON]"]
+
+_INT64_MAX = 2**63 - 1
+_OPTIONS = orjson.OPT_NON_STR_KEYS
+
+
+def dumps(value: JSON) -> str:
+    """Return *value* as compact JSON text, whatever is in it: never raises.
+
+    Integers outside 64 bits become decimal strings, lone surrogates become `?`, NaN and the infinities become null.
+    """
+    try:
+        return orjson.dumps(value, option=_OPTIONS).decode()
+    except (TypeError, ValueError):
+        return orjson.dumps(plain(value), option=_OPTIONS).decode()
+
+
+def plain(value: object, depth: int = 32) -> JSON:
+    """Return a copy of *value* that JSON can carry; what is no plain data becomes `<ClassName>`."""
+    if value is None or isinstance(value, (bool, float)):
+        return value
+    if isinstance(value, str):
+        return text(value)
+    if isinstance(value, int):
+        return value if -_INT64_MAX <= value <= _INT64_MAX else str(value)
+    if depth and isinstance(value, dict):
+        return {text(str(key)): plain(item, depth - 1) for key, item in value.items()}
+    if depth and isinstance(value, (list, tuple)):
+        return [plain(item, depth - 1) for item in value]
+    return f"<{type(value).__name__}>"
+
+
+def text(value: str) -> str:
+    """Return *value* as text that UTF-8 can carry (a lone surrogate becomes `?`)."""
+    return value.encode("utf-8", "replace").decode()
+
+
+def as_text(value: JSON) -> str:
+    """Return *value* itself when it is text, otherwise as JSON."""
+    return value if isinstance(value, str) else dumps(value)

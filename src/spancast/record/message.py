@@ -1,0 +1,125 @@
+"""One turn of a conversation (Message) and its pieces (Part)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Union
+
+from .json import JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Plain text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """What a model thought aloud; *signature* is the provider's seal on it."""
+
+    text: str
+    signature: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A model's refusal to answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Media:
+    """An image, sound, film or document: by address (*url*), by a provider's *file_id*, or by value (*data*, base64).
+
+    *modality* is `image`, `audio`, `video` or `document`.
+    """
+
+    modality: str
+    mime_type: str | None = None
+    url: str | None = None
+    file_id: str | None = None
+    data: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A model asks for a tool. *server* says that the provider runs it; *error* that the call could not be read."""
+
+    name: str
+    arguments: JSON
+    id: str | None = None
+    server: bool = False
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResult:
+    """What a tool gave back to the model."""
+
+    result: JSON
+    id: str | None = None
+    server: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A piece that no convention has a name for, as plain data."""
+
+    value: JSON
+
+
+Part = Union[Text, Reasoning, Refusal, Media, ToolCall, ToolResult, Other]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn of a conversation.
+
+    Attributes:
+        role: `system`, `user`, `assistant` or `tool`; other roles as the framework spells them.
+        parts: The pieces, in order.
+        name: The author's name, where one is given.
+        tool_call_id: In a message of role `tool`, the call that it answers.
+        finish_reason: In an answer, why the model stopped.
+    """
+
+    role: str
+    parts: tuple[Part, ...] = ()
+    name: str | None = None
+    tool_call_id: str | None = None
+    finish_reason: str | None = None
+
+
+def conversation(messages: tuple[Message, ...]) -> JSON:
+    """Return messages as plain data, `[{"role": ..., "content": ...}]`: the form that people read."""
+    return [_turn(message) for message in messages]
+
+
+def _turn(message: Message) -> JSON:
+    turn: dict[str, JSON] = {"role": message.role}
+    if message.name:
+        turn["name"] = message.name
+    if message.tool_call_id:
+        turn["tool_call_id"] = message.tool_call_id
+    pieces = [piece for piece in message.parts if not isinstance(piece, ToolCall)]
+    texts = [piece.text for piece in pieces if isinstance(piece, Text)]
+    turn["content"] = texts[0] if len(texts) == len(pieces) == 1 else [_piece(piece) for piece in pieces] or ""
+    calls = [_piece(piece) for piece in message.parts if isinstance(piece, ToolCall)]
+    if calls:
+        turn["tool_calls"] = calls
+    return turn
+
+
+def _piece(part: Part) -> JSON:
+    if isinstance(part, ToolCall):
+        return {"id": part.id, "name": part.name, "arguments": part.arguments}
+    if isinstance(part, Other):
+        return part.value
+    held = {name: value for name in part.__slots__ if (value := getattr(part, name)) not in (None, False)}
+    return {"type": _TYPES[type(part)], **held}
+
+
+_TYPES = {Text: "text", Reasoning: "reasoning", Refusal: "refusal", Media: "media", ToolResult: "tool_result"}

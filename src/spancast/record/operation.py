@@ -1,0 +1,196 @@
+"""Operation: one thing the application did, finished and immutable, with what belongs to its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Union
+
+from .cost import Cost
+from .json import JSON
+from .message import Message
+from .usage import Usage
+
+
+class _Nothing(Mapping[str, JSON]):
+    """The empty mapping: immutable, hashable, picklable."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> JSON:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __hash__(self) -> int:
+        return 0
+
+
+NOTHING: Mapping[str, JSON] = _Nothing()
+
+
+class Kind(str, Enum):
+    """The kinds of operation: OpenInference's span kinds."""
+
+    CHAIN = "CHAIN"
+    AGENT = "AGENT"
+    LLM = "LLM"
+    TOOL = "TOOL"
+    RETRIEVER = "RETRIEVER"
+    EMBEDDING = "EMBEDDING"
+    RERANKER = "RERANKER"
+    GUARDRAIL = "GUARDRAIL"
+    EVALUATOR = "EVALUATOR"
+    PROMPT = "PROMPT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """How an operation ended badly. *type* is the exception's qualified class name."""
+
+    type: str
+    message: str = ""
+    stacktrace: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened at one moment (*time_ns*, Unix nanoseconds) inside an operation."""
+
+    name: str
+    time_ns: int
+    attributes: Mapping[str, JSON] = NOTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """Another span that belongs to the story without being the parent."""
+
+    trace_id: int
+    span_id: int
+    attributes: Mapping[str, JSON] = NOTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolDefinition:
+    """A tool that a model may ask for; *parameters* is its JSON schema, *schema* the whole as it was sent."""
+
+    name: str
+    description: str | None = None
+    parameters: JSON = None
+    schema: JSON = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """What belongs to an operation of kind LLM.
+
+    Attributes:
+        operation: `chat` or `text_completion`.
+        provider: As the framework spells it (`openai`, `anthropic`, `openrouter`).
+        parameters: What was asked of the model: temperature, max_tokens, and so on.
+        time_to_first_token_ns: From the start to the first piece of a streamed answer.
+        stream: Whether the answer came in pieces.
+        cached: The answer came from the framework's own cache: nothing was spent.
+    """
+
+    operation: str = "chat"
+    provider: str | None = None
+    request_model: str | None = None
+    response_model: str | None = None
+    response_id: str | None = None
+    parameters: Mapping[str, JSON] = NOTHING
+    input_messages: tuple[Message, ...] = ()
+    output_messages: tuple[Message, ...] = ()
+    tools: tuple[ToolDefinition, ...] = ()
+    finish_reasons: tuple[str, ...] = ()
+    usage: Usage | None = None
+    cost: Cost | None = None
+    time_to_first_token_ns: int | None = None
+    stream: bool = False
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolUse:
+    """What belongs to an operation of kind TOOL. Its arguments are the operation's input, its result the output."""
+
+    name: str
+    description: str | None = None
+    call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One document that a retriever found or a reranker ordered."""
+
+    content: str = ""
+    id: str | None = None
+    score: float | None = None
+    metadata: Mapping[str, JSON] = NOTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrieval:
+    """What belongs to an operation of kind RETRIEVER."""
+
+    query: str = ""
+    documents: tuple[Document, ...] = ()
+    data_source: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """What belongs to an operation of kind AGENT; the messages where input and output are conversations."""
+
+    name: str
+    input_messages: tuple[Message, ...] = ()
+    output_messages: tuple[Message, ...] = ()
+
+
+Detail = Union[Generation, ToolUse, Retrieval, Agent, None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One thing the application did.
+
+    Attributes:
+        name: The framework's own name for it.
+        given_name: The name that the user gave (`trace_name`, `span_name`, `generation_name`); wins over any other.
+        trace_id, span_id, parent_span_id: 128 and 64 bit integers, never 0.
+        parent_is_remote: The parent lies in another process.
+        start_ns, end_ns: Unix nanoseconds.
+        user, session_id, metadata, tags: What the user said about the trace.
+        input, output: Plain data, or text.
+        failure: Set when the operation failed.
+        ending: How it ended when it neither finished nor failed: `cancelled`, `abandoned`, `interrupted`, `incomplete`.
+        attributes: Set by the application itself on the current span.
+    """
+
+    kind: Kind
+    name: str
+    given_name: str | None = None
+    trace_id: int
+    span_id: int
+    parent_span_id: int | None = None
+    parent_is_remote: bool = False
+    start_ns: int
+    end_ns: int
+    user: str | None = None
+    session_id: str | None = None
+    metadata: Mapping[str, JSON] = NOTHING
+    tags: tuple[str, ...] = ()
+    input: JSON = None
+    output: JSON = None
+    detail: Detail = None
+    failure: Failure | None = None
+    ending: str | None = None
+    events: tuple[Event, ...] = ()
+    links: tuple[Link, ...] = ()
+    attributes: Mapping[str, JSON] = NOTHING

@@ -1,0 +1,122 @@
+"""What one generation used, in tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Token counts of one generation.
+
+    Attributes:
+        input_tokens: All input tokens, those read from and written to a cache included.
+        output_tokens: All output tokens, reasoning included.
+        total_tokens: As the provider says, or the sum of both.
+        cache_read_tokens: The part of the input that was read from a cache.
+        cache_write_tokens: The part of the input that was written to a cache.
+        reasoning_tokens: The part of the output that was reasoning.
+        input_audio_tokens: The part of the input that was audio.
+        output_audio_tokens: The part of the output that was audio.
+    """
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    output_audio_tokens: int | None = None
+
+
+# Where each count stands in the usage objects of the frameworks and providers; the first that holds a number wins.
+# A dotted path goes into nested objects.
+_SHAPES: dict[str, tuple[str, ...]] = {
+    "input_tokens": (
+        "input_tokens",
+        "prompt_tokens",
+        "inputTokens",
+        "prompt_token_count",
+        "promptTokenCount",
+        "prompt_eval_count",
+        "input_token_count",
+    ),
+    "output_tokens": (
+        "output_tokens",
+        "completion_tokens",
+        "outputTokens",
+        "candidates_token_count",
+        "candidatesTokenCount",
+        "eval_count",
+        "generated_token_count",
+    ),
+    "total_tokens": ("total_tokens", "totalTokens", "total_token_count", "totalTokenCount"),
+    "cache_read_tokens": (
+        "input_token_details.cache_read",
+        "prompt_tokens_details.cached_tokens",
+        "input_tokens_details.cached_tokens",
+        "cache_read_input_tokens",
+        "cacheReadInputTokens",
+        "cached_content_token_count",
+        "cachedContentTokenCount",
+        "prompt_cache_hit_tokens",
+    ),
+    "cache_write_tokens": (
+        "input_token_details.cache_creation",
+        "prompt_tokens_details.cache_write_tokens",
+        "cache_creation_input_tokens",
+        "cacheWriteInputTokens",
+    ),
+    "reasoning_tokens": (
+        "output_token_details.reasoning",
+        "completion_tokens_details.reasoning_tokens",
+        "output_tokens_details.reasoning_tokens",
+        "thoughts_token_count",
+        "thoughtsTokenCount",
+    ),
+    "input_audio_tokens": ("input_token_details.audio", "prompt_tokens_details.audio_tokens"),
+    "output_audio_tokens": ("output_token_details.audio", "completion_tokens_details.audio_tokens"),
+}
+# Providers whose own shape counts the cached input apart from the input (Anthropic, Bedrock).
+_APART = ("cache_read_input_tokens", "cache_creation_input_tokens", "cacheReadInputTokens", "cacheWriteInputTokens")
+
+
+def read_usage(usage: object) -> Usage | None:
+    """Return the usage in any of the known shapes; None when no count is in it.
+
+    The input always includes what was read from and written to a cache, also for providers that count it apart.
+    """
+    if not isinstance(usage, Mapping):
+        return None
+    counts = {name: _first(usage, paths) for name, paths in _SHAPES.items()}
+    if counts["input_tokens"] is None and counts["output_tokens"] is None and counts["total_tokens"] is None:
+        return None
+    if _counts_cache_apart(usage, counts):
+        cached = (counts["cache_read_tokens"] or 0) + (counts["cache_write_tokens"] or 0)
+        counts["input_tokens"] = (counts["input_tokens"] or 0) + cached
+        counts["total_tokens"] = None
+    if counts["total_tokens"] is None:
+        counts["total_tokens"] = (counts["input_tokens"] or 0) + (counts["output_tokens"] or 0)
+    return Usage(**counts)
+
+
+def _counts_cache_apart(usage: Mapping[str, object], counts: Mapping[str, int | None]) -> bool:
+    cached = (counts["cache_read_tokens"] or 0) + (counts["cache_write_tokens"] or 0)
+    if not cached:
+        return False
+    if any(key in usage for key in _APART):
+        return True
+    plain = (counts["input_tokens"] or 0) + (counts["output_tokens"] or 0)
+    return cached > (counts["input_tokens"] or 0) or counts["total_tokens"] == plain + cached
+
+
+def _first(usage: Mapping[str, object], paths: tuple[str, ...]) -> int | None:
+    for path in paths:
+        value: object = usage
+        for key in path.split("."):
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 2**63:
+            return int(value)
+    return None

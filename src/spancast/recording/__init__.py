@@ -1,0 +1,1 @@
+"""Opens and closes operations: ids, parents, times, trace fields, sampling, and the bounded snapshot."""

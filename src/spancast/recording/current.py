@@ -1,0 +1,245 @@
+"""The current OpenTelemetry span while an operation is open: a span that expires by itself.
+
+Async frameworks deliver an operation's end in a copied context, so what its start put into the context cannot be taken
+out again; every `detach` there fails or logs. A CurrentSpan stays behind instead and, once its operation has ended,
+stands for the span that was current before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from time import time_ns
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry.trace import (
+    INVALID_SPAN,
+    INVALID_SPAN_CONTEXT,
+    Span,
+    SpanContext,
+    Status,
+    StatusCode,
+    TraceFlags,
+    get_current_span,
+    set_span_in_context,
+)
+
+from ..record.operation import Event, Failure, Link
+from .draft import Draft
+from .snapshot import plain_data
+
+_KEY = otel_context.create_key("spancast")
+_MOST_EVENTS = 128
+_MOST_ATTRIBUTES = 128
+SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+
+
+class CurrentSpan(Span):
+    """Stands for *draft* while it is open, for the span that was current before it afterwards."""
+
+    __slots__ = ("draft", "outer", "outer_own")
+
+    def __init__(self, draft: Draft, outer: Span, outer_own: CurrentSpan | None) -> None:
+        self.draft: Draft | None = draft
+        self.outer: Span = outer
+        self.outer_own: CurrentSpan | None = outer_own
+        # keep the chain short: 1 after 2,000 runs
+        while isinstance(self.outer, CurrentSpan) and self.outer.draft is None:
+            self.outer = self.outer.outer
+        while self.outer_own is not None and self.outer_own.draft is None:
+            self.outer_own = self.outer_own.outer_own
+
+    def expire(self) -> None:
+        """The operation has ended: stand for the outer span from now on."""
+        self.draft = None
+
+    def _standing_for(self) -> Draft | Span:
+        span: Span = self
+        while isinstance(span, CurrentSpan):
+            draft = span.draft
+            if draft is not None:
+                return draft
+            span = span.outer
+        return span
+
+    def get_span_context(self) -> SpanContext:
+        target = self._standing_for()
+        return span_context(target) if isinstance(target, Draft) else target.get_span_context()
+
+    def is_recording(self) -> bool:
+        target = self._standing_for()
+        return target.capture if isinstance(target, Draft) else target.is_recording()
+
+    def end(self, end_time: int | None = None) -> None:
+        """Do nothing: the framework's own event ends the operation."""
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        for key, value in attributes.items():
+            self.set_attribute(key, value)
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        target = self._standing_for()
+        if not isinstance(target, Draft):
+            target.set_attribute(key, value)
+        elif target.capture:
+            held = target.attributes
+            if held is None:
+                held = target.attributes = {}
+            if len(held) < _MOST_ATTRIBUTES:
+                held[str(key)] = plain_data(value)
+
+    def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:
+        target = self._standing_for()
+        if isinstance(target, Draft):
+            add_event(target, name, attributes, timestamp)
+        else:
+            target.add_event(name, attributes, timestamp)
+
+    def add_link(self, context: SpanContext, attributes: Any = None) -> None:
+        target = self._standing_for()
+        if not isinstance(target, Draft):
+            target.add_link(context, attributes)
+        elif target.capture and context.is_valid:
+            link = Link(trace_id=context.trace_id, span_id=context.span_id, attributes=_plain_mapping(attributes))
+            target.links = (*target.links, link)
+
+    def update_name(self, name: str) -> None:
+        target = self._standing_for()
+        if isinstance(target, Draft):
+            target.given_name = str(name)
+        else:
+            target.update_name(name)
+
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        target = self._standing_for()
+        if not isinstance(target, Draft):
+            target.set_status(status, description)
+        elif target.capture:
+            code = status.status_code if isinstance(status, Status) else status
+            text = status.description if isinstance(status, Status) else description
+            if code is StatusCode.ERROR and target.failure is None:
+                target.failure = Failure(type="Error", message=text or "")
+
+    def record_exception(
+        self,
+        exception: BaseException,
+        attributes: Any = None,
+        timestamp: int | None = None,
+        escaped: bool = False,
+    ) -> None:
+        target = self._standing_for()
+        if not isinstance(target, Draft):
+            target.record_exception(exception, attributes, timestamp, escaped)
+        else:
+            from .failure import failure_of
+
+            failure = failure_of(exception)
+            values = {
+                "exception.type": failure.type,
+                "exception.message": failure.message,
+                "exception.stacktrace": failure.stacktrace,
+            }
+            add_event(target, "exception", {**values, **_plain_mapping(attributes)}, timestamp)
+
+
+def add_event(draft: Draft, name: object, attributes: Any = None, timestamp: int | None = None) -> None:
+    """Put an event onto an open operation; the first 128 are kept."""
+    if not draft.capture:
+        return
+    if draft.events is None:
+        draft.events = []
+    if len(draft.events) < _MOST_EVENTS:
+        draft.events.append(
+            Event(name=str(name), time_ns=timestamp or time_ns(), attributes=_plain_mapping(attributes))
+        )
+
+
+def _plain_mapping(attributes: Any) -> dict[str, Any]:
+    plain = plain_data(dict(attributes)) if attributes else None
+    return plain if isinstance(plain, dict) else {}
+
+
+def span_context(draft: Draft) -> SpanContext:
+    """Return the OpenTelemetry context of an operation: what propagators and children read."""
+    return SpanContext(draft.trace_id, draft.span_id, False, SAMPLED)
+
+
+def enter(draft: Draft) -> None:
+    """Make *draft* the current span of the running context.
+
+    A draft that no destination records leaves the application's own current span alone: it only marks the place.
+    """
+    before = otel_context.get_current()
+    own = before.get(_KEY)
+    outer = get_current_span(before)
+    span = CurrentSpan(draft, outer, own if isinstance(own, CurrentSpan) else None)
+    inside = otel_context.set_value(_KEY, span, before)
+    if draft.sampled:
+        inside = set_span_in_context(span, inside)
+    draft.current = span
+    draft.outer = (before, inside)
+    otel_context.attach(inside)
+
+
+def leave(draft: Draft) -> None:
+    """Expire the current span of *draft*, and put back what was current before where we still stand in its context.
+
+    By value, never by token: `detach` in another context than the one of `attach` logs an error (langfuse#8780).
+    """
+    span = draft.current
+    if span is None:
+        return
+    span.expire()
+    before, inside = draft.outer
+    if otel_context.get_current() is inside:
+        otel_context.attach(before)
+    draft.current = draft.outer = None
+
+
+class Surroundings:
+    """Where a new operation finds itself: the current span, and the nearest open operation of ours around it."""
+
+    __slots__ = ("draft", "span", "span_is_own")
+
+    @property
+    def own(self) -> Draft | None:
+        """The operation of ours that the current span belongs to: itself, or the application's spans beneath it."""
+        draft = self.draft
+        if draft is None or (draft.sampled and self.span.trace_id != draft.trace_id):
+            return None
+        return draft
+
+    def __init__(self, span: SpanContext, draft: Draft | None, span_is_own: bool) -> None:
+        self.span = span
+        self.draft = draft
+        self.span_is_own = span_is_own
+
+
+def surroundings(passes: Any = None) -> Surroundings:
+    """Return what is current. *passes*, a predicate on drafts, skips operations that are no real surroundings."""
+    here = otel_context.get_current()
+    own = here.get(_KEY)
+    draft: Draft | None = None
+    skipped = False
+    while isinstance(own, CurrentSpan):
+        if own.draft is not None:
+            if passes is None or passes(own.draft):
+                draft = own.draft
+                break
+            skipped = True
+        own = own.outer_own
+    span = get_current_span(here)
+    if skipped:
+        span = _behind(span, draft)
+    while isinstance(span, CurrentSpan):
+        if span.draft is not None:
+            return Surroundings(span_context(span.draft), draft, True)
+        span = span.outer
+    return Surroundings(INVALID_SPAN_CONTEXT if span is INVALID_SPAN else span.get_span_context(), draft, False)
+
+
+def _behind(span: Span, draft: Draft | None) -> Span:
+    """Return the span that stands behind every operation nearer than *draft*."""
+    while isinstance(span, CurrentSpan) and (span.draft is None or span.draft is not draft):
+        span = span.outer
+    return span

@@ -1,0 +1,171 @@
+"""Draft: an operation between its first and its last event, and until a lane's thread has translated it.
+
+Two callbacks fill a draft with ids, times and snapshots; the Operation is made of it later, in the thread of the first
+lane that needs it, once for all lanes. Translating in the callback instead costs the application 2 to 4 times as much
+(ARCHITECTURE.md, "what the callback does").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..record.json import JSON
+from ..record.operation import NOTHING, Detail, Event, Failure, Kind, Link, Operation
+from .fields import EMPTY, UNSAID, FieldScope, Said, TraceFields
+from .snapshot import plain_data
+
+if TYPE_CHECKING:
+    from .current import CurrentSpan
+
+
+class Content:
+    """What an adapter's translation makes of a draft's snapshots."""
+
+    __slots__ = ("detail", "events", "input", "metadata", "output", "tags")
+
+    def __init__(
+        self,
+        *,
+        input: JSON = None,
+        output: JSON = None,
+        detail: Detail = None,
+        metadata: Mapping[str, JSON] = NOTHING,
+        tags: tuple[str, ...] = (),
+        events: tuple[Event, ...] = (),
+    ) -> None:
+        self.input = input
+        self.output = output
+        self.detail = detail
+        self.metadata = metadata
+        self.tags = tags
+        self.events = events
+
+
+Translate = Callable[["Draft"], Content]
+
+
+def nothing(draft: Draft) -> Content:
+    """Translate a draft that has no content of its own."""
+    return Content()
+
+
+class Draft:
+    """One open or just closed operation. Filled by the recorder and one adapter, read by the lanes."""
+
+    __slots__ = (
+        "__weakref__",
+        "_operation",
+        "attributes",
+        "capture",
+        "children",
+        "current",
+        "end_ns",
+        "ending",
+        "events",
+        "failure",
+        "fields",
+        "first_token_ns",
+        "given_name",
+        "key",
+        "kind",
+        "links",
+        "mapping",
+        "name",
+        "origin",
+        "outer",
+        "parent",
+        "parent_is_remote",
+        "parent_span_id",
+        "said",
+        "sampled",
+        "scope",
+        "seen_failure",
+        "size",
+        "snapshots",
+        "span_id",
+        "start_ns",
+        "trace_id",
+        "translate",
+        "wrapped_in",
+    )
+
+    def __init__(self, kind: Kind, name: str, start_ns: int, trace_id: int, span_id: int) -> None:
+        self.kind = kind
+        self.name = name
+        self.start_ns = start_ns
+        self.trace_id = trace_id
+        self.span_id = span_id
+        self.parent_span_id: int | None = None
+        self.parent_is_remote = False
+        self.end_ns = 0
+        self.given_name: str | None = None
+        self.key: object = None
+        self.parent: Draft | None = None
+        self.children: set[Draft] | None = None
+        self.wrapped_in: Draft | None = None
+        self.origin: object = None
+        self.fields: TraceFields = EMPTY
+        self.said: Said = UNSAID
+        self.scope: FieldScope | None = None
+        self.mapping: Mapping[str, Any] | None = None
+        self.sampled = 0
+        self.capture = True
+        self.first_token_ns = 0
+        self.size = 0
+        self.failure: Failure | None = None
+        self.seen_failure: tuple[BaseException, Failure] | None = None
+        self.ending: str | None = None
+        self.events: list[Event] | None = None
+        self.links: tuple[Link, ...] = ()
+        self.attributes: dict[str, Any] | None = None
+        self.snapshots: dict[str, Any] = {}
+        self.translate: Translate = nothing
+        self.current: CurrentSpan | None = None
+        self.outer: Any = None
+        self._operation: Operation | None = None
+
+    def operation(self) -> Operation:
+        """Return the finished Operation; made at the first call. Two threads at once make two equal ones: harmless."""
+        operation = self._operation
+        if operation is None:
+            operation = self._operation = self._finish()
+            self.snapshots = {}
+        return operation
+
+    def _finish(self) -> Operation:
+        content = self._translated()
+        fields = self.fields
+        return Operation(
+            kind=self.kind,
+            name=self.name,
+            given_name=self.given_name,
+            trace_id=self.trace_id,
+            span_id=self.span_id,
+            parent_span_id=self.parent_span_id,
+            parent_is_remote=self.parent_is_remote,
+            start_ns=self.start_ns,
+            end_ns=max(self.end_ns, self.start_ns),
+            user=fields.user,
+            session_id=fields.session_id,
+            metadata={**fields.metadata, **content.metadata},
+            tags=content.tags,
+            input=content.input,
+            output=content.output,
+            detail=content.detail,
+            failure=self.failure,
+            ending=self.ending,
+            events=(*(self.events or ()), *content.events),
+            links=self.links,
+            attributes={key: plain_data(value) for key, value in (self.attributes or {}).items()},
+        )
+
+    def _translated(self) -> Content:
+        try:
+            return self.translate(self)
+        except Exception as error:  # a span without content beats no span; the attribute says what happened
+            from .guard import report_fault
+
+            report_fault("translate", error)
+            self.attributes = {**(self.attributes or {}), "spancast.fault": f"translate: {type(error).__name__}"}
+            return Content()

@@ -1,0 +1,177 @@
+"""TraceFields: what the user says about a trace, and how it is read from the places where it may be said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, fields, replace
+from typing import Final
+from uuid import UUID
+
+from ..record.json import JSON
+from ..record.operation import NOTHING
+from .notice import warn_once
+from .snapshot import plain_data
+
+_NAMES: Final = ("trace_id", "trace_name", "span_name", "generation_name", "parent_span_id")
+# The first spelling that holds a value wins.
+_SPELLINGS: Final = {
+    **{name: (name,) for name in _NAMES},
+    "user": ("user", "user_id", "langfuse_user_id"),
+    "session_id": ("session_id", "conversation_id", "langfuse_session_id"),
+}
+CONSUMED: Final = ("trace", *dict.fromkeys(key for keys in _SPELLINGS.values() for key in keys))
+_THREAD: Final = "thread_id"  # LangGraph's: the session when nothing else says so
+KNOWN: Final = (*CONSUMED, _THREAD)
+_KNOWN_SET: Final = frozenset(KNOWN)
+_ACCEPTED = 256  # characters of user and session_id: OpenRouter's own limit (contracts 1.2)
+_ADVISED = 128  # Arize's limit for both (contracts 2.6)
+
+Said = tuple[object, ...]
+UNSAID: Final[Said] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceFields:
+    """OpenRouter's `trace` object plus `user` and `session_id`.
+
+    Attributes:
+        trace_id: Groups runs into one trace; see `identity.read_trace_id`.
+        trace_name: Names the root.
+        span_name: Names the chain that holds the generations.
+        generation_name: Names the generations below.
+        parent_span_id: Puts the root under a span that exists already.
+        user, session_id: Go onto every span.
+        metadata: Any further keys, onto every span.
+    """
+
+    trace_id: str | None = None
+    trace_name: str | None = None
+    span_name: str | None = None
+    generation_name: str | None = None
+    parent_span_id: str | None = None
+    user: str | None = None
+    session_id: str | None = None
+    metadata: Mapping[str, JSON] = NOTHING
+
+    def over(self, farther: TraceFields) -> TraceFields:
+        """Return these fields laid over *farther* ones: nearer wins, metadata merges."""
+        if farther is EMPTY:
+            return self
+        if self is EMPTY:
+            return farther
+        nearer = {
+            f.name: value for f in fields(self) if f.name != "metadata" and (value := getattr(self, f.name)) is not None
+        }
+        return replace(farther, metadata={**farther.metadata, **self.metadata}, **nearer)
+
+    def inherited(self) -> TraceFields:
+        """Return what descendants take over: all but what acts on the root or on one chain only."""
+        if not (self.trace_id or self.trace_name or self.span_name or self.parent_span_id):
+            return self
+        return replace(self, trace_id=None, trace_name=None, span_name=None, parent_span_id=None)
+
+    def in_session_of(self, said: Said) -> TraceFields:
+        """Take LangGraph's `thread_id` for the session where nothing else names one."""
+        thread = said[-1] if said and self.session_id is None else None
+        session = _text(_THREAD, thread)
+        return replace(self, session_id=session) if session else self
+
+
+EMPTY: Final = TraceFields()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FieldScope:
+    """What a `with trace(...)` block says, over what the blocks around it say. Compared by identity."""
+
+    fields: TraceFields
+
+
+# The innermost block; an operation opened under the same scope as its parent has already inherited it.
+field_scope: ContextVar[FieldScope | None] = ContextVar("spancast_fields", default=None)
+
+
+def said_in(mapping: Mapping[str, object] | None) -> Said:
+    """Return the raw values of all known keys in *mapping*; `UNSAID` when there is none."""
+    if not mapping or _KNOWN_SET.isdisjoint(mapping):
+        return UNSAID
+    return tuple([mapping.get(key) for key in KNOWN])
+
+
+def read_said(said: Said, farther: Said = UNSAID) -> TraceFields:
+    """Return the fields that *said* has and *farther* had not.
+
+    LangChain hands a run's metadata down to every descendant, so a value counts only where it first appears.
+    Malformed values never raise: what can be read is used, the rest is ignored with one warning.
+    """
+    before = dict(zip(KNOWN, farther)) if farther else {}
+    fresh = {key: value for key, value in zip(KNOWN, said) if value is not None and not _same(before.get(key), value)}
+    return read(fresh) if fresh else EMPTY
+
+
+def read(mapping: Mapping[str, object]) -> TraceFields:
+    """Return the fields in *mapping*: a `trace` object with `user` and `session_id` beside it, or the keys flat."""
+    trace = mapping.get("trace")
+    inner: dict[str, object] = {}
+    if isinstance(trace, Mapping):
+        inner = {str(key): value for key, value in trace.items()}
+    elif trace is not None:
+        warn_once(
+            "trace", "spancast: `trace` is %s, not an object with keys such as trace_name: ignored.", _class(trace)
+        )
+    values: dict[str, str] = {}
+    for name, spellings in _SPELLINGS.items():
+        candidates = [mapping.get(key) for key in spellings]
+        if name in _NAMES:
+            candidates.insert(0, inner.pop(name, None))
+        for candidate in candidates:
+            value = _text(name, candidate)
+            if value is not None:
+                values[name] = value
+                break
+    metadata = {key: plain_data(value) for key, value in inner.items() if value is not None}
+    return TraceFields(metadata=metadata or NOTHING, **values)
+
+
+def given(values: Mapping[str, object]) -> TraceFields:
+    """Return the fields in the keyword arguments of `trace(...)` or of a handler: whatever is not known is metadata."""
+    known = read({key: value for key, value in values.items() if key in CONSUMED})
+    rest = {key: plain_data(value) for key, value in values.items() if key not in CONSUMED and value is not None}
+    return replace(known, metadata={**known.metadata, **rest}) if rest else known
+
+
+def _text(name: str, value: object) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, (UUID, int, float)) and not isinstance(value, bool):
+        if not isinstance(value, UUID):
+            warn_once(name + ":number", "spancast: `%s` is the number %s; used as text.", name, value)
+        value = str(value)
+    if not isinstance(value, str) or not value.strip():
+        what = "empty" if isinstance(value, str) else f"{_class(value)}, not text"
+        warn_once(name + ":malformed", "spancast: `%s` is %s: ignored.", name, what)
+        return None
+    return _bounded(name, value) if name in ("user", "session_id", _THREAD) else value
+
+
+def _bounded(name: str, value: str) -> str:
+    if len(value) > _ACCEPTED:
+        warn_once(name + ":long", "spancast: `%s` has %d characters; cut to %d.", name, len(value), _ACCEPTED)
+        return value[:_ACCEPTED]
+    if len(value) > _ADVISED:
+        warn_once(name + ":advised", "spancast: `%s` has %d characters; Arize takes %d.", name, len(value), _ADVISED)
+    return value
+
+
+def _same(one: object, other: object) -> bool:
+    if one is other:
+        return True
+    try:
+        return bool(one == other)
+    except Exception:  # a user's object with a hostile __eq__ counts as different
+        return False
+
+
+def _class(value: object) -> str:
+    return f"a {type(value).__name__}"

@@ -1,0 +1,49 @@
+"""Ids of traces and spans: made, read from what a user gave, and written as a traceparent."""
+
+from __future__ import annotations
+
+import os
+import re
+from hashlib import sha256
+
+_HEX32 = re.compile(r"[0-9a-fA-F]{32}")
+_HEX16 = re.compile(r"[0-9a-fA-F]{16}")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def new_trace_id() -> int:
+    """Return a random 128 bit id, never 0. The operating system's source: safe after fork and `random.seed`."""
+    return int.from_bytes(os.urandom(16), "big") or 1
+
+
+def new_span_id() -> int:
+    """Return a random 64 bit id, never 0."""
+    return int.from_bytes(os.urandom(8), "big") or 1
+
+
+def read_trace_id(text: str) -> tuple[int, bool]:
+    """Return the 128 bit id for a `trace_id` as a user gave it, and whether it had to be hashed.
+
+    32 hex digits and a UUID's 32 digits are used verbatim; anything else, all-zero included, is `sha256(utf8)[:32]`:
+    the rule that OpenRouter's Broadcast and Langfuse follow, so that ids agree.
+    """
+    digits = text.replace("-", "") if _UUID.fullmatch(text) else text
+    if _HEX32.fullmatch(digits) and int(digits, 16):
+        return int(digits, 16), False
+    return _hashed(text, 16), True
+
+
+def read_span_id(text: str) -> tuple[int, bool]:
+    """Return the 64 bit id for a `parent_span_id` as a user gave it, and whether it had to be hashed."""
+    if _HEX16.fullmatch(text) and int(text, 16):
+        return int(text, 16), False
+    return _hashed(text, 8), True
+
+
+def _hashed(text: str, size: int) -> int:
+    return int.from_bytes(sha256(text.encode("utf-8", "replace")).digest()[:size], "big") or 1
+
+
+def traceparent(trace_id: int, span_id: int, sampled: bool) -> str:
+    """Return the W3C `traceparent` header value of a span."""
+    return f"00-{trace_id:032x}-{span_id:016x}-{'01' if sampled else '00'}"

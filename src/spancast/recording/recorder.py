@@ -1,0 +1,353 @@
+"""The Recorder opens and closes operations and knows who is whose parent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from time import time_ns
+from typing import Any, Final
+
+from ..record.message import conversation
+from ..record.operation import Generation, Kind, Link
+from .current import Surroundings, enter, leave, surroundings
+from .draft import Content, Draft, Translate, nothing
+from .failure import failure_of
+from .fields import EMPTY, FieldScope, Said, TraceFields, field_scope, read_said, said_in
+from .identity import new_span_id, new_trace_id, read_span_id, read_trace_id
+from .notice import warn_once
+from .sampling import SamplingRule, sampled
+
+Offer = Callable[[Draft], None]
+MAX_OPEN: Final = 100_000  # open operations; beyond, the oldest is ended as incomplete
+MAX_AGE_NS: Final = 24 * 3600 * 10**9
+_SWEEP_EVERY: Final = 1024
+
+
+class Recorder:
+    """Opens and closes operations and hands the closed ones to *offer*.
+
+    Safe to use from many threads: each step is one atomic operation on a dict or a set. Holds only what is open, at most
+    `MAX_OPEN` operations and none older than `MAX_AGE_NS`.
+    """
+
+    def __init__(self, offer: Offer, rules: Sequence[SamplingRule] = ()) -> None:
+        """*rules* has one entry for each destination; their answers are the bits of a draft's `sampled`."""
+        self._offer = offer
+        self._rules = tuple(rules)
+        self._all = (1 << len(self._rules)) - 1
+        self._every_trace = all(rule.rate >= 1 for rule in self._rules)
+        self._content = sum(1 << index for index, rule in enumerate(rules) if rule.content)
+        self._open: dict[object, Draft] = {}
+        self._opened = 0
+
+    # ------------------------------------------------------------------ looking up
+    def find(self, key: object) -> Draft | None:
+        """Return the open operation of *key*, or, for a folded one, the operation that stands for it."""
+        return self._open.get(key)
+
+    @property
+    def open_operations(self) -> int:
+        """How many operations are open now (folded ones included)."""
+        return len(self._open)
+
+    def fold(self, key: object, into: Draft) -> None:
+        """Give *key* no span of its own: what it holds becomes a child of *into*."""
+        self._open[key] = into
+
+    # ------------------------------------------------------------------ opening
+    def open(
+        self,
+        key: object,
+        kind: Kind,
+        name: str,
+        *,
+        parent: Draft | None = None,
+        mapping: Mapping[str, Any] | None = None,
+        defaults: TraceFields = EMPTY,
+        origin: object = None,
+        passes: Callable[[Draft], bool] | None = None,
+        translate: Translate = nothing,
+        current: bool = True,
+    ) -> Draft:
+        """Open an operation.
+
+        Args:
+            key: What the framework calls it by, until `close`.
+            parent: The operation that the framework names as its parent.
+            mapping: The framework's metadata or tags, in which trace fields may stand.
+            defaults: Fields that hold when nothing nearer says otherwise.
+            origin: Who opens it; an adapter's own mark.
+            passes: Which open operations count as surroundings when the framework names no parent.
+            translate: Makes content of the draft's snapshots, later, in another thread.
+            current: Whether it becomes the current OpenTelemetry span.
+        """
+        self._sweep()
+        around = surroundings(passes)
+        said = said_in(mapping)
+        scope = field_scope.get()
+        start_ns = time_ns()
+        if parent is not None:
+            draft = self._child(kind, name, parent, around, said, scope, start_ns)
+        else:
+            draft = self._root(kind, name, around, said, scope, defaults, origin, start_ns)
+        draft.key = key
+        draft.origin = origin
+        draft.mapping = mapping
+        draft.translate = translate
+        self._open[key] = draft
+        if current:
+            enter(draft)
+        return draft
+
+    def _child(
+        self, kind: Kind, name: str, parent: Draft, around: Surroundings, said: Said, scope: FieldScope | None, now: int
+    ) -> Draft:
+        draft = Draft(kind, name, now, parent.trace_id, new_span_id())
+        draft.parent_span_id = parent.span_id
+        if not around.span_is_own and around.draft is parent and around.span.trace_id == parent.trace_id:
+            draft.parent_span_id = around.span.span_id  # an application's span between two of ours keeps its place
+        self._inherit(draft, parent, said, scope)
+        return draft
+
+    def _inherit(
+        self, draft: Draft, parent: Draft, said: Said, scope: FieldScope | None, defaults: TraceFields = EMPTY
+    ) -> None:
+        """Take over what the parent holds; what is said here for the first time is laid over it."""
+        draft.parent = parent
+        draft.sampled = parent.sampled
+        draft.capture = parent.capture
+        draft.said = said or parent.said
+        fields = parent.fields.over(defaults)
+        if scope is not parent.scope and scope is not None:
+            fields = scope.fields.over(fields)
+        if said and said != parent.said:
+            fields = read_said(said, parent.said).over(fields).in_session_of(said)
+        if fields is not parent.fields or draft.kind is Kind.LLM:
+            self._name(draft, fields, root=False)
+        draft.fields = fields.inherited()
+        self._settle(draft, scope)
+
+    def _root(
+        self,
+        kind: Kind,
+        name: str,
+        around: Surroundings,
+        said: Said,
+        scope: FieldScope | None,
+        defaults: TraceFields,
+        origin: object,
+        now: int,
+    ) -> Draft:
+        """Open an operation that the framework gives no parent: under what surrounds it, or as a root."""
+        own = around.own
+        if own is not None:
+            defaults = EMPTY if own.origin is origin else defaults
+            if not _leads_elsewhere(_fresh(said, scope, own), own.trace_id):
+                draft = Draft(kind, name, now, own.trace_id, new_span_id())
+                draft.parent_span_id = around.span.span_id
+                self._inherit(draft, own, said, scope, defaults)
+                return draft
+            defaults = own.fields.over(defaults)
+        fields = read_said(said).over(scope.fields.over(defaults) if scope else defaults).in_session_of(said)
+        draft = self._placed(kind, name, around, fields, now)
+        draft.said = said
+        fields = _with_original_id(fields)
+        draft.sampled = self._sampled(draft, around, fields)
+        draft.capture = bool(draft.sampled & self._content)
+        self._name(draft, fields, root=True)
+        draft.fields = fields.inherited()
+        self._settle(draft, scope)
+        return draft
+
+    def _placed(self, kind: Kind, name: str, around: Surroundings, fields: TraceFields, now: int) -> Draft:
+        """Give a root its trace and parent: `parent_span_id` with `trace_id`, the current span, or none."""
+        span = around.span
+        trace_id = read_trace_id(fields.trace_id)[0] if fields.trace_id else (span.trace_id or new_trace_id())
+        draft = Draft(kind, name, now, trace_id, new_span_id())
+        if fields.parent_span_id:
+            draft.parent_span_id, hashed = read_span_id(fields.parent_span_id)
+            draft.parent_is_remote = True
+            if hashed:
+                warn_once("parent_span_id", "spancast: `parent_span_id` is not 16 hex digits: its sha256 is used.")
+        elif span.is_valid and span.trace_id == trace_id:
+            draft.parent_span_id = span.span_id
+            draft.parent_is_remote = span.is_remote
+        elif span.is_valid:
+            draft.links = (Link(trace_id=span.trace_id, span_id=span.span_id),)
+        return draft
+
+    def _sampled(self, draft: Draft, around: Surroundings, fields: TraceFields) -> int:
+        span = around.span
+        if span.is_valid and not span.trace_flags.sampled and draft.parent_span_id == span.span_id:
+            return 0  # whoever began the trace decided that it is not recorded
+        if self._every_trace:
+            return self._all
+        return sampled(self._rules, fields.session_id, draft.trace_id)
+
+    def _name(self, draft: Draft, fields: TraceFields, *, root: bool) -> None:
+        """Give the draft the name that the user chose, and put a span around it for each further name.
+
+        OpenRouter: `trace_name` names the root, `span_name` a chain that holds the generations, `generation_name` them.
+        """
+        names = [fields.trace_name if root else None, fields.span_name]
+        if draft.kind is Kind.LLM:
+            names.append(fields.generation_name)
+        chosen = [name for name in names if name]
+        if not chosen:
+            return
+        draft.given_name = chosen.pop()
+        for name in chosen:
+            self._wrap(draft, name)
+
+    def _wrap(self, draft: Draft, name: str) -> None:
+        """Put a chain named *name* between the draft and its parent, opened and closed with it."""
+        wrapper = Draft(Kind.CHAIN, name, draft.start_ns, draft.trace_id, new_span_id())
+        wrapper.given_name = name
+        wrapper.parent_span_id = draft.parent_span_id
+        wrapper.parent_is_remote = draft.parent_is_remote
+        wrapper.links = draft.links
+        wrapper.wrapped_in = draft.wrapped_in
+        draft.parent_span_id = wrapper.span_id
+        draft.parent_is_remote = False
+        draft.links = ()
+        draft.wrapped_in = wrapper
+
+    def _settle(self, draft: Draft, scope: FieldScope | None) -> None:
+        """Copy what the whole subtree shares onto the wrappers, and note the scope for the children to come."""
+        wrapper = draft.wrapped_in
+        while wrapper is not None:
+            wrapper.fields = draft.fields
+            wrapper.sampled = draft.sampled
+            wrapper.capture = draft.capture
+            wrapper = wrapper.wrapped_in
+        draft.scope = scope
+        if draft.parent is not None:
+            siblings = draft.parent.children
+            if siblings is None:
+                siblings = draft.parent.children = set()
+            siblings.add(draft)
+
+    # ------------------------------------------------------------------ closing
+    def close(
+        self,
+        draft: Draft,
+        *,
+        error: BaseException | None = None,
+        ending: str | None = None,
+        end_ns: int | None = None,
+    ) -> None:
+        """Close an operation: end what is still open beneath it, then hand it on. A second close does nothing."""
+        if self._open.pop(draft.key, None) is None or draft.end_ns:
+            return
+        now = end_ns or time_ns()
+        if draft.children:
+            self._close_children(draft, ending or "incomplete", now)
+        if error is not None:
+            self._fail(draft, error)
+        draft.ending = draft.ending or ending
+        draft.end_ns = now
+        leave(draft)
+        parent = draft.parent
+        if parent is not None:
+            if parent.children is not None:
+                parent.children.discard(draft)
+            draft.parent = None  # a closed operation must not keep its ancestors alive
+        draft.seen_failure = None
+        self._hand_on(draft)
+
+    def release(self, key: object) -> None:
+        """Forget a folded key."""
+        self._open.pop(key, None)
+
+    def _hand_on(self, draft: Draft) -> None:
+        self._offer(draft)
+        wrapper = draft.wrapped_in
+        while wrapper is not None:
+            wrapper.end_ns = draft.end_ns
+            wrapper.failure = draft.failure
+            wrapper.ending = draft.ending
+            wrapper.translate = _shows(draft)
+            self._offer(wrapper)
+            wrapper = wrapper.wrapped_in
+
+    def _fail(self, draft: Draft, error: BaseException) -> None:
+        seen = draft.seen_failure
+        if seen is not None and seen[0] is error:
+            draft.failure = seen[1]  # the child that raised it already read it: 100 us saved on each level
+        else:
+            draft.failure = failure_of(error, content=draft.capture)
+        if draft.parent is not None:
+            draft.parent.seen_failure = (error, draft.failure)
+
+    def _close_children(self, draft: Draft, ending: str, now: int) -> None:
+        for child in list(draft.children or ()):
+            self.close(child, ending=ending, end_ns=now)
+
+    def close_all(self, ending: str = "incomplete") -> int:
+        """Close whatever is open (at exit); returns how many there were."""
+        count = 0
+        for draft in reversed(list(self._open.values())):
+            if not draft.end_ns:
+                count += 1
+                self.close(draft, ending=ending)
+        self._open.clear()
+        return count
+
+    def forget(self) -> None:
+        """Forget all open operations without ending them: in a forked child they belong to the parent process."""
+        self._open = {}
+
+    def _sweep(self) -> None:
+        self._opened += 1
+        if len(self._open) < MAX_OPEN and self._opened % _SWEEP_EVERY:
+            return
+        for key, draft in list(self._open.items())[:_SWEEP_EVERY]:
+            if len(self._open) < MAX_OPEN and time_ns() - draft.start_ns < MAX_AGE_NS:
+                return
+            if draft.key is key or draft.key == key:
+                self.close(draft, ending="incomplete")
+            self._open.pop(key, None)
+
+
+def _fresh(said: Said, scope: FieldScope | None, own: Draft) -> TraceFields:
+    """Return what is said here and was not said yet where *own* was opened."""
+    fields = read_said(said, own.said)
+    if scope is None or scope is own.scope:
+        return fields
+    before = own.scope.fields if own.scope else EMPTY
+    inside = TraceFields(
+        trace_id=scope.fields.trace_id if scope.fields.trace_id != before.trace_id else None,
+        parent_span_id=scope.fields.parent_span_id if scope.fields.parent_span_id != before.parent_span_id else None,
+    )
+    return fields.over(inside)
+
+
+def _leads_elsewhere(fields: TraceFields, trace_id: int) -> bool:
+    """Return whether fields said for the first time ask for another trace or parent than the surrounding one."""
+    if fields.parent_span_id:
+        return True
+    return bool(fields.trace_id) and read_trace_id(fields.trace_id or "")[0] != trace_id
+
+
+def _with_original_id(fields: TraceFields) -> TraceFields:
+    """Keep a `trace_id` that had to be hashed as metadata, so that it can still be searched for."""
+    if not fields.trace_id or not read_trace_id(fields.trace_id)[1]:
+        return fields
+    return TraceFields(metadata={"trace_id": fields.trace_id}).over(fields)
+
+
+def _shows(inner: Draft) -> Translate:
+    """Let a wrapper show its inner operation's input and output, not its details."""
+
+    def translate(_: Draft) -> Content:
+        inside = inner.operation()
+        detail = inside.detail
+        if not isinstance(detail, Generation):
+            return Content(input=inside.input, output=inside.output, metadata=inside.metadata, tags=inside.tags)
+        return Content(
+            input=conversation(detail.input_messages),
+            output=conversation(detail.output_messages),
+            metadata=inside.metadata,
+            tags=inside.tags,
+        )
+
+    return translate

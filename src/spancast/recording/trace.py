@@ -1,0 +1,175 @@
+"""`spancast.trace(...)`: says fields for everything inside a block, and opens a span when it has a name."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, TypeVar, cast
+
+from ..record.operation import Kind
+from .current import Surroundings, surroundings
+from .draft import Draft
+from .fields import EMPTY, FieldScope, field_scope, given
+from .identity import traceparent
+from .recorder import Recorder
+
+F = TypeVar("F", bound=Callable[..., Any])
+_ORIGIN = object()
+
+
+@dataclass(frozen=True, slots=True)
+class TraceHandle:
+    """Where we are: for feedback links, log lines and calls to other services.
+
+    Attributes:
+        trace_id: 32 hex digits.
+        span_id: 16 hex digits.
+        traceparent: The W3C header value that continues the trace in another process.
+    """
+
+    trace_id: str
+    span_id: str
+    traceparent: str
+
+
+def current_trace() -> TraceHandle | None:
+    """Return the handle of the operation that is open here, or of the application's span beneath it; else None."""
+    return _handle(surroundings())
+
+
+def _handle(around: Surroundings) -> TraceHandle | None:
+    span = around.span
+    if around.own is None or not span.is_valid:
+        return None
+    parent = traceparent(span.trace_id, span.span_id, bool(span.trace_flags.sampled))
+    return TraceHandle(f"{span.trace_id:032x}", f"{span.span_id:016x}", parent)
+
+
+class trace:  # noqa: N801  (used as a verb: `with trace(...)`)
+    """Say trace fields for a block, or for each call of a decorated function, sync or async.
+
+    With a name (`trace_name` or `span_name`) it opens a span of that name; without one it only sets fields. Every
+    keyword that is no trace field is custom metadata. Malformed values are ignored with a warning; nothing raises.
+
+        with spancast.trace(trace_name="Nightly report", session_id="s1", environment="staging") as handle:
+            ...
+    """
+
+    __slots__ = ("_entered", "_fields", "_recorder")
+
+    def __init__(self, *, _recorder: Callable[[], Recorder] | None = None, **fields: object) -> None:
+        self._fields = given(fields)
+        self._recorder = _recorder or (lambda: recorder_in_use())
+        self._entered: list[tuple[Recorder | None, Draft | None, FieldScope | None, FieldScope]] = []
+
+    def __enter__(self) -> TraceHandle | None:
+        fields = self._fields
+        outer = field_scope.get()
+        scope = FieldScope(fields.over(outer.fields if outer else EMPTY))
+        recorder = draft = None
+        name = fields.trace_name or fields.span_name
+        if name:
+            recorder = self._recorder()
+            field_scope.set(scope)
+            draft = recorder.open(object(), Kind.CHAIN, name, origin=_ORIGIN)
+            _name_under_parent(draft, name)
+            scope = FieldScope(scope.fields.inherited())
+            draft.scope = scope
+        field_scope.set(scope)
+        self._entered.append((recorder, draft, outer, scope))
+        return current_trace()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        recorder, draft, outer, scope = self._entered.pop()
+        if field_scope.get() is scope:
+            field_scope.set(outer)
+        if recorder is not None and draft is not None:
+            ended, ending = _ending(error)
+            recorder.close(draft, error=ended, ending=ending)
+
+    async def __aenter__(self) -> TraceHandle | None:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def _again(self) -> trace:
+        block = trace(_recorder=self._recorder)
+        block._fields = self._fields
+        return block
+
+    def __call__(self, function: F) -> F:
+        """Decorate *function*: each of its calls, and each iteration of a generator, is a block of its own."""
+        return cast("F", _around(function, self._again))
+
+
+def _name_under_parent(draft: Draft, name: str) -> None:
+    """Under a parent `trace_name` is not the root's; the block's span takes it all the same."""
+    if draft.given_name is None:
+        draft.given_name = name
+
+
+def _ending(error: BaseException | None) -> tuple[BaseException | None, str | None]:
+    if error is None:
+        return None, None
+    name = type(error).__name__
+    if name == "CancelledError":
+        return None, "cancelled"
+    if name == "GeneratorExit":
+        return None, "abandoned"
+    return error, None
+
+
+def _around(function: Callable[..., Any], block: Callable[[], trace]) -> Callable[..., Any]:
+    """Wrap a function of any of the four forms so that each call runs inside a block of its own."""
+    if inspect.isasyncgenfunction(function):
+
+        async def async_generator(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+            with block():
+                async for item in function(*args, **kwargs):
+                    yield item
+
+        return functools.wraps(function)(async_generator)
+    if inspect.iscoroutinefunction(function):
+
+        async def coroutine(*args: Any, **kwargs: Any) -> Any:
+            with block():
+                return await function(*args, **kwargs)
+
+        return functools.wraps(function)(coroutine)
+    if inspect.isgeneratorfunction(function):
+
+        def generator(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            with block():
+                yield from function(*args, **kwargs)
+
+        return functools.wraps(function)(generator)
+
+    def plain(*args: Any, **kwargs: Any) -> Any:
+        with block():
+            return function(*args, **kwargs)
+
+    return functools.wraps(function)(plain)
+
+
+_in_use: Callable[[], Recorder] | None = None
+
+
+def recorder_in_use() -> Recorder:
+    """Return the recorder of the pipeline that is in use here."""
+    if _in_use is None:
+        raise RuntimeError("no pipeline is loaded: import trace from spancast itself")
+    return _in_use()
+
+
+def use_recorder(source: Callable[[], Recorder]) -> None:
+    """Tell `trace` where the recorder in use comes from (called once, by the pipeline module)."""
+    global _in_use
+    _in_use = source
