@@ -1,0 +1,39 @@
+"""The command line: `spancast demo` and `spancast view`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typer import Typer
+
+
+def main() -> None:
+    """Run the command line; without the `cli` extra, say what to install."""
+    try:
+        import rich  # noqa: F401
+        import typer  # noqa: F401
+    except ImportError:
+        sys.stderr.write('The command line needs more packages: pip install "spancast[cli]"\n')
+        raise SystemExit(2) from None
+    commands()()
+
+
+def commands() -> Typer:
+    """Return the command line's application."""
+    import typer
+
+    from .view.commands import demo, view
+
+    application = typer.Typer(
+        name="spancast",
+        help="Traces of LangChain and LlamaIndex applications, in one tree, to any OpenTelemetry backend.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    application.command()(demo)
+    application.command()(view)
+    return application

@@ -1,0 +1,1 @@
+"""Looks at traces: reads OTLP JSON lines and draws them for people."""

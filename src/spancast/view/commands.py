@@ -1,0 +1,79 @@
+"""What `spancast demo` and `spancast view` do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ..destinations.environment import backends_of
+from ..destinations.local import DEFAULT_FILE, file
+from ..destinations.validation import SettingsError
+from ..pipeline import Pipeline
+from .read import read_lines, traces_of
+from .tree import delivery_line, trace_tree
+
+_FLUSH_TIMEOUT = 15.0
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--file", help="Where the OTLP JSON lines go.")] = Path(DEFAULT_FILE),
+) -> None:
+    """Run a scripted LangGraph agent and show its trace. Needs no key, no account, no network."""
+    console = Console(highlight=False)
+    try:
+        destinations = (file(out), *backends_of(os.environ))
+        pipeline = Pipeline(*destinations, service_name=os.environ.get("OTEL_SERVICE_NAME") or "spancast-demo")
+    except SettingsError as error:
+        _stop(str(error))
+    application = _application()
+    console.print(f"[dim]question:[/] {application.QUESTION}")
+    console.print("[dim]answer:[/]   ", end="")
+    asyncio.run(application.run(pipeline, lambda piece: console.print(piece, end="", markup=False, soft_wrap=True)))
+    console.print("\n")
+    with console.status("delivering"):
+        complete = pipeline.flush(_FLUSH_TIMEOUT)
+    traces = traces_of(read_lines(out.expanduser().absolute()))
+    if traces:
+        console.print(trace_tree(list(traces.values())[-1]))
+    console.print(f"\nOTLP JSON lines: {out}   (again: spancast view {out})", soft_wrap=True, markup=False)
+    console.print(delivery_line(pipeline.report()), soft_wrap=True)
+    pipeline.shutdown()
+    if not complete:
+        raise typer.Exit(1)
+
+
+def _application() -> Any:
+    try:
+        import langchain.agents  # noqa: F401
+
+        from ..langchain import demo as application
+    except ImportError as error:
+        _stop(f"the demo needs {error.name}: pip install 'spancast[demo]'")
+    return application
+
+
+def view(
+    path: Annotated[Path, typer.Argument(help="A file of OTLP JSON lines.")] = Path(DEFAULT_FILE),
+    last: Annotated[int, typer.Option("--last", "-n", min=1, help="Show this many traces, the newest last.")] = 1,
+) -> None:
+    """Show traces from a file of OTLP JSON lines."""
+    if not path.is_file():
+        _stop(f"there is no file {path}: run your application first, or `spancast demo`.")
+    traces = traces_of(read_lines(path))
+    if not traces:
+        _stop(f"{path} holds no spans in OTLP JSON lines.")
+    console = Console(highlight=False)
+    for spans in list(traces.values())[-last:]:
+        console.print(trace_tree(spans))
+        console.print()
+
+
+def _stop(message: str) -> None:
+    sys.stderr.write(f"spancast: {message}\n")
+    raise typer.Exit(2)

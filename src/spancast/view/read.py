@@ -1,0 +1,128 @@
+"""Reads spans back from OTLP JSON lines, in either convention, into what a person wants to see of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+_KINDS = {
+    "chat": "LLM",
+    "text_completion": "LLM",
+    "generate_content": "LLM",
+    "execute_tool": "TOOL",
+    "retrieval": "RETRIEVER",
+    "embeddings": "EMBEDDING",
+    "invoke_agent": "AGENT",
+    "create_agent": "AGENT",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewSpan:
+    """One span as it is shown. Times are Unix nanoseconds, *first_token* seconds, *cost* US dollars."""
+
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None
+    name: str
+    kind: str
+    start_ns: int
+    end_ns: int
+    attributes: Mapping[str, Any]
+    error: str | None = None
+    ending: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost: float | None = None
+    first_token: float | None = None
+    model: str | None = None
+    user: str | None = None
+    session_id: str | None = None
+
+
+def read_lines(path: Path) -> list[ViewSpan]:
+    """Return all spans of a file of OTLP JSON lines; a torn line is passed over."""
+    spans: list[ViewSpan] = []
+    with path.open("rb") as lines:
+        for line in lines:
+            try:
+                spans.extend(read_request(orjson.loads(line)))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                continue
+    return spans
+
+
+def read_request(request: Mapping[str, Any]) -> Iterator[ViewSpan]:
+    """Yield the spans of one OTLP `TracesData` object."""
+    for resource in request.get("resourceSpans", ()):
+        for scope in resource.get("scopeSpans", ()):
+            for span in scope.get("spans", ()):
+                yield _span(span)
+
+
+def traces_of(spans: Iterable[ViewSpan]) -> dict[str, list[ViewSpan]]:
+    """Return the spans by trace, the oldest trace first."""
+    traces: dict[str, list[ViewSpan]] = {}
+    for span in sorted(spans, key=lambda span: span.start_ns):
+        traces.setdefault(span.trace_id, []).append(span)
+    return traces
+
+
+def _span(span: Mapping[str, Any]) -> ViewSpan:
+    attributes = {item["key"]: _value(item.get("value") or {}) for item in span.get("attributes", ())}
+    return ViewSpan(
+        trace_id=span["traceId"],
+        span_id=span["spanId"],
+        parent_span_id=span.get("parentSpanId") or None,
+        name=span.get("name", ""),
+        kind=_kind(attributes),
+        start_ns=int(span.get("startTimeUnixNano") or 0),
+        end_ns=int(span.get("endTimeUnixNano") or 0),
+        attributes=attributes,
+        error=_error(span, attributes),
+        ending=attributes.get("spancast.ending"),
+        input_tokens=_either(attributes, "llm.token_count.prompt", "gen_ai.usage.input_tokens"),
+        output_tokens=_either(attributes, "llm.token_count.completion", "gen_ai.usage.output_tokens"),
+        cost=_either(attributes, "llm.cost.total", "gen_ai.usage.total_cost"),
+        first_token=attributes.get("gen_ai.response.time_to_first_chunk"),
+        model=_either(attributes, "llm.model_name", "gen_ai.request.model"),
+        user=attributes.get("user.id"),
+        session_id=attributes.get("session.id"),
+    )
+
+
+def _either(attributes: Mapping[str, Any], *names: str) -> Any:
+    return next((attributes[name] for name in names if name in attributes), None)
+
+
+def _kind(attributes: Mapping[str, Any]) -> str:
+    said = attributes.get("openinference.span.kind")
+    return said or _KINDS.get(attributes.get("gen_ai.operation.name", ""), "CHAIN")
+
+
+def _error(span: Mapping[str, Any], attributes: Mapping[str, Any]) -> str | None:
+    status = span.get("status") or {}
+    if status.get("code") not in (2, "STATUS_CODE_ERROR"):
+        return None
+    kind = attributes.get("error.type")
+    message = status.get("message")
+    return ": ".join(part for part in (kind, message) if part) or "error"
+
+
+def _value(value: Mapping[str, Any]) -> Any:
+    """Return an AnyValue as Python data; integers may stand as text or as numbers."""
+    for key, item in value.items():
+        if key == "intValue":
+            return int(item)
+        if key == "doubleValue":
+            return float(item)
+        if key == "arrayValue":
+            return [_value(each) for each in item.get("values", ())]
+        if key == "kvlistValue":
+            return {each["key"]: _value(each.get("value") or {}) for each in item.get("values", ())}
+        return item
+    return None

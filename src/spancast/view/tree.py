@@ -1,0 +1,113 @@
+"""Draws a trace as a tree in the terminal: kind, name, duration, tokens, cost, first token, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ..delivery.ledger import DeliveryReport, DestinationReport
+from .read import ViewSpan
+
+_STYLES = {
+    "AGENT": "bold magenta",
+    "CHAIN": "cyan",
+    "LLM": "bold green",
+    "TOOL": "yellow",
+    "RETRIEVER": "blue",
+    "EMBEDDING": "blue",
+    "RERANKER": "blue",
+}
+
+
+def trace_tree(spans: Sequence[ViewSpan]) -> RenderableType:
+    """Return the spans of one trace as a tree, a line a span and a line for each error."""
+    # figures first: the tree may then be as wide as the terminal allows
+    table = Table(box=None, show_header=True, header_style="dim", pad_edge=False, padding=(0, 1))
+    for name, width in (("time", 6), ("first", 6), ("tokens", 7), ("cost", 8)):
+        table.add_column(name, justify="right", no_wrap=True, min_width=width, style="dim")
+    table.add_column("span", no_wrap=True, overflow="ellipsis")
+    for prefix, span in _ordered(spans):
+        table.add_row(*_figures(span), _title(prefix, span))
+        if span.error:
+            table.add_row("", "", "", "", Text.assemble((_under(prefix), "dim"), (f"  {span.error}", "red")))
+    return Group(_headline(spans), table)
+
+
+def _under(prefix: str) -> str:
+    """Return the lines that go on below a span's own."""
+    return prefix.replace("├─ ", "│  ").replace("└─ ", "   ")
+
+
+def _headline(spans: Sequence[ViewSpan]) -> Text:
+    first = spans[0]
+    total = sum(span.cost or 0 for span in spans)
+    tokens = sum((span.input_tokens or 0) + (span.output_tokens or 0) for span in spans)
+    seconds = (max(span.end_ns for span in spans) - min(span.start_ns for span in spans)) / 1e9
+    figures = [f"{len(spans)} spans", _duration(seconds), f"{tokens:,} tokens", *([_money(total)] if total else [])]
+    who = [f"{name} {value}" for name, value in (("user", first.user), ("session", first.session_id)) if value]
+    return Text(f"trace {first.trace_id}\n{' · '.join([*figures, *who])}", style="dim", overflow="fold")
+
+
+def _ordered(spans: Sequence[ViewSpan]) -> list[tuple[str, ViewSpan]]:
+    """Return the spans depth first, each with the lines that lead to it."""
+    known = {span.span_id for span in spans}
+    children: dict[str | None, list[ViewSpan]] = {}
+    for span in sorted(spans, key=lambda span: (span.start_ns, -span.end_ns)):
+        children.setdefault(span.parent_span_id if span.parent_span_id in known else None, []).append(span)
+    rows: list[tuple[str, ViewSpan]] = []
+    stack = [("", "", span) for span in reversed(children.get(None, []))]
+    while stack:
+        lead, below, span = stack.pop()
+        rows.append((lead, span))
+        inner = children.get(span.span_id, [])
+        for index in range(len(inner) - 1, -1, -1):
+            last = index == len(inner) - 1
+            stack.append((below + ("└─ " if last else "├─ "), below + ("   " if last else "│  "), inner[index]))
+    return rows
+
+
+def _title(prefix: str, span: ViewSpan) -> Text:
+    mark = ("✗ ", "red") if span.error else ("", "")
+    title = Text.assemble((prefix, "dim"), mark, (span.kind, _STYLES.get(span.kind, "white")), " ", span.name)
+    if span.model and span.model != span.name and not span.name.endswith(f" {span.model}"):
+        title.append(f"  {span.model}", style="dim")
+    if span.ending:
+        title.append(f"  {span.ending}", style="dim")
+    return title
+
+
+def _figures(span: ViewSpan) -> tuple[str, str, str, str]:
+    tokens = f"{span.input_tokens or 0:,}→{span.output_tokens or 0:,}" if span.input_tokens is not None else ""
+    return (
+        _duration((span.end_ns - span.start_ns) / 1e9),
+        _duration(span.first_token) if span.first_token is not None else "",
+        tokens,
+        _money(span.cost) if span.cost is not None else "",
+    )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+
+
+def _money(dollars: float) -> str:
+    return f"${dollars:.4f}" if dollars >= 0.0001 or dollars == 0 else f"${dollars:.1g}"
+
+
+def delivery_line(report: DeliveryReport) -> Text:
+    """Return one line that says what became of the spans, per destination."""
+    line = Text("delivery: ")
+    for index, destination in enumerate(report):
+        if index:
+            line.append(" · ")
+        line.append_text(_destination(destination))
+    return line
+
+
+def _destination(report: DestinationReport) -> Text:
+    good = report.delivered == report.recorded - report.sampled_out
+    said = str(report)
+    return Text.assemble(("✓ " if good else "✗ ", "green" if good else "red"), said)

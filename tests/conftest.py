@@ -1,0 +1,36 @@
+"""What all tests share: faults of ours are raised, warnings are said again, and a pipeline that keeps its spans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import spancast
+from spancast.destinations import MemoryDestination
+from spancast.recording import guard, notice
+
+
+@pytest.fixture(autouse=True)
+def _strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Raise faults of our own instead of counting them, and forget which warnings were said."""
+    monkeypatch.setattr(guard, "strict", True)
+    notice.forget()
+    for name in ("ARIZE_API_KEY", "ARIZE_SPACE_ID", "ARIZE_PROJECT_NAME", "OPENROUTER_API_KEY", "OTEL_SERVICE_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("ENDPOINT", "TRACES_ENDPOINT", "HEADERS", "TRACES_HEADERS", "PROTOCOL", "TIMEOUT", "COMPRESSION"):
+        monkeypatch.delenv(f"OTEL_EXPORTER_OTLP_{name}", raising=False)
+    yield
+
+
+@pytest.fixture
+def memory() -> MemoryDestination:
+    """Return the destination of `pipeline`, in OpenInference."""
+    return spancast.destinations.memory(convention="openinference")
+
+
+@pytest.fixture
+def pipeline(memory: MemoryDestination) -> Iterator[spancast.Pipeline]:
+    """Return a pipeline in use that keeps its spans in `memory`."""
+    with spancast.Pipeline(memory) as pipeline:
+        yield pipeline

@@ -1,0 +1,1 @@
+"""Real receivers on loopback for the tests."""
