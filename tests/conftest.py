@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import spancast
 from spancast.destinations import MemoryDestination
 from spancast.recording import guard, notice
+
+# no deadlines: speed belongs to benchmarks/; the first text that hypothesis draws builds its tables
+settings.register_profile("spancast", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("spancast")
 
 
 @pytest.fixture(autouse=True)

@@ -439,6 +439,8 @@ class SpancastCallbackHandler(BaseCallbackHandler):
 class ToolError(Exception):
     """A tool answered with an error instead of raising one."""
 
+    __module__ = "spancast"
+
 
 _ORIGIN = "langchain"
 # What is held of a model's parameters when no destination may see content: numbers and names.

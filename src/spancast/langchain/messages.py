@@ -91,13 +91,18 @@ def _hold_send(send: Any, taken: Snapshot) -> object:
     return {"node": send.node, "arg": taken.take(send.arg, 8)}
 
 
+def _hold_command(command: Any, taken: Snapshot) -> object:
+    held = {name: getattr(command, name) for name in ("update", "goto", "resume", "graph")}
+    return taken.take({name: value for name, value in held.items() if value not in (None, ())}, 10)
+
+
 def _find_shape(kind: type) -> Shape | None:
     if issubclass(kind, BaseMessage):
         return hold_message
     if issubclass(kind, LangChainDocument):
         return _hold_document
-    if kind.__name__ == "Send" and kind.__module__.startswith("langgraph."):
-        return _hold_send
+    if kind.__module__ == "langgraph.types":
+        return {"Send": _hold_send, "Command": _hold_command}.get(kind.__name__)
     return None
 
 

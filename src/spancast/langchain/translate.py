@@ -173,11 +173,16 @@ def _metadata(mapping: Mapping[str, Any] | None) -> Mapping[str, JSON]:
     if not mapping:
         return NOTHING
     kept = {
-        str(key): plain_data(value)
+        str(key): _path(value) if key == "langgraph_path" else plain_data(value)
         for key, value in mapping.items()
         if value is not None and key not in _PLUMBING_KEYS and not str(key).startswith(_PLUMBING)
     }
     return kept or NOTHING
+
+
+def _path(value: object) -> str:
+    """Write LangGraph's path, a tuple of mixed types, always as text: a column of changing type breaks dashboards."""
+    return "/".join(str(part) for part in value) if isinstance(value, tuple) else str(value)
 
 
 def _tags(tags: Any) -> tuple[str, ...]:

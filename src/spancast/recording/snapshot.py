@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -110,7 +111,7 @@ def general_shape(kind: type) -> Shape:
 
 def _fields_shape(kind: type) -> Shape:
     """Copy a pydantic model or a dataclass by its instance dictionary, never through properties or `__getattr__`."""
-    names = tuple(vars(kind).get("__dataclass_fields__", ()))
+    names = tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
 
     def shape(value: object, taken: Snapshot) -> object:
         held = {name: object.__getattribute__(value, name) for name in names}

@@ -1,0 +1,56 @@
+"""Golden trees: spans as stable JSON, compared with a file. `UPDATE_GOLDENS=1` writes the files anew."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_LINE = re.compile(r'File ".*?", line \d+')
+
+
+def check(path: Path, spans: Sequence[Any]) -> None:
+    """Compare *spans*, without ids and times, with the golden file."""
+    actual = json.dumps(golden(spans), indent=1, ensure_ascii=False) + "\n"
+    if os.environ.get("UPDATE_GOLDENS"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(actual)
+    assert path.read_text() == actual
+
+
+def golden(spans: Sequence[Any]) -> list[dict[str, Any]]:
+    """Return the spans as nested plain data, children in the order of their start."""
+    known = {span.span_id for span in spans}
+    children: dict[str | None, list[Any]] = {}
+    for span in sorted(spans, key=lambda span: (span.start_ns, -span.end_ns)):
+        children.setdefault(span.parent_span_id if span.parent_span_id in known else None, []).append(span)
+
+    def node(span: Any) -> dict[str, Any]:
+        data: dict[str, Any] = {"name": span.name, "kind": span.kind.value, "span_kind": span.span_kind}
+        data["status"] = f"{span.status}: {span.status.message}" if span.status.message else str(span.status)
+        data["attributes"] = {key: _stable(key, value) for key, value in sorted(span.attributes.items())}
+        if span.events:
+            data["events"] = [{event.name: _attributes(event.attributes)} for event in span.events]
+        if children.get(span.span_id):
+            data["children"] = [node(child) for child in children[span.span_id]]
+        return data
+
+    return [node(span) for span in children.get(None, [])]
+
+
+def _attributes(attributes: Any) -> dict[str, Any]:
+    return {key: _stable(key, value) for key, value in sorted(attributes.items())}
+
+
+def _stable(key: str, value: Any) -> Any:
+    if key.endswith("time_to_first_chunk"):
+        return "<seconds>"
+    if key == "exception.stacktrace":
+        return value.strip().splitlines()[-1]
+    if isinstance(value, str):
+        return _LINE.sub("File ...", _UUID.sub("<uuid>", value))
+    return value

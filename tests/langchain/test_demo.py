@@ -1,0 +1,85 @@
+"""The demo's trace, in both conventions at once, and the command that shows it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import spancast
+from spancast import destinations
+from spancast.langchain import demo
+
+from .. import goldens
+
+HERE = Path(__file__).parent / "goldens"
+
+
+@pytest.fixture(scope="module")
+def ran() -> dict[str, list[destinations.local.MemorySpan]]:
+    """Run the demo once, recorded for two destinations in two conventions."""
+    conventions = {name: destinations.memory(name=name, convention=name) for name in ("openinference", "gen_ai")}
+    with spancast.Pipeline(*conventions.values()) as pipeline:
+        asyncio.run(demo.run(pipeline, lambda _: None))
+        assert 0 == pipeline.recorder.open_operations
+    return {name: destination.spans for name, destination in conventions.items()}
+
+
+@pytest.mark.parametrize("convention", ["openinference", "gen_ai"])
+def test_the_demos_tree_is_the_golden_one(convention: str, ran: dict[str, list[destinations.local.MemorySpan]]) -> None:
+    """One run gives the same tree in both conventions, each with its own names, as the golden files say."""
+    goldens.check(HERE / f"demo.{convention}.json", ran[convention])
+
+
+def test_both_destinations_have_the_same_spans(ran: dict[str, list[destinations.local.MemorySpan]]) -> None:
+    """Ids, parents and times are the same in both conventions."""
+    one, other = (
+        {(span.span_id, span.parent_span_id, span.trace_id, span.start_ns, span.end_ns) for span in spans}
+        for spans in ran.values()
+    )
+    assert one == other
+    assert 21 == len(one)
+
+
+def test_the_command_shows_the_tree_and_the_delivery(tmp_path: Path) -> None:
+    """`spancast demo` prints the tree, says where the file is, and ends with the delivery per destination."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "ARIZE_", "OPENR"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "spancast", "demo"],
+        cwd=tmp_path,
+        env={**environment, "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "" == done.stderr
+    assert 0 == done.returncode
+    lines = done.stdout.strip().splitlines()
+    assert "delivery: ✓ file: 21 delivered" == lines[-1]
+    assert "OTLP JSON lines: .spancast/traces.jsonl" in done.stdout
+    for shown in ("CHAIN Support request", "AGENT Answer the customer", "✗ TOOL", "TimeoutError", "RETRIEVER", "$0.00"):
+        assert shown in done.stdout
+    assert len(lines) <= 40
+    assert (tmp_path / ".spancast" / "traces.jsonl").is_file()
+
+
+def test_the_demo_delivers_to_what_the_environment_names(tmp_path: Path) -> None:
+    """With an OTLP endpoint in the environment, the demo sends there too and says what became of it."""
+    from ..receivers.recording import recording_receiver
+
+    with recording_receiver() as receiver:
+        done = subprocess.run(
+            [sys.executable, "-m", "spancast", "demo"],
+            cwd=tmp_path,
+            env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "COLUMNS": "100"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert "delivery: ✓ file: 21 delivered · ✓ otlp: 21 delivered" == done.stdout.strip().splitlines()[-1]
+        assert {"/v1/traces"} == {request.path for request in receiver.requests}
+        assert 21 == len(receiver.json_spans())

@@ -1,0 +1,146 @@
+"""TraceFields: read from every form in which users write them; malformed ones never raise."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spancast.recording import fields, notice
+from spancast.recording.fields import EMPTY, TraceFields, read, read_said, said_in
+
+OPENROUTER = {
+    "user": "user_12345",
+    "session_id": "session_abc",
+    "trace": {
+        "trace_id": "classification_pipeline_001",
+        "trace_name": "Text Classification",
+        "generation_name": "Classify Sentiment",
+        "dataset": "customer_feedback",
+        "experiment_id": "exp_v3",
+    },
+}
+
+
+def test_the_form_of_an_openrouter_request_is_read() -> None:
+    """A `trace` object with `user` and `session_id` beside it; unknown keys of it are metadata."""
+    expected = TraceFields(
+        trace_id="classification_pipeline_001",
+        trace_name="Text Classification",
+        generation_name="Classify Sentiment",
+        user="user_12345",
+        session_id="session_abc",
+        metadata={"dataset": "customer_feedback", "experiment_id": "exp_v3"},
+    )
+    assert expected == read(OPENROUTER)
+
+
+def test_the_flat_form_is_read() -> None:
+    """The same keys may stand without the `trace` object."""
+    assert TraceFields(trace_name="T", span_name="S", user="u") == read({"trace_name": "T", "span_name": "S", "user": "u"})
+
+
+@pytest.mark.parametrize("key", ["user", "user_id", "langfuse_user_id"])
+def test_known_spellings_of_user(key: str) -> None:
+    """Other tools' spellings of the user are understood."""
+    assert TraceFields(user="u1") == read({key: "u1"})
+
+
+@pytest.mark.parametrize("key", ["session_id", "conversation_id", "langfuse_session_id"])
+def test_known_spellings_of_session(key: str) -> None:
+    """Other tools' spellings of the session are understood."""
+    assert TraceFields(session_id="s1") == read({key: "s1"})
+
+
+def test_thread_id_is_the_session_only_when_nothing_else_says_so() -> None:
+    """LangGraph's thread gives way to any session that was said, wherever it was said."""
+    said = said_in({"thread_id": "t1"})
+    assert "t1" == EMPTY.in_session_of(said).session_id
+    assert "s1" == TraceFields(session_id="s1").in_session_of(said).session_id
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        {"trace": "a text"},
+        {"trace": 17},
+        {"trace": ["trace_name"]},
+        {"trace_name": ""},
+        {"trace_id": "  "},
+        {"user": {"id": 1}},
+        {"session_id": ["s"]},
+        {"trace": {"trace_name": object(), "span_name": b"x"}},
+    ],
+)
+def test_malformed_fields_are_ignored_with_one_warning(mapping: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """What cannot be read is left out; the user is told once, not with every run."""
+    with caplog.at_level(logging.WARNING, "spancast"):
+        assert EMPTY == read(mapping)
+        said = len(caplog.messages)
+        assert said in (1, 2)
+        read(mapping)
+    assert said == len(caplog.messages)
+
+
+def test_what_can_be_read_is_used() -> None:
+    """A malformed field does not take the others along."""
+    assert TraceFields(user="u", metadata={"ds": "x"}) == read({"trace": {"trace_name": [], "ds": "x"}, "user": "u"})
+
+
+def test_numbers_and_uuids_are_read_as_text() -> None:
+    """A number or a UUID where a text belongs is readable: user 42 is `42`."""
+    uuid = UUID(int=7)
+    assert TraceFields(user="42", session_id=str(uuid)) == read({"user_id": 42, "session_id": uuid})
+
+
+def test_long_sessions_are_cut_at_256_and_noticed_above_128(caplog: pytest.LogCaptureFixture) -> None:
+    """256 characters are accepted; above 128 the user is told of Arize's limit."""
+    assert "s" * 256 == read({"session_id": "s" * 300}).session_id
+    notice.forget()
+    with caplog.at_level(logging.WARNING, "spancast"):
+        assert "s" * 200 == read({"session_id": "s" * 200}).session_id
+    assert "Arize takes 128" in caplog.text
+
+
+def test_nearer_wins_and_metadata_merges() -> None:
+    """Fields laid over others replace single values and merge metadata."""
+    near = TraceFields(user="near", metadata={"a": 1})
+    far = TraceFields(user="far", session_id="s", metadata={"a": 0, "b": 2})
+    assert TraceFields(user="near", session_id="s", metadata={"a": 1, "b": 2}) == near.over(far)
+    assert far is EMPTY.over(far)
+    assert far is far.over(EMPTY)
+
+
+def test_only_what_is_new_counts() -> None:
+    """LangChain repeats a run's metadata on every descendant: a value counts only where it first appears."""
+    root = said_in({"trace_name": "T", "user": "u"})
+    node = said_in({"trace_name": "T", "user": "u", "span_name": "S"})
+    assert TraceFields(span_name="S") == read_said(node, root)
+    assert EMPTY == read_said(root, root)
+
+
+def test_a_mapping_without_known_keys_says_nothing() -> None:
+    """Metadata of the application's own costs no reading."""
+    assert () == said_in({"langgraph_step": 1})
+    assert () == said_in(None)
+
+
+def test_unknown_keywords_are_metadata() -> None:
+    """`trace(environment="staging")` is custom metadata; objects become their class name."""
+    assert TraceFields(trace_name="T", metadata={"environment": "staging", "client": "<object>"}) == fields.given(
+        {"trace_name": "T", "environment": "staging", "client": object()}
+    )
+
+
+@given(st.dictionaries(st.sampled_from(fields.KNOWN), st.recursive(st.none() | st.text() | st.integers() | st.binary(),
+       lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2), max_leaves=4)))  # fmt: skip
+def test_reading_never_raises(mapping: Any) -> None:
+    """Whatever stands in the metadata, reading it gives fields of text."""
+    found = read_said(said_in(mapping))
+    for name in ("trace_id", "trace_name", "span_name", "generation_name", "parent_span_id", "user", "session_id"):
+        value = getattr(found, name)
+        assert value is None or (isinstance(value, str) and value.strip())
