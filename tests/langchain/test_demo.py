@@ -47,7 +47,9 @@ def test_both_destinations_have_the_same_spans(ran: dict[str, list[destinations.
 
 def test_the_command_shows_the_tree_and_the_delivery(tmp_path: Path) -> None:
     """`spancast demo` prints the tree, says where the file is, and ends with the delivery per destination."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "ARIZE_", "OPENR"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "ARIZE_", "OPENR"))
+    }
     done = subprocess.run(
         [sys.executable, "-m", "spancast", "demo"],
         cwd=tmp_path,

@@ -75,7 +75,9 @@ def test_the_flat_form_means_the_same(handler: SpancastCallbackHandler, memory: 
 def test_span_name_alone_names_the_runs_own_span(handler: SpancastCallbackHandler, memory: MemoryDestination) -> None:
     """With one of the two names no span is added."""
     run(handler, {"span_name": "S"})
-    assert ["CHAIN S", "  CHAIN ChatPromptTemplate", "  LLM ScriptedChat", "  CHAIN StrOutputParser"] == tree(memory.spans)
+    assert ["CHAIN S", "  CHAIN ChatPromptTemplate", "  LLM ScriptedChat", "  CHAIN StrOutputParser"] == tree(
+        memory.spans
+    )
 
 
 def test_both_names_put_a_root_around_the_chain(handler: SpancastCallbackHandler, memory: MemoryDestination) -> None:
@@ -167,12 +169,12 @@ def test_the_handlers_fields_are_defaults(pipeline: spancast.Pipeline, memory: M
     handler = SpancastCallbackHandler(user="default", session_id="s0", trace_name="Default", team="search")
     run(handler, {"user": "near"})
     root = one(memory.spans, "Default")
-    assert ("near", "s0", "search") == tuple(
-        root.attributes[key] for key in ("user.id", "session.id", "metadata.team")
-    )
+    assert ("near", "s0", "search") == tuple(root.attributes[key] for key in ("user.id", "session.id", "metadata.team"))
 
 
-@pytest.mark.parametrize("metadata", [{"trace": "text"}, {"trace_id": 17}, {"user": []}, {"session_id": ""}, {"trace": []}])
+@pytest.mark.parametrize(
+    "metadata", [{"trace": "text"}, {"trace_id": 17}, {"user": []}, {"session_id": ""}, {"trace": []}]
+)
 def test_malformed_fields_change_nothing_for_the_run(
     metadata: dict[str, Any], handler: SpancastCallbackHandler, memory: MemoryDestination
 ) -> None:
@@ -181,7 +183,9 @@ def test_malformed_fields_change_nothing_for_the_run(
     assert 4 == len(memory.spans)
 
 
-def test_none_of_the_fields_is_repeated_as_metadata(handler: SpancastCallbackHandler, memory: MemoryDestination) -> None:
+def test_none_of_the_fields_is_repeated_as_metadata(
+    handler: SpancastCallbackHandler, memory: MemoryDestination
+) -> None:
     """Known keys are consumed; LangChain's own plumbing is left out."""
     run(handler, {"trace_name": "T", "user_id": "u", "session_id": "s", "own": 1})
     keys = {key for span in memory.spans for key in span.attributes if key.startswith("metadata.")}

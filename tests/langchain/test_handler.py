@@ -105,8 +105,7 @@ def test_a_completion_model_has_prompts_and_choices(config: Any, memory: MemoryD
     Completion().invoke("the question", config)
     held = one(memory.spans, "Completion").attributes
     assert ("LLM", "the question", "the answer") == tuple(
-        held[key]
-        for key in ("openinference.span.kind", "llm.prompts.0.prompt.text", "llm.choices.0.completion.text")
+        held[key] for key in ("openinference.span.kind", "llm.prompts.0.prompt.text", "llm.choices.0.completion.text")
     )
 
 
@@ -286,15 +285,15 @@ def test_a_custom_event_becomes_an_event_of_its_run(config: Any, memory: MemoryD
 
 # ---------------------------------------------------------------- never in the way
 class Hostile:
-    """Raises whatever is asked of it."""
+    """Raises whatever is asked of it, even by isinstance."""
 
     def __repr__(self) -> str:
         raise RuntimeError("repr")
 
     __str__ = __repr__
 
-    def __getattr__(self, name: str) -> Any:
-        raise RuntimeError(f"getattr {name}")
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(f"getattribute {name}")
 
     def __eq__(self, other: object) -> bool:
         raise RuntimeError("eq")
@@ -394,16 +393,12 @@ def test_a_pipeline_of_its_own(pipeline: spancast.Pipeline, memory: MemoryDestin
     with spancast.Pipeline(other) as tenant:
         pass
     tenant = spancast.Pipeline(other)
-    RunnableLambda(lambda text: text, name="run").invoke(
-        "x", {"callbacks": [SpancastCallbackHandler(pipeline=tenant)]}
-    )
+    RunnableLambda(lambda text: text, name="run").invoke("x", {"callbacks": [SpancastCallbackHandler(pipeline=tenant)]})
     assert (["run"], []) == ([span.name for span in other.spans], memory.spans)
     tenant.shutdown()
 
 
-def test_instrument_traces_every_run_and_can_be_undone(
-    pipeline: spancast.Pipeline, memory: MemoryDestination
-) -> None:
+def test_instrument_traces_every_run_and_can_be_undone(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
     """No `callbacks` argument is needed, a passed handler doubles nothing, and `uninstrument` ends it."""
     chain = RunnableLambda(lambda t: t, name="a") | RunnableLambda(lambda t: t, name="b")
     expected = ["CHAIN RunnableSequence", "  CHAIN a", "  CHAIN b"]

@@ -60,9 +60,7 @@ def agent() -> Any:
         application_span("in tool")
         return "sunny"
 
-    model = ScriptedChat(
-        script=[call("search", {"query": "x"}), "done"], inside=lambda: application_span("in model")
-    )
+    model = ScriptedChat(script=[call("search", {"query": "x"}), "done"], inside=lambda: application_span("in model"))
     return create_agent(model, [search], name="planner")
 
 

@@ -41,7 +41,9 @@ def test_the_form_of_an_openrouter_request_is_read() -> None:
 
 def test_the_flat_form_is_read() -> None:
     """The same keys may stand without the `trace` object."""
-    assert TraceFields(trace_name="T", span_name="S", user="u") == read({"trace_name": "T", "span_name": "S", "user": "u"})
+    assert TraceFields(trace_name="T", span_name="S", user="u") == read(
+        {"trace_name": "T", "span_name": "S", "user": "u"}
+    )
 
 
 @pytest.mark.parametrize("key", ["user", "user_id", "langfuse_user_id"])

@@ -168,4 +168,5 @@ _anything = st.recursive(
 @settings(max_examples=200)
 def test_anything_becomes_valid_json(value: Any) -> None:
     """Whatever is held, it can be written as JSON that parses."""
+    orjson.loads(dumps(plain_data([value])))
     orjson.loads(dumps(plain_data(value)))

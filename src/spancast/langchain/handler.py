@@ -6,6 +6,7 @@ in the recorder: one handler may be shared by any number of concurrent runs, cop
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from time import time_ns
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import ToolMessage
 from langchain_core.runnables.config import var_child_runnable_config
 
 from ..record.operation import Kind
-from ..recording.current import add_event
+from ..recording.current import add_event, nearest
 from ..recording.draft import Draft, Translate
 from ..recording.fields import given
 from ..recording.guard import guarded, report_fault
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from ..pipeline import Pipeline
 
 _HIDDEN = "langsmith:hidden"
+# Before Python 3.11 asyncio takes no context for a task, so LangChain loses its callbacks inside async nodes.
+CONTEXT_REACHES_TASKS = sys.version_info >= (3, 11)
 
 
 class SpancastCallbackHandler(BaseCallbackHandler):
@@ -62,6 +66,10 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         self._fold = detail == "normal"
         self._arguments = {"detail": detail, **fields}
         self._defaults = given(fields)
+        if not CONTEXT_REACHES_TASKS:
+            from .install import carry_handlers
+
+            carry_handlers()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the arguments; the pipeline, with its threads and sockets, stays behind."""
@@ -100,6 +108,8 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         if recorder is None or recorder.find(run_id) is not None:
             return None
         parent = recorder.find(parent_run_id) if parent_run_id is not None else None
+        if parent is None and not CONTEXT_REACHES_TASKS:
+            metadata = {**_surrounding_metadata(), **(metadata or {})}
         if self._fold and parent is not None and tags and _HIDDEN in tags:
             recorder.fold(run_id, parent)
             return None
@@ -110,7 +120,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             parent=parent,
             mapping=metadata,
             defaults=self._defaults,
-            origin=_ORIGIN,
+            origin=self,
             passes=None if parent is not None else _siblings_rule(batch_size),
             translate=translator,
             current=current,
@@ -365,8 +375,9 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         if found is None:
             return
         recorder, draft = found
-        failed = getattr(output, "status", None) == "error" and getattr(output, "type", None) == "tool"
-        content = output.content if getattr(output, "type", None) == "tool" else output
+        is_message = issubclass(type(output), ToolMessage)
+        failed = is_message and output.status == "error"
+        content = output.content if is_message else output
         if draft.capture:
             draft.snapshots["output"] = hold(content, draft)
         recorder.close(draft, error=ToolError(content if isinstance(content, str) else "") if failed else None)
@@ -442,7 +453,6 @@ class ToolError(Exception):
     __module__ = "spancast"
 
 
-_ORIGIN = "langchain"
 # What is held of a model's parameters when no destination may see content: numbers and names.
 _WITHOUT_CONTENT = (
     "_type",
@@ -483,7 +493,7 @@ def _siblings_rule(batch_size: int) -> Any:
     own). Outside, `batch` starts one root after the other in the same context: an open run of LangChain's there is a
     sibling. A model sets no child config, so what runs inside a single model call still nests under it.
     """
-    if var_child_runnable_config.get() is not None:
+    if var_child_runnable_config.get() is not None or (not CONTEXT_REACHES_TASKS and _in_task()):
         return None
     if batch_size > 1:
         return _not_langchain
@@ -491,11 +501,25 @@ def _siblings_rule(batch_size: int) -> Any:
 
 
 def _not_langchain(draft: Draft) -> bool:
-    return draft.origin is not _ORIGIN
+    return not isinstance(draft.origin, SpancastCallbackHandler)
+
+
+def _surrounding_metadata() -> Mapping[str, Any]:
+    """Return the metadata of the run around, which LangChain could not hand down (Python 3.10)."""
+    draft = nearest()
+    return (draft.mapping if draft is not None else None) or {}
+
+
+def _in_task() -> bool:
+    """Return whether this is a task: there `abatch` gives each input a context of its own, so nothing is a sibling."""
+    try:
+        return asyncio.current_task() is not None
+    except RuntimeError:
+        return False
 
 
 def _not_a_sibling(draft: Draft) -> bool:
-    return draft.origin is not _ORIGIN or draft.kind in (Kind.LLM, Kind.RETRIEVER)
+    return not isinstance(draft.origin, SpancastCallbackHandler) or draft.kind in (Kind.LLM, Kind.RETRIEVER)
 
 
 _graph_classes: dict[type, type] = {}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.tracers.context import register_configure_hook
 
+from ..recording.current import nearest
 from .handler import SpancastCallbackHandler
 
 if TYPE_CHECKING:
@@ -37,6 +38,27 @@ def instrument(*, pipeline: Pipeline | None = None, **defaults: Any) -> None:
     if not _switch.registered:
         _switch.registered = True
         register_configure_hook(cast("ContextVar[Any]", _switch), inheritable=True)
+
+
+class _Carrier:
+    """Finds the handler again where LangChain lost it: that of the innermost run that is open here."""
+
+    registered = False
+
+    def get(self, default: Any = None) -> SpancastCallbackHandler | None:
+        draft = nearest()
+        origin = draft.origin if draft is not None else None
+        return origin if isinstance(origin, SpancastCallbackHandler) else None
+
+
+_carrier = _Carrier()
+
+
+def carry_handlers() -> None:
+    """Before Python 3.11: bring handlers into async nodes, whose tasks LangChain's own context does not reach."""
+    if not _carrier.registered:
+        _carrier.registered = True
+        register_configure_hook(cast("ContextVar[Any]", _carrier), inheritable=True)
 
 
 def uninstrument() -> None:

@@ -196,6 +196,16 @@ def leave(draft: Draft) -> None:
     draft.current = draft.outer = None
 
 
+def nearest() -> Draft | None:
+    """Return the innermost operation of ours that is open here."""
+    own = otel_context.get_value(_KEY)
+    while isinstance(own, CurrentSpan):
+        if own.draft is not None:
+            return own.draft
+        own = own.outer_own
+    return None
+
+
 class Surroundings:
     """Where a new operation finds itself: the current span, and the nearest open operation of ours around it."""
 

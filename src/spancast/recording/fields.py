@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 from ..record.json import JSON
 from ..record.operation import NOTHING
 from .notice import warn_once
-from .snapshot import plain_data
+from .snapshot import key_text, plain_data
 
 _NAMES: Final = ("trace_id", "trace_name", "span_name", "generation_name", "parent_span_id")
 # The first spelling that holds a value wins.
@@ -114,8 +114,8 @@ def read(mapping: Mapping[str, object]) -> TraceFields:
     """Return the fields in *mapping*: a `trace` object with `user` and `session_id` beside it, or the keys flat."""
     trace = mapping.get("trace")
     inner: dict[str, object] = {}
-    if isinstance(trace, Mapping):
-        inner = {str(key): value for key, value in trace.items()}
+    if issubclass(type(trace), Mapping):  # isinstance would ask the object itself
+        inner = {key_text(key): value for key, value in cast("Mapping[object, object]", trace).items()}
     elif trace is not None:
         warn_once(
             "trace", "spancast: `trace` is %s, not an object with keys such as trace_name: ignored.", _class(trace)
@@ -144,15 +144,17 @@ def given(values: Mapping[str, object]) -> TraceFields:
 def _text(name: str, value: object) -> str | None:
     if value is None:
         return None
-    if isinstance(value, (UUID, int, float)) and not isinstance(value, bool):
-        if not isinstance(value, UUID):
+    kind = type(value)
+    if issubclass(kind, (UUID, int, float)) and kind is not bool:
+        if not issubclass(kind, UUID):
             warn_once(name + ":number", "spancast: `%s` is the number %s; used as text.", name, value)
-        value = str(value)
-    if not isinstance(value, str) or not value.strip():
-        what = "empty" if isinstance(value, str) else f"{_class(value)}, not text"
+        return str(value)
+    if not issubclass(kind, str) or not cast("str", value).strip():
+        what = "empty" if issubclass(kind, str) else f"{_class(value)}, not text"
         warn_once(name + ":malformed", "spancast: `%s` is %s: ignored.", name, what)
         return None
-    return _bounded(name, value) if name in ("user", "session_id", _THREAD) else value
+    text = str.__str__(cast("str", value))
+    return _bounded(name, text) if name in ("user", "session_id", _THREAD) else text
 
 
 def _bounded(name: str, value: str) -> str:
