@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -49,12 +50,11 @@ def demo(
 
 
 def _application() -> Any:
-    try:
-        import langchain.agents  # noqa: F401
+    missing = next((name for name in ("langchain", "langgraph") if find_spec(name) is None), None)
+    if missing:
+        _stop(f"the demo needs {missing}: pip install 'spancast[demo]'")
+    from ..langchain import demo as application
 
-        from ..langchain import demo as application
-    except ImportError as error:
-        _stop(f"the demo needs {error.name}: pip install 'spancast[demo]'")
     return application
 
 
@@ -65,7 +65,10 @@ def view(
     """Show traces from a file of OTLP JSON lines."""
     if not path.is_file():
         _stop(f"there is no file {path}: run your application first, or `spancast demo`.")
-    traces = traces_of(read_lines(path))
+    try:
+        traces = traces_of(read_lines(path))
+    except OSError as error:
+        _stop(f"cannot read {path}: {error.strerror}.")
     if not traces:
         _stop(f"{path} holds no spans in OTLP JSON lines.")
     console = Console(highlight=False)
@@ -74,6 +77,6 @@ def view(
         console.print()
 
 
-def _stop(message: str) -> None:
+def _stop(message: str) -> NoReturn:
     sys.stderr.write(f"spancast: {message}\n")
     raise typer.Exit(2)

@@ -51,7 +51,7 @@ def read_lines(path: Path) -> list[ViewSpan]:
         for line in lines:
             try:
                 spans.extend(read_request(orjson.loads(line)))
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 continue
     return spans
 
@@ -65,9 +65,10 @@ def read_request(request: Mapping[str, Any]) -> Iterator[ViewSpan]:
 
 
 def traces_of(spans: Iterable[ViewSpan]) -> dict[str, list[ViewSpan]]:
-    """Return the spans by trace, the oldest trace first."""
+    """Return the spans by trace, the oldest trace first; a span that was written twice counts once."""
     traces: dict[str, list[ViewSpan]] = {}
-    for span in sorted(spans, key=lambda span: span.start_ns):
+    once = {(span.trace_id, span.span_id): span for span in spans}
+    for span in sorted(once.values(), key=lambda span: span.start_ns):
         traces.setdefault(span.trace_id, []).append(span)
     return traces
 
@@ -78,20 +79,20 @@ def _span(span: Mapping[str, Any]) -> ViewSpan:
         trace_id=span["traceId"],
         span_id=span["spanId"],
         parent_span_id=span.get("parentSpanId") or None,
-        name=span.get("name", ""),
+        name=_text(span.get("name")) or "",
         kind=_kind(attributes),
         start_ns=int(span.get("startTimeUnixNano") or 0),
         end_ns=int(span.get("endTimeUnixNano") or 0),
         attributes=attributes,
         error=_error(span, attributes),
-        ending=attributes.get("spancast.ending"),
-        input_tokens=_either(attributes, "llm.token_count.prompt", "gen_ai.usage.input_tokens"),
-        output_tokens=_either(attributes, "llm.token_count.completion", "gen_ai.usage.output_tokens"),
-        cost=_either(attributes, "llm.cost.total", "gen_ai.usage.total_cost"),
-        first_token=attributes.get("gen_ai.response.time_to_first_chunk"),
-        model=_either(attributes, "llm.model_name", "gen_ai.request.model"),
-        user=attributes.get("user.id"),
-        session_id=attributes.get("session.id"),
+        ending=_text(attributes.get("spancast.ending")),
+        input_tokens=_number(attributes, "llm.token_count.prompt", "gen_ai.usage.input_tokens"),
+        output_tokens=_number(attributes, "llm.token_count.completion", "gen_ai.usage.output_tokens"),
+        cost=_number(attributes, "llm.cost.total", "gen_ai.usage.total_cost"),
+        first_token=_number(attributes, "gen_ai.response.time_to_first_chunk"),
+        model=_text(_either(attributes, "llm.model_name", "gen_ai.request.model")),
+        user=_text(attributes.get("user.id")),
+        session_id=_text(attributes.get("session.id")),
     )
 
 
@@ -99,8 +100,20 @@ def _either(attributes: Mapping[str, Any], *names: str) -> Any:
     return next((attributes[name] for name in names if name in attributes), None)
 
 
+def _number(attributes: Mapping[str, Any], *names: str) -> Any:
+    value = _either(attributes, *names)
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _text(value: object) -> str | None:
+    """Return *value* on one line, without what a terminal would obey."""
+    if value is None:
+        return None
+    return " ".join("".join(char if char.isprintable() else " " for char in str(value)).split())
+
+
 def _kind(attributes: Mapping[str, Any]) -> str:
-    said = attributes.get("openinference.span.kind")
+    said = _text(attributes.get("openinference.span.kind"))
     return said or _KINDS.get(attributes.get("gen_ai.operation.name", ""), "CHAIN")
 
 
@@ -108,8 +121,8 @@ def _error(span: Mapping[str, Any], attributes: Mapping[str, Any]) -> str | None
     status = span.get("status") or {}
     if status.get("code") not in (2, "STATUS_CODE_ERROR"):
         return None
-    kind = attributes.get("error.type")
-    message = status.get("message")
+    kind = _text(attributes.get("error.type"))
+    message = _text(status.get("message"))
     return ": ".join(part for part in (kind, message) if part) or "error"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -32,8 +32,13 @@ def trace_tree(spans: Sequence[ViewSpan]) -> RenderableType:
     for prefix, span in _ordered(spans):
         table.add_row(*_figures(span), _title(prefix, span))
         if span.error:
-            table.add_row("", "", "", "", Text.assemble((_under(prefix), "dim"), (f"  {span.error}", "red")))
+            table.add_row("", "", "", "", _error(prefix, span.error))
     return Group(_headline(spans), table)
+
+
+def _error(prefix: str, error: str) -> Text:
+    """Return an error's line; unlike a name it is never cut."""
+    return Text.assemble((_under(prefix), "dim"), (f"  {error}", "red"), no_wrap=False, overflow="fold")
 
 
 def _under(prefix: str) -> str:
@@ -58,15 +63,27 @@ def _ordered(spans: Sequence[ViewSpan]) -> list[tuple[str, ViewSpan]]:
     for span in sorted(spans, key=lambda span: (span.start_ns, -span.end_ns)):
         children.setdefault(span.parent_span_id if span.parent_span_id in known else None, []).append(span)
     rows: list[tuple[str, ViewSpan]] = []
-    stack = [("", "", span) for span in reversed(children.get(None, []))]
+    shown: set[str] = set()
+    for root in (*children.get(None, []), *spans):  # spans that are each other's parents have no root among them
+        if root.span_id not in shown:
+            rows.extend(_beneath(root, children, shown))
+    return rows
+
+
+def _beneath(
+    root: ViewSpan, children: Mapping[str | None, Sequence[ViewSpan]], shown: set[str]
+) -> Iterator[tuple[str, ViewSpan]]:
+    """Yield *root* and all spans beneath it; each span once."""
+    stack = [("", "", root)]
+    shown.add(root.span_id)
     while stack:
         lead, below, span = stack.pop()
-        rows.append((lead, span))
-        inner = children.get(span.span_id, [])
+        yield lead, span
+        inner = [child for child in children.get(span.span_id, ()) if child.span_id not in shown]
+        shown.update(child.span_id for child in inner)
         for index in range(len(inner) - 1, -1, -1):
             last = index == len(inner) - 1
             stack.append((below + ("└─ " if last else "├─ "), below + ("   " if last else "│  "), inner[index]))
-    return rows
 
 
 def _title(prefix: str, span: ViewSpan) -> Text:
