@@ -35,7 +35,7 @@ def demo(
     application = _application()
     console.print(f"[dim]question:[/] {application.QUESTION}")
     console.print("[dim]answer:[/]   ", end="")
-    asyncio.run(application.run(pipeline, lambda piece: console.print(piece, end="", markup=False, soft_wrap=True)))
+    failed = _asked(application, pipeline, console)
     console.print("\n")
     with console.status("delivering"):
         complete = pipeline.flush(_FLUSH_TIMEOUT)
@@ -45,8 +45,18 @@ def demo(
     console.print(f"\nOTLP JSON lines: {out}   (again: spancast view {out})", soft_wrap=True, markup=False)
     console.print(delivery_line(pipeline.report()), soft_wrap=True)
     pipeline.shutdown()
-    if not complete:
+    if failed or not complete:
         raise typer.Exit(1)
+
+
+def _asked(application: Any, pipeline: Pipeline, console: Console) -> bool:
+    """Run the agent and print its answer as it comes; say so when a real model fails, and go on to its trace."""
+    try:
+        asyncio.run(application.run(pipeline, lambda piece: console.print(piece, end="", markup=False, soft_wrap=True)))
+    except Exception as error:  # a wrong key, no network: the trace shows where
+        console.print(f"the agent failed: {type(error).__name__}: {str(error)[:300]}", style="red", markup=False)
+        return True
+    return False
 
 
 def _application() -> Any:
