@@ -125,7 +125,9 @@ def _detail(operation: Operation) -> Any:
 
 
 def _is_safe_parameter(key: str, value: JSON) -> bool:
-    return key in SAFE_PARAMETERS and (isinstance(value, (bool, int, float)) or key in ("model", "model_name"))
+    if isinstance(value, str):
+        return key in ("model", "model_name")
+    return key in SAFE_PARAMETERS and isinstance(value, (bool, int, float))
 
 
 def is_safe(name: str) -> bool:
@@ -158,7 +160,7 @@ class Redaction:
             return self._redacted(operation)
         except Exception as error:  # fail closed: content that could not be redacted does not leave
             _say(error)
-            return without_content(operation)
+            return replace(without_content(operation), metadata=NOTHING)  # redact would have seen the metadata too
 
     def _redacted(self, operation: Operation) -> Operation:
         failure = operation.failure
@@ -170,7 +172,11 @@ class Redaction:
             failure=replace(failure, message=self._text(failure.message), stacktrace=self._text(failure.stacktrace))
             if failure
             else None,
-            events=tuple(replace(event, attributes=self._mapping(event.attributes)) for event in operation.events),
+            events=tuple(
+                replace(event, name=self._text(event.name), attributes=self._mapping(event.attributes))
+                for event in operation.events
+            ),
+            links=tuple(replace(link, attributes=self._mapping(link.attributes)) for link in operation.links),
             attributes=self._mapping(operation.attributes),
             metadata=self._mapping(operation.metadata),
             tags=tuple(self._text(tag) for tag in operation.tags),

@@ -16,7 +16,9 @@ TEXT = st.one_of(
 )
 INTEGERS = st.one_of(
     st.integers(),
-    st.sampled_from([0, 1, -1, 127, 128, 16383, 16384, 2**31, 2**53 + 1, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 10**40]),
+    st.sampled_from(
+        [0, 1, -1, 127, 128, 16383, 16384, 2**31, 2**53 + 1, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 10**40]
+    ),
 )
 FLOATS = st.one_of(st.floats(allow_nan=False), st.just(math.nan))  # JSON knows one NaN only
 SCALARS: st.SearchStrategy[AttributeValue] = st.one_of(

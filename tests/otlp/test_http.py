@@ -125,7 +125,9 @@ def test_the_request_goes_where_the_url_says(receiver: Receiver) -> None:
 @pytest.mark.parametrize(
     ("protocol", "content_type"), [("http/json", "application/json"), ("http/protobuf", "application/x-protobuf")]
 )
-def test_the_content_type_is_exact_and_the_user_agent_ours(receiver: Receiver, protocol: str, content_type: str) -> None:
+def test_the_content_type_is_exact_and_the_user_agent_ours(
+    receiver: Receiver, protocol: str, content_type: str
+) -> None:
     """The content type has no charset behind it, and the user agent names the library and its version."""
     send(receiver.url, protocol=protocol)
 
@@ -311,7 +313,12 @@ def test_retry_after_as_a_date() -> None:
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.one_of(st.text(max_size=40), st.from_regex(r"[A-Z][a-z]{2}, \d{1,3} [A-Z][a-z]{2} \d{1,9} \d\d:\d\d:\d\d [A-Z+\-0-9]{1,6}")))
+@given(
+    st.one_of(
+        st.text(max_size=40),
+        st.from_regex(r"[A-Z][a-z]{2}, \d{1,3} [A-Z][a-z]{2} \d{1,9} \d\d:\d\d:\d\d [A-Z+\-0-9]{1,6}"),
+    )
+)
 def test_no_retry_after_raises(said: str) -> None:
     """Whatever stands in `Retry-After`, the wait is a finite number of seconds from 0, or unknown."""
     after = read_answer(503, {"Retry-After": said}, b"").retry_after

@@ -225,7 +225,9 @@ def test_deep_nesting_stays_below_what_parsers_take() -> None:
     for _ in range(200):
         value = {"k": value}
 
-    body = encode_request({}, "s", "1", [encode_span(one_span({}, events=(SpanEvent(name="e", time_ns=1, attributes={"a": value}),)))])
+    body = encode_request(
+        {}, "s", "1", [encode_span(one_span({}, events=(SpanEvent(name="e", time_ns=1, attributes={"a": value}),)))]
+    )
 
     depth = deepest = 0
     for char in body.decode():

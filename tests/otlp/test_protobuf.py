@@ -69,9 +69,7 @@ def same(expected: Any, actual: Any) -> bool:
     if isinstance(expected, float) and math.isnan(expected):
         return isinstance(actual, float) and math.isnan(actual)
     if isinstance(expected, (list, tuple)):
-        return (
-            isinstance(actual, (list, tuple)) and len(expected) == len(actual) and all(map(same, expected, actual))
-        )
+        return isinstance(actual, (list, tuple)) and len(expected) == len(actual) and all(map(same, expected, actual))
     if isinstance(expected, dict):
         return isinstance(actual, dict) and same(list(expected.items()), list(actual.items()))
     return type(expected) is type(actual) and expected == actual

@@ -116,7 +116,13 @@ def test_endless_nesting_ends() -> None:
 
 def test_text_stays_text_and_the_rest_becomes_json() -> None:
     """`as_text` leaves a text alone, so that a prompt is not quoted, and writes everything else as JSON."""
-    assert ["hi", "{}", "1", "null", "[true]"] == [as_text("hi"), as_text({}), as_text(1), as_text(None), as_text([True])]
+    assert ["hi", "{}", "1", "null", "[true]"] == [
+        as_text("hi"),
+        as_text({}),
+        as_text(1),
+        as_text(None),
+        as_text([True]),
+    ]
 
 
 @settings(deadline=None, max_examples=100)

@@ -23,7 +23,10 @@ from spancast.record.message import (
 
 def test_a_plain_turn_is_role_and_content() -> None:
     """A turn of one text has that text as its content."""
-    messages = (Message(role="system", parts=(Text("Be brief."),)), Message(role="user", parts=(Text("Hi"),), name="ann"))
+    messages = (
+        Message(role="system", parts=(Text("Be brief."),)),
+        Message(role="user", parts=(Text("Hi"),), name="ann"),
+    )
 
     assert [
         {"role": "system", "content": "Be brief."},
@@ -84,9 +87,9 @@ def test_an_empty_or_false_tool_result_is_a_result(result: Any) -> None:
     """A tool that gave back 0, False or an empty value gave back something: it is kept."""
     turn = Message(role="tool", parts=(ToolResult(result=result, id="c1"),))
 
-    assert [
-        {"role": "tool", "content": [{"type": "tool_result", "result": result, "id": "c1"}]}
-    ] == conversation((turn,))
+    assert [{"role": "tool", "content": [{"type": "tool_result", "result": result, "id": "c1"}]}] == conversation(
+        (turn,)
+    )
 
 
 def test_several_texts_stay_apart_and_in_order() -> None:

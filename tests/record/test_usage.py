@@ -55,16 +55,13 @@ def test_anthropic_counts_the_cache_apart(fresh: int, read: int, write: int, out
     }
 
     whole = fresh + read + write
-    assert (
-        Usage(
-            input_tokens=whole,
-            output_tokens=output,
-            total_tokens=whole + output,
-            cache_read_tokens=read,
-            cache_write_tokens=write,
-        )
-        == read_usage(usage)
-    )
+    assert Usage(
+        input_tokens=whole,
+        output_tokens=output,
+        total_tokens=whole + output,
+        cache_read_tokens=read,
+        cache_write_tokens=write,
+    ) == read_usage(usage)
 
 
 @few
@@ -79,23 +76,26 @@ def test_bedrock_counts_the_cache_apart(fresh: int, read: int, write: int, outpu
         "cacheWriteInputTokens": write,
     }
 
-    assert (
-        Usage(
-            input_tokens=fresh + read + write,
-            output_tokens=output,
-            total_tokens=fresh + read + write + output,
-            cache_read_tokens=read,
-            cache_write_tokens=write,
-        )
-        == read_usage(usage)
-    )
+    assert Usage(
+        input_tokens=fresh + read + write,
+        output_tokens=output,
+        total_tokens=fresh + read + write + output,
+        cache_read_tokens=read,
+        cache_write_tokens=write,
+    ) == read_usage(usage)
 
 
 @few
 @given(fresh=COUNT, read=COUNT, output=COUNT, thoughts=st.integers(1, 100_000), camel=st.booleans())
 def test_gemini_counts_thoughts_apart(fresh: int, read: int, output: int, thoughts: int, camel: bool) -> None:
     """Gemini's thoughts stand beside the candidates; they are output, and its cached part is inside the prompt."""
-    names = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "cachedContentTokenCount", "totalTokenCount")
+    names = (
+        "promptTokenCount",
+        "candidatesTokenCount",
+        "thoughtsTokenCount",
+        "cachedContentTokenCount",
+        "totalTokenCount",
+    )
     if not camel:
         names = (
             "prompt_token_count",
@@ -258,7 +258,13 @@ def test_a_total_alone_is_kept() -> None:
 
 def test_counts_that_are_no_counts_are_passed_over() -> None:
     """Negative, infinite, textual and boolean counts are passed over, and the next spelling is looked at."""
-    usage = {"input_tokens": -1, "prompt_tokens": float("nan"), "inputTokens": 4.0, "output_tokens": "5", "eval_count": 6}
+    usage = {
+        "input_tokens": -1,
+        "prompt_tokens": float("nan"),
+        "inputTokens": 4.0,
+        "output_tokens": "5",
+        "eval_count": 6,
+    }
 
     assert Usage(input_tokens=4, output_tokens=6, total_tokens=10) == read_usage(usage)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from ..record.json import dumps
+from ..record.json import dumps, plain
 from .span import Attributes, AttributeValue, Span
 
 MARK = "[truncated]"
@@ -15,20 +15,38 @@ _ROUNDS = 24
 
 
 def shorten(span: Span, limit: int) -> Span:
-    """Return *span* with no text attribute longer than *limit* characters."""
-    if not any(type(value) is str and len(value) > limit for value in span.attributes.values()):
-        return span
-    return replace(span, attributes=_shortened(span.attributes, limit))
+    """Return *span* with no text longer than *limit* characters in its attributes or in those of its events and links."""
+    changes: dict[str, Any] = {}
+    if _any_long(span.attributes, limit):
+        changes["attributes"] = _shortened(span.attributes, limit)
+    for name in ("events", "links"):
+        holders = getattr(span, name)
+        if any(_any_long(holder.attributes, limit) for holder in holders):
+            changes[name] = tuple(replace(held, attributes=_shortened(held.attributes, limit)) for held in holders)
+    return replace(span, **changes) if changes else span
+
+
+def _any_long(attributes: Attributes, limit: int) -> bool:
+    return any(_is_long(value, limit) for value in attributes.values())
+
+
+def _is_long(value: AttributeValue, limit: int) -> bool:
+    if isinstance(value, str):
+        return len(value) > limit
+    return isinstance(value, list) and any(isinstance(item, str) and len(item) > limit for item in value)
 
 
 def _shortened(attributes: Attributes, limit: int) -> Attributes:
     short: dict[str, AttributeValue] = {}
     for key, value in attributes.items():
-        if isinstance(value, str) and len(value) > limit:
-            short[key] = cut(value, limit)
-            short[f"{key}.truncated"] = True
-        else:
+        if not _is_long(value, limit):
             short[key] = value
+            continue
+        if isinstance(value, list):
+            short[key] = [cut(item, limit) if isinstance(item, str) else item for item in value]
+        else:
+            short[key] = cut(str(value), limit)
+        short[f"{key}.truncated"] = True
     return short
 
 
@@ -38,7 +56,7 @@ def cut(text: str, limit: int) -> str:
         return text
     if text[:1] in "{[":
         try:
-            return _cut_json(orjson.loads(text), limit)
+            return _cut_json(plain(orjson.loads(text)), limit)  # plain: nested no deeper than Python can walk
         except ValueError:
             pass
     return _cut_text(text, limit)
@@ -66,7 +84,7 @@ def _cut_json(data: Any, limit: int) -> str:
         if len(text) <= limit:
             return text
         most //= 2
-    return "[]" if isinstance(data, list) else "{}"
+    return ("[]" if isinstance(data, list) else "{}")[:limit]
 
 
 def _with_texts(data: Any, longest: int) -> Any:

@@ -24,7 +24,7 @@ from ..record.message import (
     ToolResult,
     conversation,
 )
-from ..record.operation import Agent, Document, Generation, Operation, Retrieval, ToolUse
+from ..record.operation import Agent, Document, Generation, Operation, Retrieval, ToolDefinition, ToolUse
 from .outline import Pairs, attribute, outline
 from .span import INTERNAL, AttributeValue, Span
 
@@ -109,11 +109,18 @@ def _generation(detail: Generation) -> Pairs:
             yield from _answer(detail.output_messages)
             yield from _messages("llm.output_messages", detail.output_messages)
     for index, tool in enumerate(detail.tools):
-        yield f"llm.tools.{index}.tool.json_schema", dumps(tool.schema)
+        yield f"llm.tools.{index}.tool.json_schema", dumps(_schema(tool))
     yield from _tokens(detail)
     yield from _cost(detail)
     if detail.time_to_first_token_ns is not None:
         yield "gen_ai.response.time_to_first_chunk", detail.time_to_first_token_ns / 1e9
+
+
+def _schema(tool: ToolDefinition) -> JSON:
+    if tool.schema is not None:
+        return tool.schema
+    held = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    return {name: value for name, value in held.items() if value is not None}
 
 
 def _model(detail: Generation) -> Pairs:

@@ -18,8 +18,9 @@ def outline(operation: Operation, name: str, kind: int, attributes: dict[str, At
         attributes["spancast.ending"] = operation.ending
     if failure is not None:
         attributes["error.type"] = failure.type
-    for key, value in operation.attributes.items():
-        attributes.setdefault(key, attribute(value))
+    named: dict[str, AttributeValue] = {key: value for key, value in attributes.items() if value is not None}
+    for key, value in flat(operation.attributes).items():
+        named.setdefault(key, value)
     return Span(
         name=name or operation.kind.value.lower(),
         trace_id=operation.trace_id,
@@ -30,7 +31,7 @@ def outline(operation: Operation, name: str, kind: int, attributes: dict[str, At
         operation_kind=operation.kind,
         start_ns=operation.start_ns,
         end_ns=operation.end_ns,
-        attributes={key: value for key, value in attributes.items() if value is not None},
+        attributes=named,
         events=tuple(_events(operation)),
         links=tuple(
             SpanLink(trace_id=k.trace_id, span_id=k.span_id, attributes=flat(k.attributes)) for k in operation.links

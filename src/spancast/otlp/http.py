@@ -7,6 +7,7 @@ else may. Redirects are not followed: a POST that became a GET would look like s
 from __future__ import annotations
 
 import gzip
+import math
 import re
 import time
 import urllib.request
@@ -27,6 +28,7 @@ from .outcome import Outcome, Verdict
 Headers = Mapping[str, str] | Callable[[], Mapping[str, str]]
 
 MAX_ANSWER = 4 * 1024 * 1024  # the OTLP specification's own bound for responses
+_MAX_SAID = 1000  # characters of a receiver's own words that are kept
 _RETRYABLE = frozenset({429, 502, 503, 504})
 _GZIP_ABOVE = 1024  # bytes; below, gzip costs more than it saves
 _GZIP_LEVEL = 1  # level 1 costs half of level 6 and is 3 to 8 % larger
@@ -76,6 +78,8 @@ class HttpExporter:
         """Send one request body; *extra* headers are laid over the destination's."""
         try:
             headers = self._all_headers(extra)
+        except _HeaderError as error:
+            return Outcome(verdict=Verdict.RETRY, reason="headers", message=str(error))
         except Exception as error:  # a callable that fetches a token may fail for a while
             kind = type(error).__name__
             return Outcome(verdict=Verdict.RETRY, reason="headers", message=f"the headers callable raised {kind}")
@@ -94,13 +98,15 @@ class HttpExporter:
             self._pool.clear()
             self._pool = None
 
-    def _all_headers(self, extra: Mapping[str, str] | None) -> dict[str, str]:
+    def _all_headers(self, extra: Mapping[str, str] | None) -> urllib3.HTTPHeaderDict:
         given = self._headers() if callable(self._headers) else self._headers
-        headers = {"User-Agent": USER_AGENT, **given, **(extra or {})}
-        headers["Content-Type"] = self._encoding.content_type
+        headers = urllib3.HTTPHeaderDict()  # names differ in case: `content-type` must not stand there twice
+        own = {"Content-Type": self._encoding.content_type}
+        for name, value in [("User-Agent", USER_AGENT), *given.items(), *(extra or {}).items(), *own.items()]:
+            headers[name] = _sendable(name, value)
         return headers
 
-    def _exchange(self, body: bytes, headers: dict[str, str], timeout: float, deadline: float) -> Outcome:
+    def _exchange(self, body: bytes, headers: Mapping[str, str], timeout: float, deadline: float) -> Outcome:
         response = self._connections().request(
             "POST",
             self._url,
@@ -136,15 +142,31 @@ def _pool(url: str, tls: Tls) -> Any:
     return urllib3.PoolManager(**options)
 
 
+class _HeaderError(ValueError):
+    """A header that HTTP cannot carry. Its message names the header, never the value."""
+
+
+def _sendable(name: object, value: object) -> str:
+    if not isinstance(name, str) or not isinstance(value, str):
+        raise _HeaderError(f"the header {name!r} is a {type(value).__name__}: header values are text")
+    if re.search(r"[\r\n\0]", name + value) or not (name + value).isascii():
+        raise _HeaderError(f"the header {name!r} holds characters that HTTP cannot carry")
+    return value
+
+
 def _read(response: Any, deadline: float) -> tuple[bytes, bool]:
     """Read the answer, up to `MAX_ANSWER` bytes and not past *deadline*; say whether that was all of it.
 
-    An endless or dripping answer must not hold the lane: its status has already said what matters.
+    An endless, dripping or broken answer must neither hold the lane nor send a batch twice: its status has already
+    said what matters.
     """
     pieces: list[bytes] = []
     size = 0
     while size <= MAX_ANSWER and time.monotonic() < deadline:
-        piece = response.read1(65536)
+        try:
+            piece = response.read1(65536)
+        except (urllib3.exceptions.HTTPError, OSError):
+            break
         if not piece:
             return b"".join(pieces), True
         pieces.append(piece)
@@ -179,12 +201,12 @@ def partial_success(content: bytes, content_type: str) -> tuple[int, str]:
     try:
         if "json" in content_type or content[:1] == b"{":
             partial = orjson.loads(content).get("partialSuccess") or {}
-            return int(partial.get("rejectedSpans") or 0), str(partial.get("errorMessage") or "")
+            return int(partial.get("rejectedSpans") or 0), str(partial.get("errorMessage") or "")[:_MAX_SAID]
         if "protobuf" in content_type:
             from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
             answer = ExportTraceServiceResponse.FromString(content).partial_success
-            return int(answer.rejected_spans), str(answer.error_message)
+            return int(answer.rejected_spans), str(answer.error_message)[:_MAX_SAID]
     except Exception:  # what cannot be read is no statement about spans; the status says success
         return 0, ""
     return 0, ""
@@ -216,12 +238,13 @@ def _retry_after(value: str | None) -> float | None:
     if not value:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     except ValueError:
         pass
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, IndexError, OverflowError):
         return None
 
 

@@ -9,20 +9,18 @@ from __future__ import annotations
 import math
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import orjson
 
 from ..conventions.span import Attributes, AttributeValue, Span, SpanEvent, SpanLink
+from ..record.json import digits, text
 
 CONTENT_TYPE = "application/json"
 _INT64_MAX = 2**63 - 1
-_DEPTH = 32
+_DEPTH = 24  # levels of lists and mappings, each four of JSON's; some parsers stop at 128
 _HAS_REMOTE, _IS_REMOTE = 0x100, 0x200
-
-
-def _text(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
 
 
 def _value(value: AttributeValue, depth: int = _DEPTH) -> dict[str, Any]:
@@ -32,16 +30,20 @@ def _value(value: AttributeValue, depth: int = _DEPTH) -> dict[str, Any]:
         return {"boolValue": value}
     if isinstance(value, int):
         fits = -_INT64_MAX - 1 <= value <= _INT64_MAX
-        return {"intValue" if fits else "stringValue": str(value)}
+        return {"intValue" if fits else "stringValue": digits(value)}
     if isinstance(value, float):
-        return {"doubleValue": value if math.isfinite(value) else _not_finite(value)}
-    if isinstance(value, bytes):
+        return {"doubleValue": float(value) if math.isfinite(value) else _not_finite(value)}
+    if isinstance(value, (bytes, bytearray)):
         return {"bytesValue": b64encode(value).decode()}
-    if value is None or depth <= 0:
+    if value is None:
         return {}
-    if isinstance(value, Mapping):
+    if depth and isinstance(value, Mapping):
         return {"kvlistValue": {"values": _attributes(value, depth - 1)}}
-    return {"arrayValue": {"values": [_value(item, depth - 1) for item in value]}}
+    if depth and isinstance(value, (Sequence, AbstractSet)):
+        return {"arrayValue": {"values": [_value(item, depth - 1) for item in value]}}
+    return {
+        "stringValue": f"<{type(value).__name__}>"
+    }  # too deep, or an object in a resource: it must not cost the request
 
 
 def _not_finite(value: float) -> str:
@@ -50,7 +52,7 @@ def _not_finite(value: float) -> str:
 
 def _attributes(attributes: Attributes, depth: int = _DEPTH) -> list[dict[str, Any]]:
     return [
-        {"key": key, "value": {"stringValue": value} if type(value) is str else _value(value, depth)}
+        {"key": str(key), "value": {"stringValue": value} if type(value) is str else _value(value, depth)}
         for key, value in attributes.items()
     ]
 
@@ -99,9 +101,9 @@ def _link(link: SpanLink) -> dict[str, Any]:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return _text(value)
+        return text(value)
     if isinstance(value, dict):
-        return {_text(key): _clean(item) for key, item in value.items()}
+        return {key: _clean(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_clean(item) for item in value]
     return value

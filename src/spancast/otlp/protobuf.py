@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from ..conventions.span import Attributes, AttributeValue, Span, SpanEvent, SpanLink
+from ..record.json import digits
 
 CONTENT_TYPE = "application/x-protobuf"
 _MASK = 0xFFFFFFFFFFFFFFFF
 _INT64_MAX = 2**63 - 1
-_DEPTH = 32
+_DEPTH = 24  # levels of lists and mappings: parsers stop at 100 nested messages, and a mapping is three of them
 _fixed64 = struct.Struct("<Q").pack
 _fixed32 = struct.Struct("<I").pack
 _double = struct.Struct("<d").pack
@@ -59,16 +61,18 @@ def _value(value: AttributeValue, depth: int = _DEPTH) -> bytes:
     if isinstance(value, int):
         if -_INT64_MAX - 1 <= value <= _INT64_MAX:
             return b"\x18" + _varint(value & _MASK)
-        return _field(b"\x0a", str(value).encode())
+        return _field(b"\x0a", digits(value).encode())
     if isinstance(value, float):
         return b"\x21" + _double(value)
-    if isinstance(value, bytes):
-        return _field(b"\x3a", value)
-    if value is None or depth <= 0:
+    if isinstance(value, (bytes, bytearray)):
+        return _field(b"\x3a", bytes(value))
+    if value is None:
         return b""
-    if isinstance(value, Mapping):
+    if depth and isinstance(value, Mapping):
         return _field(b"\x32", _attributes(b"\x0a", value, depth - 1))
-    return _field(b"\x2a", b"".join([_field(b"\x0a", _value(item, depth - 1)) for item in value]))
+    if depth and isinstance(value, (Sequence, AbstractSet)):
+        return _field(b"\x2a", b"".join([_field(b"\x0a", _value(item, depth - 1)) for item in value]))
+    return _value(f"<{type(value).__name__}>")  # too deep, or an object in a resource: it must not cost the request
 
 
 _KEYS: dict[str, bytes] = {}
@@ -76,9 +80,9 @@ _KEYS: dict[str, bytes] = {}
 
 def _key(key: str) -> bytes:
     """Return the encoded `KeyValue.key`; names repeat from span to span, so they are kept."""
-    encoded = _utf8(key)
+    encoded = _utf8(str(key))
     field = _field(b"\x0a", encoded) if encoded else b""
-    if len(_KEYS) < 4096:
+    if len(_KEYS) < 4096 and type(key) is str:
         _KEYS[key] = field
     return field
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Union
+from collections.abc import Mapping, Sequence
+from typing import Union
 
 import orjson
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
 # Plain data: what is left of any object once it was snapshotted.
-JSON = Union[None, bool, int, float, str, "Sequence[JSON]", "Mapping[str, JSON]"]
+JSON = Union[None, bool, int, float, str, Sequence["JSON"], Mapping[str, "JSON"]]
 
 _INT64_MAX = 2**63 - 1
 _OPTIONS = orjson.OPT_NON_STR_KEYS
@@ -29,17 +27,31 @@ def dumps(value: JSON) -> str:
 
 def plain(value: object, depth: int = 32) -> JSON:
     """Return a copy of *value* that JSON can carry; what is no plain data becomes `<ClassName>`."""
-    if value is None or isinstance(value, (bool, float)):
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
         return text(value)
+    if isinstance(value, float):
+        return float(value)  # orjson refuses subclasses, such as numpy's
     if isinstance(value, int):
-        return value if -_INT64_MAX <= value <= _INT64_MAX else str(value)
-    if depth and isinstance(value, dict):
-        return {text(str(key)): plain(item, depth - 1) for key, item in value.items()}
+        return int(value) if -_INT64_MAX - 1 <= value <= _INT64_MAX else digits(value)
+    if depth and isinstance(value, Mapping):
+        return {_key(key): plain(item, depth - 1) for key, item in value.items()}
     if depth and isinstance(value, (list, tuple)):
         return [plain(item, depth - 1) for item in value]
     return f"<{type(value).__name__}>"
+
+
+def _key(key: object) -> str:
+    return text(key) if isinstance(key, str) else digits(key) if type(key) is int else text(str(key))
+
+
+def digits(value: int) -> str:
+    """Return *value* in decimal digits; in hexadecimal ones where Python refuses to convert so many (above 4300)."""
+    try:
+        return str(int(value))
+    except ValueError:
+        return hex(value)
 
 
 def text(value: str) -> str:

@@ -118,8 +118,10 @@ def _piece(part: Part) -> JSON:
         return {"id": part.id, "name": part.name, "arguments": part.arguments}
     if isinstance(part, Other):
         return part.value
-    held = {name: value for name in part.__slots__ if (value := getattr(part, name)) not in (None, False)}
-    return {"type": _TYPES[type(part)], **held}
+    held = {name: getattr(part, name) for name in part.__slots__}
+    # a result of 0 or False is a result; an absent field and `server=False` say nothing
+    said = {name: value for name, value in held.items() if value is not None and (name, value) != ("server", False)}
+    return {"type": _TYPES[type(part)], **said}
 
 
 _TYPES = {Text: "text", Reasoning: "reasoning", Refusal: "refusal", Media: "media", ToolResult: "tool_result"}

@@ -81,6 +81,11 @@ _SHAPES: dict[str, tuple[str, ...]] = {
 }
 # Providers whose own shape counts the cached input apart from the input (Anthropic, Bedrock).
 _APART = ("cache_read_input_tokens", "cache_creation_input_tokens", "cacheReadInputTokens", "cacheWriteInputTokens")
+_REASONING_APART = ("thoughts_token_count", "thoughtsTokenCount")
+_WRITES_BY_LIFETIME = (
+    "input_token_details.ephemeral_5m_input_tokens",
+    "input_token_details.ephemeral_1h_input_tokens",
+)
 
 
 def read_usage(usage: object) -> Usage | None:
@@ -93,6 +98,9 @@ def read_usage(usage: object) -> Usage | None:
     counts = {name: _first(usage, paths) for name, paths in _SHAPES.items()}
     if counts["input_tokens"] is None and counts["output_tokens"] is None and counts["total_tokens"] is None:
         return None
+    counts["cache_write_tokens"] = counts["cache_write_tokens"] or _cache_writes_by_lifetime(usage)
+    if _counts_reasoning_apart(usage, counts):
+        counts["output_tokens"] = (counts["output_tokens"] or 0) + (counts["reasoning_tokens"] or 0)
     if _counts_cache_apart(usage, counts):
         cached = (counts["cache_read_tokens"] or 0) + (counts["cache_write_tokens"] or 0)
         counts["input_tokens"] = (counts["input_tokens"] or 0) + cached
@@ -104,12 +112,27 @@ def read_usage(usage: object) -> Usage | None:
 
 def _counts_cache_apart(usage: Mapping[str, object], counts: Mapping[str, int | None]) -> bool:
     cached = (counts["cache_read_tokens"] or 0) + (counts["cache_write_tokens"] or 0)
-    if not cached:
+    given = counts["input_tokens"]
+    if not cached or given is None:
         return False
-    if any(key in usage for key in _APART):
+    # with OpenAI's `prompt_tokens` beside them, a proxy has repeated Anthropic's counts and already added them up
+    if "prompt_tokens" not in usage and any(key in usage for key in _APART):
         return True
-    plain = (counts["input_tokens"] or 0) + (counts["output_tokens"] or 0)
-    return cached > (counts["input_tokens"] or 0) or counts["total_tokens"] == plain + cached
+    return cached > given or counts["total_tokens"] == given + (counts["output_tokens"] or 0) + cached
+
+
+def _counts_reasoning_apart(usage: Mapping[str, object], counts: Mapping[str, int | None]) -> bool:
+    """Gemini counts thoughts apart from the candidates; where the total says that they are inside, believe it."""
+    if not any(key in usage for key in _REASONING_APART):
+        return False
+    return counts["total_tokens"] != (counts["input_tokens"] or 0) + (counts["output_tokens"] or 0)
+
+
+def _cache_writes_by_lifetime(usage: Mapping[str, object]) -> int | None:
+    """LangChain sets Anthropic's `cache_creation` to 0 where it gives the counts of each cache lifetime instead."""
+    counts = [_first(usage, (path,)) for path in _WRITES_BY_LIFETIME]
+    said = [count for count in counts if count is not None]
+    return sum(said) if said else _first(usage, _SHAPES["cache_write_tokens"])
 
 
 def _first(usage: Mapping[str, object], paths: tuple[str, ...]) -> int | None:

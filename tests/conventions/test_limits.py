@@ -1,0 +1,147 @@
+"""Long values are cut so that JSON stays JSON, and a mark says so."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spancast.conventions.limits import MARK, cut, shorten
+from spancast.conventions.span import Span, SpanEvent, SpanLink
+from spancast.record.json import dumps
+from spancast.record.operation import Kind
+
+TEXT = st.one_of(
+    st.text(max_size=30), st.sampled_from(["x" * 300, '"' * 50, "\x00" * 50, "é😀" * 30, '{"a":' * 10, "[" * 40])
+)
+DATA = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), TEXT),
+    lambda inner: st.one_of(st.lists(inner, max_size=12), st.dictionaries(TEXT, inner, max_size=6)),
+    max_leaves=30,
+)
+CONTAINERS = st.one_of(st.lists(DATA, max_size=20), st.dictionaries(TEXT, DATA, max_size=10))
+
+
+def span(attributes: dict[str, Any], **changes: Any) -> Span:
+    """Return a span with these attributes."""
+    held: dict[str, Any] = {
+        "name": "s",
+        "trace_id": 1,
+        "span_id": 2,
+        "parent_span_id": None,
+        "parent_is_remote": False,
+        "kind": 1,
+        "operation_kind": Kind.CHAIN,
+        "start_ns": 1,
+        "end_ns": 2,
+        "attributes": attributes,
+    }
+    return Span(**{**held, **changes})
+
+
+@settings(deadline=None, max_examples=150)
+@given(CONTAINERS, st.integers(2, 400))
+def test_cut_json_is_json_within_the_limit(data: Any, limit: int) -> None:
+    """JSON of any content, cut at any limit, is JSON of the same kind and within the limit."""
+    short = cut(dumps(data), limit)
+
+    assert len(short) <= limit
+    assert type(data) is type(json.loads(short))
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.text(max_size=400), st.integers(0, 300))
+def test_cut_text_is_within_the_limit(text: str, limit: int) -> None:
+    """Text is never longer than the limit, and text that fits is untouched."""
+    short = cut(text, limit)
+
+    assert len(short) <= limit
+    assert text == short or len(text) > limit
+
+
+def test_the_middle_of_a_text_goes() -> None:
+    """Of a long text the beginning and the end stay, and a mark stands between them."""
+    short = cut("a" * 500 + "b" * 500, 71)
+
+    assert "a" * 40 + MARK + "b" * 20 == short
+
+
+def test_the_longest_texts_of_json_go_first() -> None:
+    """In JSON the long texts are cut, and short ones, numbers and names stay."""
+    data = {"role": "user", "n": 7, "content": "x" * 5000, "tags": ["a", "b"]}
+
+    short = json.loads(cut(dumps(data), 1000))
+
+    assert ("user", 7, ["a", "b"]) == (short["role"], short["n"], short["tags"])
+    assert MARK in short["content"]
+    assert len(short["content"]) > 300
+
+
+def test_of_many_items_the_first_and_the_newest_stay() -> None:
+    """Of a conversation too long for the limit the first and the last turns stay."""
+    data = [{"role": "user", "content": f"turn {number}"} for number in range(1000)]
+
+    short = json.loads(cut(dumps(data), 2000))
+
+    assert ("turn 0", "turn 999") == (short[0]["content"], short[-1]["content"])
+    assert len(short) > 10
+
+
+def test_very_deep_json_is_cut_too() -> None:
+    """JSON nested deeper than Python can walk is cut without an error."""
+    deep = "[" * 1000 + '"' + "x" * 5000 + '"' + "]" * 1000
+
+    short = cut(deep, 3000)
+
+    assert len(short) <= 3000
+    assert isinstance(json.loads(short), list)
+
+
+def test_what_only_looks_like_json_is_cut_as_text() -> None:
+    """A text that begins like JSON and is none is cut as text."""
+    assert 50 == len(cut("[note] " + "x" * 500, 50))
+    assert MARK in cut("{" + "x" * 500, 50)
+
+
+def test_a_mark_says_what_was_cut() -> None:
+    """A cut attribute has a mark beside it, every other attribute is as it was."""
+    attributes = {"long": "x" * 200, "short": "y", "n": 5, "json": dumps({"a": "z" * 200}), "tags": ["a"]}
+
+    short = shorten(span(attributes), 100).attributes
+
+    assert {"long", "short", "n", "json", "tags", "long.truncated", "json.truncated"} == set(short)
+    assert (True, True, "y", 5, ["a"]) == (
+        short["long.truncated"],
+        short["json.truncated"],
+        short["short"],
+        short["n"],
+        short["tags"],
+    )
+    assert {"a"} == set(json.loads(short["json"]))  # type: ignore[arg-type]
+
+
+def test_lists_events_and_links_are_cut_too() -> None:
+    """Long texts in lists, and in the attributes of events and links, are cut like the span's own."""
+    long = span(
+        {"tags": ["a", "x" * 200]},
+        events=(SpanEvent(name="e", time_ns=1, attributes={"t": "y" * 200}),),
+        links=(SpanLink(trace_id=1, span_id=2, attributes={"l": "z" * 200}),),
+    )
+
+    short = shorten(long, 100)
+
+    tags: Any = short.attributes["tags"]
+    assert ["a", 100, True] == [tags[0], len(tags[1]), short.attributes["tags.truncated"]]
+    assert [100, True] == [len(short.events[0].attributes["t"]), short.events[0].attributes["t.truncated"]]  # type: ignore[arg-type]
+    assert [100, True] == [len(short.links[0].attributes["l"]), short.links[0].attributes["l.truncated"]]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("attributes", [{}, {"a": "x" * 100}, {"n": 10**200}, {"tags": ["x"] * 500}])
+def test_what_fits_is_the_same_span(attributes: dict[str, Any]) -> None:
+    """A span in which nothing is too long is handed on as it is, without a copy."""
+    whole = span(attributes)
+
+    assert whole is shorten(whole, 100)
