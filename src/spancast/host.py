@@ -11,7 +11,7 @@ from .destinations import validation
 from .destinations.destination import Destination, Exporter, ResourceSource
 from .destinations.local import local_destination
 from .destinations.sdk import readable_span
-from .otlp.outcome import DELIVERED, Outcome
+from .otlp.outcome import DELIVERED, Outcome, Verdict
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -29,9 +29,15 @@ class ProviderExporter:
 
     def export(self, batch: Sequence[Any], timeout: float) -> Outcome:
         """Hand the spans on; what the host's processors do with them is in their hands."""
+        refused, message = 0, ""
         for span in batch:
-            self._provider._active_span_processor.on_end(span)
-        return DELIVERED
+            try:
+                self._provider._active_span_processor.on_end(span)
+            except Exception as error:  # a processor is foreign code
+                refused, message = refused + 1, f"a span processor raised {type(error).__name__}"
+        if not refused:
+            return DELIVERED
+        return Outcome(verdict=Verdict.DELIVERED, rejected=refused, reason="processor", message=message)
 
     def close(self) -> None:
         """The provider belongs to the host."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import sys
+import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -23,7 +25,7 @@ from .recording.draft import Draft
 from .recording.recorder import Recorder
 from .recording.sampling import SamplingRule
 from .recording.trace import current_trace, trace, use_recorder
-from .resource import resource_source
+from .resource import importing, resource_source
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -112,6 +114,8 @@ class Pipeline:
         Operations that are still open are not sent: they have not ended. Safe to call at any time, from any thread.
         """
         deadline = time.monotonic() + timeout
+        for lane in self._lanes:
+            lane.hurry()  # all of them now: one that takes all the time must not hold up the others
         return all([lane.flush(max(0.0, deadline - time.monotonic())) for lane in self._lanes])
 
     def shutdown(self, timeout: float = EXIT_TIMEOUT) -> bool:
@@ -125,8 +129,10 @@ class Pipeline:
         deadline = time.monotonic() + timeout
         self.recorder.close_all()
         for lane in self._lanes:
-            lane.hurry()
-        return all([lane.shutdown(max(0.0, deadline - time.monotonic())) for lane in self._lanes])
+            lane.close_by(deadline)
+        complete = all([lane.shutdown(max(0.0, deadline - time.monotonic())) for lane in self._lanes])
+        _running.discard(self)
+        return complete
 
     def report(self) -> DeliveryReport:
         """Return what became of every span, per destination."""
@@ -210,6 +216,7 @@ def _waiter(lane: Lane) -> Any:
 # ---------------------------------------------------------------- the pipeline in use
 _here: ContextVar[Pipeline | None] = ContextVar("spancast_pipeline", default=None)
 _default: Pipeline | None = None
+_choosing = threading.Lock()  # two threads that begin at once get the same default
 
 
 def configure(
@@ -250,12 +257,17 @@ def in_use() -> Pipeline:
     global _default
     pipeline = _here.get() or _default
     if pipeline is None:
-        try:
-            pipeline = _default = Pipeline()
-        except validation.SettingsError as error:
-            _logger.error("spancast: nothing is recorded: %s", error)
-            pipeline = _default = _silent()
+        with _choosing:
+            pipeline = _default = _default or _from_environment()
     return pipeline
+
+
+def _from_environment() -> Pipeline:
+    try:
+        return Pipeline()
+    except validation.SettingsError as error:
+        _logger.error("spancast: nothing is recorded: %s", error)
+        return _silent()
 
 
 def _silent() -> Pipeline:
@@ -289,6 +301,7 @@ __all__ = ["Pipeline", "configure", "current_trace", "flush", "in_use", "report"
 
 # ---------------------------------------------------------------- exit and fork
 _pipelines: weakref.WeakSet[Pipeline] = weakref.WeakSet()
+_running: set[Pipeline] = set()  # keeps a pipeline that nobody holds any more until its spans are out
 _watching = False
 
 
@@ -296,19 +309,38 @@ def _watch(pipeline: Pipeline) -> None:
     """Remember *pipeline* for the end of the process and for forks."""
     global _watching
     _pipelines.add(pipeline)
+    _running.add(pipeline)
     if not _watching:
         _watching = True
         atexit.register(_at_exit)
+        _at_exit_of_worker(_at_exit)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_after_fork_in_child)
+            os.register_at_fork(
+                before=importing.before_fork,
+                after_in_parent=importing.after_fork_in_parent,
+                after_in_child=_after_fork_in_child,
+            )
 
 
 def _at_exit() -> None:
     deadline = time.monotonic() + EXIT_TIMEOUT
-    for pipeline in list(_pipelines):
+    for pipeline in list(_running):
         pipeline.shutdown(max(0.1, deadline - time.monotonic()))
 
 
+def _at_exit_of_worker(hook: Callable[[], None]) -> None:
+    """Run *hook* when a process of multiprocessing ends, which it does without the hooks of atexit."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.Finalize(None, hook, exitpriority=10)
+
+
 def _after_fork_in_child() -> None:
+    global _choosing
+    _choosing = threading.Lock()
+    importing.after_fork_in_child()
     for pipeline in list(_pipelines):
         pipeline.after_fork_in_child()
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:  # its finalizers are cleared after this, before what is registered here runs
+        util.register_after_fork(_at_exit, _at_exit_of_worker)

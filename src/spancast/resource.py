@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import _version
 from .conventions.span import Attributes
+
+
+class _Importing:
+    """Holds forks back while a lane's thread imports: a child would inherit half a module, and nobody to finish it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+    def before_fork(self) -> None:
+        """Wait until no import is under way; not for ever, the import may wait for the thread that forks."""
+        self._held = self.lock.acquire(timeout=2.0)
+
+    def after_fork_in_parent(self) -> None:
+        """Let imports go on."""
+        if self._held:
+            self.lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Start with an open lock."""
+        self.lock = threading.Lock()
+
+
+importing = _Importing()
 
 
 def resource_source(service_name: str | None, *more: Mapping[str, Any]) -> Callable[[], Attributes]:
@@ -26,7 +50,8 @@ def resource_source(service_name: str | None, *more: Mapping[str, Any]) -> Calla
 
 
 def _resource(service_name: str | None, more: tuple[Mapping[str, Any], ...]) -> Attributes:
-    from opentelemetry.sdk.resources import OTELResourceDetector
+    with importing.lock:
+        from opentelemetry.sdk.resources import OTELResourceDetector
 
     attributes: dict[str, Any] = {
         "service.name": "unknown_service",

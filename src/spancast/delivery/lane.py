@@ -10,9 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
+
+from .. import _version
 from ..conventions.limits import shorten
 from ..conventions.span import Attributes, Span
 from ..destinations.destination import Destination, Exporter
+from ..otlp import json
 from ..otlp.outcome import Outcome, Verdict
 from ..privacy import Redaction, only_safe, without_content
 from ..record.operation import Operation
@@ -24,7 +28,9 @@ from .retry import Backoff
 MAX_QUEUE_BYTES = 64 * 1024 * 1024
 MAX_BATCH = 512  # spans a request
 MAX_AGE = 0.5  # seconds until a span leaves, at most
+_HURRIED_PAUSE = 0.5  # seconds between two tries while someone waits for them
 _SLICE = 64  # spans between two chances for the application's threads to run
+_FRAME_BYTES = 6  # what a request adds to each span: protobuf's tag and length; JSON's comma is less
 _SPAN_BYTES = 700  # what a draft holds besides its content (measured with sys.getsizeof: 600 to 800)
 
 _logger = logging.getLogger("spancast")
@@ -49,6 +55,7 @@ class Lane:
         self._max_bytes = max_queue_bytes
         self._prepare = preparation(destination)
         self._warned = False
+        self._envelope: int | None = None
         self._start_clean()
 
     def _start_clean(self) -> None:
@@ -99,19 +106,23 @@ class Lane:
             self._hurry = True
             self._changed.notify_all()
 
-    def shutdown(self, timeout: float) -> bool:
-        """Send what is queued, within *timeout* seconds, and stop. What is left then is dropped, and counted."""
-        deadline = time.monotonic() + timeout
+    def close_by(self, deadline: float) -> None:
+        """Send what is queued and stop, before *deadline* (monotonic seconds); does not wait for it."""
         with self._changed:
             self._closing = self._hurry = True
             self._deadline = deadline
             self._changed.notify_all()
-        if self._queue and not self._alive():
+
+    def shutdown(self, timeout: float) -> bool:
+        """Send what is queued, within *timeout* seconds, and stop. What is left then is dropped, and counted."""
+        deadline = time.monotonic() + timeout
+        self.close_by(deadline)
+        if self._thread is None or (self._queue and not self._alive()):
             self._start()
-            if not self._alive():  # the interpreter is exiting and starts no threads any more
-                self._work()
         thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
+        if thread is None:  # the interpreter is exiting and starts no threads any more
+            self._work()
+        elif thread is not threading.current_thread():
             thread.join(max(0.0, deadline - time.monotonic()))
         return self._let_go()
 
@@ -128,9 +139,11 @@ class Lane:
 
     def after_fork_in_child(self) -> None:
         """Start clean in a forked child: what is queued belongs to the parent, and the thread did not come along."""
+        ended = self._closing
         self.ledger = Ledger(self.destination.name)
         self._exporter = self.destination.target.exporter(self._resource)
         self._start_clean()
+        self._closing = self._gone = ended  # what was shut down stays so
 
     # ------------------------------------------------------------------ the worker's side
     def _alive(self) -> bool:
@@ -148,16 +161,25 @@ class Lane:
                 self._thread = None
 
     def _work(self) -> None:
-        while True:
-            drafts = self._next()
-            if not drafts:
-                break
-            try:
-                self._deliver(drafts)
-            except Exception as error:  # the worker outlives any fault of ours; the ledger keeps count
-                self._settle("dropped", self.ledger.queued - len(self._queue), "fault")
-                report_fault("lane", error)
-        self._exporter.close()
+        token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # our own requests are no part of any trace
+        try:
+            while drafts := self._next():
+                try:
+                    self._deliver(drafts)
+                except Exception as error:  # the worker outlives any fault of ours; the ledger keeps count
+                    self._give_up("fault")
+                    report_fault("lane", error)
+            self._exporter.close()
+        finally:
+            detach(token)
+
+    def _give_up(self, reason: str) -> None:
+        """Drop what was taken from the queue and has not been settled."""
+        with self._changed:
+            taken = self.ledger.queued - len(self._queue)
+            if not self._gone:
+                self.ledger.move("dropped", taken, reason)
+            self._changed.notify_all()
 
     def _next(self) -> list[Draft]:
         """Wait for spans; return the next ones when they are many, old enough, or wanted now. Nothing means: stop."""
@@ -177,21 +199,26 @@ class Lane:
     def _deliver(self, drafts: list[Draft]) -> None:
         batch: list[Any] = []
         size = 0
-        limit = self.destination.max_request_bytes
         for index, draft in enumerate(drafts):
             if index % _SLICE == _SLICE - 1:
                 time.sleep(0)
             encoded = self._encoded(draft)
             if encoded is None:
                 continue
-            length = len(encoded) if isinstance(encoded, bytes) else 0
-            if batch and size + length > limit:
+            length = len(encoded) + _FRAME_BYTES if isinstance(encoded, bytes) else 0
+            if batch and size + length > self._room():
                 self._send(batch)
                 batch, size = [], 0
             batch.append(encoded)
             size += length
         if batch:
             self._send(batch)
+
+    def _room(self) -> int:
+        """Return how many bytes of spans fit into a request beside the resource; JSON's envelope is the larger one."""
+        if self._envelope is None:
+            self._envelope = len(json.encode_request(self._resource(), "spancast", _version.VERSION, ())) + 1
+        return self.destination.max_request_bytes - self._envelope
 
     def _encoded(self, draft: Draft) -> Any:
         try:
@@ -205,7 +232,7 @@ class Lane:
         """Send a batch until it is delivered, refused, or too old. One refused request never stops the next."""
         began = time.monotonic()
         tries = 0
-        while True:
+        while not self._gone:
             outcome = self._exporter.export(batch, self._time_left())
             tries += 1
             if outcome.verdict is Verdict.DELIVERED:
@@ -218,7 +245,10 @@ class Lane:
             if outcome.verdict is not Verdict.RETRY:
                 return self._settle("rejected", len(batch), outcome.reason)
             if not self._pause(self._backoff.wait(tries, outcome.retry_after), began):
+                if self._closing:
+                    return None  # still in the queue's column: `shutdown` counts what is left
                 return self._settle("dropped", len(batch), outcome.reason)
+        return None
 
     def _delivered(self, count: int, outcome: Outcome) -> None:
         rejected = min(count, max(0, outcome.rejected))
@@ -240,9 +270,14 @@ class Lane:
             limit = began + self._backoff.deadline
             if self._deadline is not None:
                 limit = min(limit, self._deadline)
-            if self._gone or now + seconds >= limit:
+            if now + seconds >= limit:
                 return False
-            self._changed.wait(min(seconds, 0.5) if self._hurry else seconds)
+            # in a loop: each new span wakes the worker too, and must not cut the receiver's `Retry-After` short
+            while not self._gone:
+                until = now + (min(seconds, _HURRIED_PAUSE) if self._hurry else seconds)
+                if (left := until - time.monotonic()) <= 0:
+                    break
+                self._changed.wait(left)
             return not self._gone
 
     def _time_left(self) -> float:

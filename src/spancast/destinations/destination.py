@@ -67,7 +67,7 @@ class HttpTarget:
     """An OTLP/HTTP receiver at one URL."""
 
     url: str
-    headers: Headers = field(default_factory=dict, repr=False)
+    headers: Headers = field(default_factory=dict)
     protocol: str = "http/json"
     compression: str | None = None
     timeout: float = 10.0
@@ -88,6 +88,10 @@ class HttpTarget:
     def describe(self) -> str:
         """Return the URL without its query, where a key could hide."""
         return urlsplit(self.url)._replace(query="", fragment="").geturl()
+
+    def __repr__(self) -> str:
+        """Say where it is, without any secret."""
+        return f"<HttpTarget {self.describe()}>"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -172,7 +176,7 @@ def _merged(own: Mapping[str, str], given: Headers) -> Headers:
     """Lay the user's headers over the preset's, comparing names without regard to case."""
     if callable(given):
         call = given
-        return lambda: _over(own, call()) if own else call()
+        return lambda: _over(own, validation.header_mapping(call(), "headers"))
     return _over(own, given)
 
 
@@ -182,6 +186,7 @@ def _over(own: Mapping[str, str], given: Mapping[str, str]) -> Mapping[str, str]
 
 
 _COMMON = frozenset(CommonKeywords.__annotations__)
+_TLS_FILES = ("ca_file", "client_certificate", "client_key")
 
 
 def checked(preset: str, common: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,9 +214,5 @@ def checked(preset: str, common: Mapping[str, Any]) -> dict[str, Any]:
         "timeout": validation.seconds(common.get("timeout", 10.0)),
         "max_request_bytes": None if largest is None else validation.size(largest),
         "resource": validation.attributes(common.get("resource")),
-        "tls": Tls(
-            ca_file=common.get("ca_file"),
-            client_certificate=common.get("client_certificate"),
-            client_key=common.get("client_key"),
-        ),
+        "tls": Tls(**{name: validation.existing_file(common.get(name), name) for name in _TLS_FILES}),
     }

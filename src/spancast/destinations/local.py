@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,14 @@ from ..otlp import json
 from ..otlp.outcome import DELIVERED, Outcome, Verdict
 from ..record.operation import Kind
 from . import validation
-from .destination import CommonKeywords, Destination, Exporter, ResourceSource, checked
+from .destination import (
+    DEFAULT_REQUEST_BYTES,
+    CommonKeywords,
+    Destination,
+    Exporter,
+    ResourceSource,
+    checked,
+)
 
 DEFAULT_FILE = ".spancast/traces.jsonl"
 
@@ -32,6 +38,7 @@ class FileExporter:
     def __init__(self, path: Path, resource: ResourceSource) -> None:
         self._path = path
         self._resource = resource
+        self._torn = False
         self.encode: Callable[[Span], bytes] = json.encode_span
 
     def export(self, batch: Sequence[Any], timeout: float) -> Outcome:
@@ -49,9 +56,11 @@ class FileExporter:
         # One write of a whole line in append mode: several processes may share the file. 0600: prompts may be inside.
         handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            view = memoryview(line)
+            # What a full disk cut short ends here, or the whole line would be unreadable with it.
+            view = memoryview(b"\n" + line if self._torn else line)
             while view:
                 view = view[os.write(handle, view) :]
+                self._torn = bool(view)
         finally:
             os.close(handle)
 
@@ -119,7 +128,8 @@ def line_of(span: Span) -> str:
     status = ("", " ok", " ERROR")[span.status_code]
     text = f" {span.status_message}" if span.status_message else ""
     where = f"{span.trace_id:032x}"[:8]
-    return f"[{where}] {span.operation_kind.value:<9} {span.name}  {seconds:.3f} s{status}{text}"
+    line = f"[{where}] {span.operation_kind.value:<9} {span.name}  {seconds:.3f} s{status}{text}"
+    return " ".join(line.splitlines())
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,11 +235,13 @@ def memory_span(span: Span) -> MemorySpan:
 
 
 class MemoryTarget:
-    """A list in memory; *wait* lets the lane that fills it finish first."""
+    """A list in memory; *waits* let the lanes that fill it finish first.
+
+    Its list is only extended, copied and cleared, each in one step: no lock, which a fork could leave closed.
+    """
 
     def __init__(self) -> None:
         self.held: list[MemorySpan] = []
-        self.lock = threading.Lock()
         self.waits: list[Callable[[], object]] = []
 
     def exporter(self, resource: ResourceSource) -> Exporter:
@@ -253,8 +265,7 @@ class MemoryExporter:
 
     def export(self, batch: Sequence[Any], timeout: float) -> Outcome:
         """Keep the batch."""
-        with self._target.lock:
-            self._target.held.extend(batch)
+        self._target.held.extend(batch)
         return DELIVERED
 
     def close(self) -> None:
@@ -272,15 +283,13 @@ class MemoryDestination(Destination):
         """The finished spans, in the order in which they ended; what is still on its way is waited for."""
         for wait in list(self.store.waits):
             wait()
-        with self.store.lock:
-            return list(self.store.held)
+        return list(self.store.held)
 
     def clear(self) -> None:
         """Forget the spans so far."""
         for wait in list(self.store.waits):
             wait()
-        with self.store.lock:
-            self.store.held.clear()
+        self.store.held.clear()
 
 
 def memory(**common: Unpack[CommonKeywords]) -> MemoryDestination:
@@ -303,7 +312,7 @@ def local_destination(preset: str, target: Any, convention: str, common: Mapping
         privacy_mode=settings["privacy_mode"],
         redact=settings["redact"],
         sampling_rate=settings["sampling_rate"],
-        max_request_bytes=settings["max_request_bytes"] or 4_000_000,
+        max_request_bytes=settings["max_request_bytes"] or DEFAULT_REQUEST_BYTES,
         resource=settings["resource"],
         render=CONVENTIONS[chosen],
     )

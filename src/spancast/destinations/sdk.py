@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -84,8 +85,9 @@ class SdkExporter:
         return Outcome(verdict=Verdict.REFUSED, reason="exporter", message="the span exporter reported a failure")
 
     def close(self) -> None:
-        """Shut the exporter down."""
-        self._exporter.shutdown()
+        """Shut the exporter down; it is foreign code, and nothing can be done about what it raises now."""
+        with suppress(Exception):
+            self._exporter.shutdown()
 
 
 @dataclass(frozen=True, slots=True)

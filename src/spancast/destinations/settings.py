@@ -72,7 +72,9 @@ def _headers(environ: Environ) -> Mapping[str, str] | None:
         if not pair.strip():
             continue
         if not equals:
-            raise SettingsError(f"{variable} has the part {name.strip()!r} without '=': write name=value,name2=value2.")
+            raise SettingsError(  # the part itself may be a token: it stays unsaid
+                f"{variable} has a part of {len(pair.strip())} characters without '=': write name=value,name2=value2."
+            )
         headers[unquote(name).strip()] = unquote(text).strip()
     return validation.header_mapping(headers, variable)
 
@@ -80,7 +82,7 @@ def _headers(environ: Environ) -> Mapping[str, str] | None:
 def _common(environ: Environ, *, grpc_matters: bool) -> dict[str, Any]:
     common: dict[str, Any] = {}
     if found := _variable(environ, "TIMEOUT"):
-        common["timeout"] = _number(*found)
+        common["timeout"] = validation.seconds(_number(*found), found[1])
     if found := _variable(environ, "COMPRESSION"):
         common["compression"] = validation.choice(found[0], found[1], ("gzip", "none"))
     found = _variable(environ, "PROTOCOL")
@@ -92,7 +94,7 @@ def _common(environ: Environ, *, grpc_matters: bool) -> dict[str, Any]:
         ("CLIENT_KEY", "client_key"),
     ):
         if found := _variable(environ, name):
-            common[argument] = found[0]
+            common[argument] = validation.existing_file(*found)
     return common
 
 
@@ -122,7 +124,7 @@ def number(environ: Environ, variable: str) -> float | None:
     try:
         return float(value)
     except ValueError:
-        raise SettingsError(f"{variable}={value!r} is no number.") from None
+        raise SettingsError(f"{variable}={value!r} is no number: write one, such as 0.1.") from None
 
 
 def spancast_environment(environ: Environ) -> dict[str, Any]:

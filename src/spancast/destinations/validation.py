@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import orjson
 
@@ -23,22 +24,23 @@ def url(value: object, argument: str) -> str:
     """Return *value* when it is an HTTP(S) URL that can be posted to."""
     if not isinstance(value, str) or not value.strip():
         raise SettingsError(f"{argument} is {_shown(value)}: give the URL that takes traces, for example {_EXAMPLE}.")
-    if value != value.strip() or re.search(r"\s", value):
-        raise SettingsError(f"{argument}={value!r} has white space in it: remove it.")
-    parts = urlsplit(value if "://" in value else f"//{value}")
+    if _has_credentials(value):  # first: no other message may show them
+        raise SettingsError(f"{argument} has a user name or password inside the URL: put it into headers instead.")
+    shown = _shown_url(value)
+    if re.search(r"\s", value):
+        raise SettingsError(f"{argument}={shown!r} has white space in it: remove it.")
+    parts = _parts(value, argument)
     if "://" not in value:
-        raise SettingsError(f"{argument}={value!r} has no scheme: write https://{value} (or http:// without TLS).")
+        raise SettingsError(f"{argument}={shown!r} has no scheme: write https://{shown} (or http:// without TLS).")
     if parts.scheme not in ("http", "https"):
         raise SettingsError(
-            f"{argument}={value!r} has the scheme {parts.scheme!r}: spancast sends OTLP over HTTP, use http:// or https://."
+            f"{argument}={shown!r} has the scheme {parts.scheme!r}: spancast sends OTLP over HTTP, use http:// or https://."
         )
     if not parts.hostname:
-        raise SettingsError(f"{argument}={value!r} names no host: write it like {_EXAMPLE}.")
-    if parts.username or parts.password:
-        raise SettingsError(f"{argument} has a user name or password inside the URL: put it into headers instead.")
-    if _port(parts, value, argument) == 4317:
+        raise SettingsError(f"{argument}={shown!r} names no host: write it like {_EXAMPLE}.")
+    if _port(parts, argument) == 4317:
         raise SettingsError(
-            f"{argument}={value!r} is the gRPC port 4317: spancast sends OTLP over HTTP, "
+            f"{argument}={shown!r} is the gRPC port 4317: spancast sends OTLP over HTTP, "
             f"which listens on port 4318, usually at http://{parts.hostname}:4318/v1/traces."
         )
     return value
@@ -47,12 +49,32 @@ def url(value: object, argument: str) -> str:
 _EXAMPLE = "https://collector.example.com:4318/v1/traces"
 
 
-def _port(parts: Any, value: str, argument: str) -> int | None:
+def _has_credentials(value: str) -> bool:
+    authority = re.split(r"[/?#]", value.partition("://")[2] if "://" in value else value, maxsplit=1)[0]
+    return "@" in authority
+
+
+def _shown_url(value: str) -> str:
+    """Return the URL as an error may show it: without its query, where a key could hide, and not endless."""
+    plain = re.split(r"[?#]", value, maxsplit=1)[0]
+    return plain if len(plain) <= 100 else f"{plain[:100]}..."
+
+
+def _parts(value: str, argument: str) -> SplitResult:
     try:
-        port: int | None = parts.port
+        return urlsplit(value if "://" in value else f"//{value}")
+    except ValueError:  # brackets that are no IPv6 address
+        raise SettingsError(f"{argument}={_shown_url(value)!r} is no URL: write it like {_EXAMPLE}.") from None
+
+
+def _port(parts: SplitResult, argument: str) -> int | None:
+    try:
+        return parts.port
     except ValueError:
-        raise SettingsError(f"{argument}={value!r} has a port that is no number from 1 to 65535.") from None
-    return port
+        shown = _shown_url(parts.geturl())
+        raise SettingsError(
+            f"{argument}={shown!r} has a port that is no number from 1 to 65535: write it like {_EXAMPLE}."
+        ) from None
 
 
 def headers(value: object, argument: str = "headers") -> Mapping[str, str] | Callable[[], Mapping[str, str]]:
@@ -76,17 +98,18 @@ def header_mapping(value: object, argument: str) -> Mapping[str, str]:
 
 def _json_headers(value: str, argument: str) -> object:
     try:
-        return orjson.loads(value)
+        loaded = orjson.loads(value)
     except ValueError:
-        raise SettingsError(
-            f'{argument} is text but no JSON object: write it like {{"Authorization": "Bearer ..."}}.'
-        ) from None
+        loaded = None
+    if not isinstance(loaded, Mapping):
+        raise SettingsError(f'{argument} is text but no JSON object: write it like {{"Authorization": "Bearer ..."}}.')
+    return loaded
 
 
 def _header_name(name: object, argument: str) -> str:
     if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
         raise SettingsError(
-            f"{argument} has the name {name!r}: header names are letters, digits and dashes, no spaces."
+            f"{argument} has the name {_shown(name)}: header names are letters, digits and dashes, no spaces."
         )
     return name
 
@@ -178,6 +201,18 @@ def function(value: object, argument: str) -> Any:
     if value is not None and not callable(value):
         raise SettingsError(f"{argument} is {_shown(value)}: it is a function that takes a text and returns a text.")
     return value
+
+
+def existing_file(value: object, argument: str) -> str | None:
+    """Return *value* when it is the path of a file that is there; None stays None."""
+    if value is None:
+        return None
+    if not isinstance(value, (str, os.PathLike)):
+        raise SettingsError(f"{argument} is {_shown(value)}: give the path of a PEM file.")
+    path = os.fspath(value)
+    if not os.path.isfile(path):
+        raise SettingsError(f"{argument}={path!r} is no file: give the path of a PEM file.")
+    return str(path)
 
 
 def attributes(value: object, argument: str = "resource") -> Mapping[str, Any]:

@@ -1,0 +1,654 @@
+"""A lane: bounded, patient with receivers, never in anyone's way, and honest in its ledger."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import spancast
+from spancast import destinations
+from spancast.conventions import CONVENTIONS
+from spancast.delivery.lane import MAX_BATCH, Lane
+from spancast.delivery.ledger import COLUMNS, DestinationReport
+from spancast.delivery.retry import Backoff
+from spancast.destinations import Destination
+from spancast.otlp.json import encode_span
+from spancast.otlp.outcome import DELIVERED, Outcome, Verdict
+from spancast.record.operation import Kind
+from spancast.recording import guard
+from spancast.recording.draft import Content, Draft
+
+from ..receivers.recording import Answer, Receiver, recording_receiver
+
+QUICK = Backoff(first=0.001, longest=0.002, deadline=30.0)
+AGAIN = Outcome(verdict=Verdict.RETRY, reason="HTTP 503", message="HTTP 503: the receiver is failing")
+NO = Outcome(verdict=Verdict.REFUSED, reason="HTTP 401", message="HTTP 401: the key was refused")
+LARGE = Outcome(verdict=Verdict.TOO_LARGE, reason="HTTP 413", message="HTTP 413: too large")
+
+
+class Scripted:
+    """Target and exporter in one: answers from a list, then always delivers. Keeps what was delivered."""
+
+    def __init__(self, *outcomes: Outcome | Exception) -> None:
+        self.outcomes = list(outcomes)
+        self.batches: list[list[bytes]] = []
+        self.delivered: list[bytes] = []
+        self.closed = 0
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Event()
+
+    def exporter(self, resource: Any) -> Scripted:
+        return self
+
+    def describe(self) -> str:
+        return "script"
+
+    def encode(self, span: Any) -> bytes:
+        return encode_span(span)
+
+    def export(self, batch: Sequence[bytes], timeout: float) -> Outcome:
+        self.entered.set()
+        self.gate.wait(60)
+        self.batches.append(list(batch))
+        outcome = self.outcomes.pop(0) if self.outcomes else DELIVERED
+        if isinstance(outcome, Exception):
+            raise outcome
+        if outcome.verdict is Verdict.DELIVERED:
+            self.delivered.extend(batch)
+        return outcome
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def destination(target: Any, **settings: Any) -> Destination:
+    """Return a destination that sends to *target*."""
+    return Destination(name="d", target=target, convention="gen_ai", render=CONVENTIONS["gen_ai"], **settings)
+
+
+@pytest.fixture
+def lane_of() -> Iterator[Callable[..., Lane]]:
+    """Return a maker of lanes, which are shut down after the test."""
+    lanes: list[tuple[Lane, Any]] = []
+
+    def make(target: Any, backoff: Backoff = QUICK, max_queue_bytes: int = 10**6, **settings: Any) -> Lane:
+        lane = Lane(destination(target, **settings), dict, max_queue_bytes=max_queue_bytes, backoff=backoff)
+        lanes.append((lane, target))
+        return lane
+
+    yield make
+    for lane, target in lanes:
+        target.gate.set()
+        lane.shutdown(10)
+
+
+def draft(number: int = 1, *, size: int = 0, filler: str = "") -> Draft:
+    """Return a closed draft."""
+    made = Draft(Kind.CHAIN, f"span {number}", 1, 7, number)
+    made.end_ns = 2
+    made.size = size
+    if filler:
+        made.translate = lambda draft: Content(input=filler)
+    return made
+
+
+def offer(lane: Lane, count: int, **settings: Any) -> None:
+    """Offer *count* drafts."""
+    for number in range(1, count + 1):
+        lane.offer(draft(number, **settings))
+
+
+def total(report: DestinationReport) -> int:
+    """Return the sum of all columns."""
+    return sum(getattr(report, column) for column in COLUMNS)
+
+
+# ---------------------------------------------------------------- bounded
+def test_a_full_queue_drops_and_counts(lane_of: Callable[..., Lane]) -> None:
+    """The queue is bounded in bytes; what does not fit is dropped, at once, and said in the report."""
+    target = Scripted()
+    target.gate.clear()
+    lane = lane_of(target, max_queue_bytes=100_000)
+    lane.offer(draft(1))
+    assert True is target.entered.wait(10)  # the worker holds the first span; the queue is empty
+    offer(lane, 100, size=9_300)
+    report = lane.ledger.report()
+    assert (101, 11, 90) == (report.recorded, report.queued, report.dropped)
+    assert {"queue full": 90} == report.reasons
+    target.gate.set()
+    assert True is lane.flush(10)
+    assert (11, 90) == (lane.ledger.report().delivered, lane.ledger.report().dropped)
+
+
+def test_a_span_larger_than_the_whole_queue_is_taken_when_it_is_empty(lane_of: Callable[..., Lane]) -> None:
+    """One span alone is always accepted; a bound must not make a large span undeliverable."""
+    lane = lane_of(Scripted(), max_queue_bytes=1000)
+    lane.offer(draft(1, size=50_000))
+    assert True is lane.flush(10)
+    assert 1 == lane.ledger.report().delivered
+
+
+def test_room_is_given_back(lane_of: Callable[..., Lane]) -> None:
+    """What was sent no longer counts against the bound."""
+    lane = lane_of(Scripted(), max_queue_bytes=20_000)
+    for _ in range(20):
+        lane.offer(draft(1, size=15_000))
+        assert True is lane.flush(10)
+    assert (20, 0) == (lane.ledger.report().delivered, lane.ledger.report().dropped)
+
+
+def test_a_request_holds_at_most_512_spans(lane_of: Callable[..., Lane]) -> None:
+    """Large queues go out in several requests, in order."""
+    target = Scripted()
+    lane = lane_of(target, max_queue_bytes=10**8)
+    offer(lane, 3 * MAX_BATCH)
+    assert True is lane.flush(20)
+    assert True is (max(map(len, target.batches)) <= MAX_BATCH)
+    assert [encode_span(CONVENTIONS["gen_ai"](draft(n).operation())) for n in range(1, 3 * MAX_BATCH + 1)] == (
+        target.delivered
+    )
+
+
+@pytest.mark.parametrize("protocol", ["http/json", "http/protobuf"])
+@pytest.mark.parametrize("limit", [1200, 4000, 8000])
+def test_requests_stay_below_max_request_bytes(protocol: str, limit: int) -> None:
+    """The whole body counts, resource and envelope included, before compression."""
+    with recording_receiver() as receiver:
+        target = destinations.otlp(
+            receiver.url, protocol=protocol, max_request_bytes=limit, resource={"team": "t" * 50}
+        )
+        with spancast.Pipeline(target) as pipeline:
+            for index in range(120):
+                with spancast.trace(trace_name="t", filler="x" * (index * 3 % 100)):
+                    pass
+        assert 120 == pipeline.report()["otlp"].delivered
+        assert True is (max(len(request.raw) for request in receiver.requests) <= limit)
+        assert True is (len(receiver.requests) > 1)
+
+
+def test_a_span_above_the_limit_goes_alone(lane_of: Callable[..., Lane]) -> None:
+    """It may still be accepted; and its neighbours do not share its fate."""
+    target = Scripted()
+    lane = lane_of(target, max_request_bytes=3000)
+    for number in range(1, 6):
+        lane.offer(draft(number, filler="x" * 5000 if number == 3 else ""))
+    assert True is lane.flush(10)
+    assert 5 == len(target.delivered)
+    assert [1] == [len(batch) for batch in target.batches if any(len(span) > 5000 for span in batch)]
+
+
+# ---------------------------------------------------------------- answers
+def test_a_retryable_answer_is_tried_again_and_delivered_once(lane_of: Callable[..., Lane]) -> None:
+    """503, 503, 200: each span is delivered exactly once."""
+    target = Scripted(AGAIN, AGAIN)
+    lane = lane_of(target)
+    offer(lane, 3)
+    assert True is lane.flush(10)
+    assert (3, 3, 0) == (len(target.delivered), lane.ledger.report().delivered, lane.ledger.report().dropped)
+    assert {3} == {len(batch) for batch in target.batches[-1:]}
+
+
+def test_a_receiver_that_recovers_gets_the_same_spans_over_http() -> None:
+    """503 with `Retry-After`, then 200: two requests with the same body, one delivery."""
+    with recording_receiver() as receiver:
+        receiver.answers = [Answer(503, {"Retry-After": "0"})]
+        with spancast.Pipeline(destinations.otlp(receiver.url)) as pipeline, spancast.trace(trace_name="a"):
+            pass
+        first, second = receiver.requests
+    assert first.raw == second.raw
+    assert (1, 0) == (pipeline.report()["otlp"].delivered, pipeline.report()["otlp"].dropped)
+
+
+def test_new_spans_do_not_cut_a_wait_short(lane_of: Callable[..., Lane]) -> None:
+    """A receiver that asks for a pause gets it, also while the application goes on."""
+    target = Scripted(Outcome(verdict=Verdict.RETRY, reason="HTTP 429", message="slow down", retry_after=60.0))
+    lane = lane_of(target, Backoff(first=0.001, longest=0.001, deadline=300.0))
+    lane.offer(draft(1))
+    until = time.monotonic() + 10
+    while not target.batches and time.monotonic() < until:
+        time.sleep(0.01)
+    for number in range(2, 5):
+        lane.offer(draft(number))
+        time.sleep(0.05)
+    assert (1, 4) == (len(target.batches), lane.ledger.report().queued)
+    target.outcomes.clear()
+
+
+def test_a_batch_that_is_too_old_is_given_up(lane_of: Callable[..., Lane]) -> None:
+    """After the deadline of retries the spans are dropped, with the receiver's reason, and the next ones are tried."""
+    target = Scripted(*[AGAIN] * 3)
+    lane = lane_of(target, Backoff(first=10.0, longest=10.0, deadline=5.0))
+    for number in range(1, 5):
+        lane.offer(draft(number))
+        assert True is lane.flush(20)
+    report = lane.ledger.report()
+    assert (3, 1, {"HTTP 503": 3}) == (report.dropped, report.delivered, report.reasons)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 415, 500, 501, 302])
+def test_a_refusal_is_final(status: int) -> None:
+    """Only 429, 502, 503 and 504 may be sent again: any other status rejects."""
+    with recording_receiver() as receiver:
+        receiver.answer = Answer(status, {"Location": "/elsewhere"})
+        with spancast.Pipeline(destinations.otlp(receiver.url)) as pipeline, spancast.trace(trace_name="a"):
+            pass
+        assert 1 == len(receiver.requests)
+    report = pipeline.report()["otlp"]
+    assert (1, {f"HTTP {status}": 1}) == (report.rejected, report.reasons)
+
+
+def test_a_refused_key_is_said_once_in_a_plain_sentence(caplog: pytest.LogCaptureFixture) -> None:
+    """401: one warning that says what to change; every span is counted as rejected."""
+    caplog.set_level(logging.WARNING, "spancast")
+    with recording_receiver() as receiver:
+        receiver.answer = Answer(401, body=b"invalid api key")
+        with spancast.Pipeline(destinations.otlp(receiver.url, name="collector")) as pipeline:
+            for _ in range(3):
+                with spancast.trace(trace_name="a"):
+                    pass
+                assert True is pipeline.flush(10)
+    assert (3, 0) == (pipeline.report()["collector"].rejected, pipeline.report()["collector"].delivered)
+    expected = (
+        "spancast: destination collector: HTTP 401: the key was refused; check the key or token "
+        "(it said: invalid api key). Later failures are only counted: see spancast.report()."
+    )
+    assert [expected] == [record.getMessage() for record in caplog.records]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "answer"),
+    [
+        ("http/json", Answer(200, {"Content-Type": "application/json"}, b'{"partialSuccess":{"rejectedSpans":"2"}}')),
+        ("http/protobuf", Answer(200, {"Content-Type": "application/x-protobuf"}, b"\n\x02\x08\x02")),
+    ],
+)
+def test_a_partial_success_is_counted_and_not_sent_again(protocol: str, answer: Answer) -> None:
+    """The receiver's word on how many spans it rejected goes into the ledger."""
+    with recording_receiver() as receiver:
+        receiver.answer = answer
+        with spancast.Pipeline(destinations.otlp(receiver.url, protocol=protocol)) as pipeline:
+            for _ in range(5):
+                with spancast.trace(trace_name="a"):
+                    pass
+        assert 1 == len(receiver.requests)
+    report = pipeline.report()["otlp"]
+    assert (3, 2, {"partial success": 2}) == (report.delivered, report.rejected, report.reasons)
+
+
+def test_a_receiver_cannot_reject_more_than_it_got(lane_of: Callable[..., Lane]) -> None:
+    """A nonsense count is cut to the batch, so the columns still add up."""
+    lane = lane_of(Scripted(Outcome(verdict=Verdict.DELIVERED, rejected=99, reason="partial success")))
+    offer(lane, 2)
+    assert True is lane.flush(10)
+    assert (2, 2, 0) == (lane.ledger.report().recorded, lane.ledger.report().rejected, lane.ledger.report().delivered)
+
+
+def test_too_large_halves_the_batch_until_it_fits() -> None:
+    """413 is answered with smaller requests; nothing is lost and nothing is sent twice to success."""
+
+    with recording_receiver() as receiver:
+        receiver.answers = [Answer(413), Answer(413), Answer(200), Answer(413), Answer(200), Answer(200)]
+        with spancast.Pipeline(destinations.otlp(receiver.url)) as pipeline:
+            for _ in range(8):
+                with spancast.trace(trace_name="a"):
+                    pass
+        counts = [len(request.json["resourceSpans"][0]["scopeSpans"][0]["spans"]) for request in receiver.requests]
+    assert [8, 4, 2, 2, 1, 1, 4] == counts
+    assert (8, 0) == (pipeline.report()["otlp"].delivered, pipeline.report()["otlp"].rejected)
+
+
+def test_one_span_that_is_too_large_is_rejected_alone(lane_of: Callable[..., Lane]) -> None:
+    """The rest of its batch arrives."""
+
+    class Small(Scripted):
+        def export(self, batch: Sequence[bytes], timeout: float) -> Outcome:
+            if any(len(span) > 5000 for span in batch):
+                return LARGE
+            return super().export(batch, timeout)
+
+    target = Small()
+    lane = lane_of(target)
+    for number in range(1, 10):
+        lane.offer(draft(number, filler="x" * 5000 if number == 4 else ""))
+    assert True is lane.flush(10)
+    report = lane.ledger.report()
+    assert (8, 1, {"HTTP 413": 1}) == (report.delivered, report.rejected, report.reasons)
+
+
+def test_a_refused_request_does_not_stop_the_next(lane_of: Callable[..., Lane]) -> None:
+    """Each request is judged by its own answer."""
+    target = Scripted(NO)
+    lane = lane_of(target)
+    for number in (1, 2):
+        lane.offer(draft(number))
+        assert True is lane.flush(10)
+    assert (1, 1) == (lane.ledger.report().rejected, lane.ledger.report().delivered)
+
+
+# ---------------------------------------------------------------- faults of ours
+def test_an_exporter_that_breaks_its_word_and_raises_costs_its_batch_only(
+    lane_of: Callable[..., Lane], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker outlives it, the spans are counted, and the next ones arrive."""
+    monkeypatch.setattr(guard, "strict", False)
+    target = Scripted(RuntimeError("fault"))
+    lane = lane_of(target)
+    offer(lane, 2)
+    assert True is lane.flush(10)
+    lane.offer(draft(3))
+    assert True is lane.flush(10)
+    report = lane.ledger.report()
+    assert (2, 1, {"fault": 2}) == (report.dropped, report.delivered, report.reasons)
+
+
+def test_a_span_that_cannot_be_rendered_does_not_take_its_batch_along(
+    lane_of: Callable[..., Lane], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is dropped and counted; its neighbours arrive."""
+    monkeypatch.setattr(guard, "strict", False)
+
+    class Picky(Scripted):
+        def encode(self, span: Any) -> bytes:
+            if span.span_id == 2:
+                raise ValueError("cannot")
+            return super().encode(span)
+
+    lane = lane_of(Picky())
+    offer(lane, 3)
+    assert True is lane.flush(10)
+    report = lane.ledger.report()
+    assert (2, 1, {"could not be rendered": 1}) == (report.delivered, report.dropped, report.reasons)
+
+
+@given(
+    outcomes=st.lists(
+        st.one_of(
+            st.sampled_from([DELIVERED, AGAIN, NO, LARGE, RuntimeError("fault")]),
+            st.builds(lambda n: Outcome(verdict=Verdict.DELIVERED, rejected=n, reason="partial"), st.integers(-3, 30)),
+        ),
+        max_size=12,
+    ),
+    bursts=st.lists(st.integers(1, 9), min_size=1, max_size=4),
+    limit=st.sampled_from([1000, 1500, 4_000_000]),
+    queue=st.sampled_from([1000, 4000, 10**6]),
+    skipped=st.integers(0, 3),
+    ends=st.sampled_from(["flush", "shutdown", "shutdown at once"]),
+)
+def test_the_columns_always_add_up(
+    outcomes: list[Any], bursts: list[int], limit: int, queue: int, skipped: int, ends: str
+) -> None:
+    """Whatever a receiver answers and whenever it ends, every span is in exactly one column."""
+    target = Scripted(*outcomes)
+    lane = Lane(destination(target, max_request_bytes=limit), dict, max_queue_bytes=queue, backoff=QUICK)
+    before, guard.strict = guard.strict, False
+    try:
+        for burst in bursts:
+            offer(lane, burst)
+            if ends == "flush":
+                assert True is lane.flush(20)
+        for _ in range(skipped):
+            lane.skip()
+        lane.shutdown(0.0 if ends == "shutdown at once" else 20)
+        offer(lane, 1)
+    finally:
+        guard.strict = before
+    report = lane.ledger.report()
+    assert sum(bursts) + skipped + 1 == report.recorded == total(report)
+    assert (0, skipped) == (report.queued, report.sampled_out)
+    assert report.dropped + report.rejected == sum(report.reasons.values())
+    if ends != "shutdown at once":
+        assert True is (report.delivered <= len(target.delivered))
+
+
+# ---------------------------------------------------------------- flush and shutdown
+@pytest.fixture
+def hanging() -> Iterator[Receiver]:
+    """A receiver that takes requests and does not answer before the test is over."""
+    with recording_receiver() as receiver:
+        receiver.answer = Answer(delay=60.0)
+        yield receiver
+
+
+def test_flush_keeps_its_deadline_with_a_hanging_receiver(hanging: Receiver) -> None:
+    """It returns False in its time; the spans are still on their way."""
+    pipeline = spancast.Pipeline(destinations.otlp(hanging.url))
+    with pipeline.trace(trace_name="a"):
+        pass
+    began = time.monotonic()
+    assert False is pipeline.flush(0.3)
+    assert True is (time.monotonic() - began < 5)
+    assert 1 == pipeline.report()["otlp"].queued
+    pipeline.shutdown(0.1)
+
+
+def test_shutdown_keeps_its_deadline_with_a_hanging_receiver(hanging: Receiver) -> None:
+    """It returns False in its time, and what is left is dropped and counted."""
+    pipeline = spancast.Pipeline(destinations.otlp(hanging.url))
+    with pipeline.trace(trace_name="a"):
+        pass
+    began = time.monotonic()
+    assert False is pipeline.shutdown(0.3)
+    assert True is (time.monotonic() - began < 5)
+    report = pipeline.report()["otlp"]
+    assert (1, 0, 1) == (report.recorded, report.queued, report.dropped)
+
+
+def test_flush_and_shutdown_keep_their_deadline_with_a_dead_receiver(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing listens: False in time, one warning that names the address, and every span counted."""
+    caplog.set_level(logging.WARNING, "spancast")
+    with recording_receiver() as receiver:
+        url = receiver.url
+    pipeline = spancast.Pipeline(destinations.otlp(url))
+    with pipeline.trace(trace_name="a"):
+        pass
+    assert False is pipeline.flush(0.3)
+    assert False is pipeline.shutdown(0.3)
+    report = pipeline.report()["otlp"]
+    assert (1, 1) == (report.recorded, report.dropped)
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert True is (f"nothing listens at {url.removeprefix('http://')} (connection refused)" in said)
+
+
+def test_a_flush_sends_without_waiting_for_more(lane_of: Callable[..., Lane]) -> None:
+    """What is queued leaves at once, and a flush of nothing is True."""
+    lane = lane_of(Scripted())
+    assert True is lane.flush(0.0)
+    offer(lane, 2)
+    assert True is lane.flush(10)
+    assert 2 == lane.ledger.report().delivered
+
+
+def test_spans_leave_without_a_flush(lane_of: Callable[..., Lane]) -> None:
+    """A span that is old enough is sent by itself."""
+    target = Scripted()
+    lane = lane_of(target)
+    lane.offer(draft(1))
+    until = time.monotonic() + 20
+    while lane.ledger.queued and time.monotonic() < until:
+        time.sleep(0.01)
+    assert 1 == lane.ledger.report().delivered
+
+
+def test_shutdown_ends_a_long_wait(lane_of: Callable[..., Lane]) -> None:
+    """A lane that waits for a receiver tries once more at shutdown instead of sleeping on."""
+    target = Scripted(AGAIN)
+    lane = lane_of(target, Backoff(first=50.0, longest=50.0, deadline=300.0))
+    lane.offer(draft(1))
+    until = time.monotonic() + 10
+    while not target.batches and time.monotonic() < until:
+        time.sleep(0.01)
+    assert True is lane.shutdown(20)
+    assert (1, 1) == (lane.ledger.report().delivered, target.closed)
+
+
+def test_after_shutdown_spans_are_dropped_and_counted(lane_of: Callable[..., Lane]) -> None:
+    """Nothing is taken any more, and nothing raises."""
+    target = Scripted()
+    lane = lane_of(target)
+    assert True is lane.shutdown(10)
+    lane.offer(draft(1))
+    report = lane.ledger.report()
+    assert (1, 1, {"after shutdown": 1}) == (report.recorded, report.dropped, report.reasons)
+
+
+def test_a_ledger_is_closed_after_the_deadline(lane_of: Callable[..., Lane]) -> None:
+    """An answer that comes after the deadline changes no column, and nothing more is sent."""
+    target = Scripted()
+    target.gate.clear()
+    lane = lane_of(target, max_request_bytes=1000)
+    offer(lane, 20, filler="x" * 300)
+    assert True is target.entered.wait(10)
+    assert False is lane.shutdown(0.1)
+    target.gate.set()
+    lane._thread.join(10)  # type: ignore[union-attr]
+    report = lane.ledger.report()
+    assert (20, 20, 0, 0) == (report.recorded, report.dropped, report.delivered, report.queued)
+    assert 1 == len(target.batches)
+
+
+def test_a_dead_destination_does_not_hold_up_another(hanging: Receiver) -> None:
+    """Each lane has its own queue and thread; flush and shutdown hurry all of them from their start."""
+    memory = destinations.memory()
+    pipeline = spancast.Pipeline(destinations.otlp(hanging.url), memory)
+    with pipeline.trace(trace_name="a"):
+        pass
+    assert False is pipeline.flush(0.4)
+    assert (1, 1) == (pipeline.report()["otlp"].queued, pipeline.report()["memory"].delivered)
+    with pipeline.trace(trace_name="b"):
+        pass
+    assert False is pipeline.shutdown(0.4)
+    assert (2, 2) == (pipeline.report()["otlp"].dropped, pipeline.report()["memory"].delivered)
+
+
+def test_offers_do_not_wait_for_a_hanging_destination(lane_of: Callable[..., Lane]) -> None:
+    """The application's side returns although the worker is stuck in a request."""
+    target = Scripted()
+    target.gate.clear()
+    lane = lane_of(target)
+    lane.offer(draft(1))
+    assert True is target.entered.wait(10)
+    done = threading.Event()
+
+    def work() -> None:
+        offer(lane, 200)
+        done.set()
+
+    threading.Thread(target=work, daemon=True).start()
+    assert True is done.wait(10)
+    assert 201 == lane.ledger.report().queued
+
+
+def test_a_thread_starts_with_the_first_span_only(lane_of: Callable[..., Lane]) -> None:
+    """An idle lane costs no thread."""
+    lane = lane_of(Scripted())
+    assert None is lane._thread
+    lane.offer(draft(1))
+    assert True is lane._thread.is_alive()  # type: ignore[union-attr]
+    assert ("spancast-d", True) == (lane._thread.name, lane._thread.daemon)  # type: ignore[union-attr]
+
+
+# ---------------------------------------------------------------- fork
+forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+
+
+def run(script: str, *arguments: str) -> str:
+    """Run *script* in a new interpreter and return what it printed; its failure is ours."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), *arguments], capture_output=True, text=True, timeout=60
+    )
+    assert (0, "") == (done.returncode, done.stderr)
+    return done.stdout
+
+
+@forking
+def test_a_forked_child_starts_clean_and_the_parent_loses_nothing() -> None:
+    """What was queued at the fork belongs to the parent; the child's own spans arrive once, each side with its ledger."""
+    with recording_receiver() as receiver:
+        printed = run(
+            """
+            import os, sys, spancast
+            pipeline = spancast.Pipeline(spancast.destinations.otlp(sys.argv[1]))
+            for _ in range(50):
+                with pipeline.trace(trace_name="parent before"):
+                    pass
+            child = os.fork()
+            side = "parent" if child else "child"
+            for _ in range(20):
+                with pipeline.trace(trace_name=side):
+                    pass
+            complete = pipeline.shutdown(20)
+            report = pipeline.report()["otlp"]
+            print(side, complete, report.recorded, report.delivered, flush=True)
+            if child:
+                os.waitpid(child, 0)
+            else:
+                os._exit(0)
+            """,
+            receiver.url,
+        )
+        names = [span["name"] for span in receiver.json_spans()]
+    assert ["child True 20 20", "parent True 70 70"] == sorted(printed.splitlines())
+    assert (50, 20, 20) == tuple(names.count(name) for name in ("parent before", "parent", "child"))
+
+
+@forking
+def test_a_fork_while_the_worker_is_sending_harms_neither_side() -> None:
+    """Locks and connections of the parent's worker are not the child's; an operation open at the fork ends once."""
+    with recording_receiver() as receiver:
+        run(
+            """
+            import os, sys, spancast
+            pipeline = spancast.Pipeline(spancast.destinations.otlp(sys.argv[1]))
+            children = []
+            for round in range(8):
+                with pipeline.trace(trace_name="parent"):
+                    for _ in range(100):
+                        with pipeline.trace(span_name="busy"):
+                            pass
+                    child = os.fork()
+                    if not child:
+                        with pipeline.trace(trace_name="child"):
+                            pass
+                        os._exit(0 if pipeline.shutdown(20) else 1)
+                    children.append(child)
+            codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+            assert codes == [0] * 8, codes
+            assert pipeline.shutdown(20)
+            """,
+            receiver.url,
+        )
+        names = [span["name"] for span in receiver.json_spans()]
+    assert (8, 800, 8) == tuple(names.count(name) for name in ("parent", "busy", "child"))
+
+
+@forking
+def test_what_was_shut_down_stays_shut_down_in_a_child() -> None:
+    """A child of a process that has ended its pipeline records nothing new into it."""
+    printed = run(
+        """
+        import os, spancast
+        pipeline = spancast.Pipeline(spancast.destinations.memory())
+        pipeline.shutdown()
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+        else:
+            with pipeline.trace(trace_name="late"):
+                pass
+            print(pipeline.report(), flush=True)
+            os._exit(0)
+        """
+    )
+    assert "memory: 1 dropped\n" == printed
