@@ -49,6 +49,8 @@ SAFE_NAMES = frozenset(
         "user.id",
         # OpenInference
         "agent.name",
+        "graph.node.id",
+        "graph.node.name",
         "llm.cache_hit",
         "llm.finish_reason",
         "llm.invocation_parameters",

@@ -64,6 +64,8 @@ def render(operation: Operation, *, cost: bool = True) -> Span:
         attributes[f"trace.metadata.{key}"] = attribute(value)
     if operation.tags:
         attributes["trace.tags"] = list(operation.tags)
+    if operation.agent:
+        attributes["gen_ai.agent.name"] = operation.agent
     detail = operation.detail
     name = operation.name
     if isinstance(detail, Generation):

@@ -59,6 +59,8 @@ def render(operation: Operation, *, flat_metadata: bool = True) -> Span:
     attributes.update(_metadata(operation.metadata, flat_metadata))
     if operation.tags:
         attributes["tag.tags"] = list(operation.tags)
+    if operation.node:
+        attributes["graph.node.id"] = attributes["graph.node.name"] = operation.node
     detail = operation.detail
     if isinstance(detail, Generation):
         attributes.update(_generation(detail))

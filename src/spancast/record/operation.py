@@ -168,6 +168,8 @@ class Operation:
         start_ns, end_ns: Unix nanoseconds.
         user, session_id, metadata, tags: What the user said about the trace.
         input, output: Plain data, or text.
+        agent: The name of the agent that it belongs to.
+        node: The node of an execution graph that it is.
         failure: Set when the operation failed.
         ending: How it ended when it neither finished nor failed: `cancelled`, `abandoned`, `interrupted`, `incomplete`.
         attributes: Set by the application itself on the current span.
@@ -189,6 +191,8 @@ class Operation:
     input: JSON = None
     output: JSON = None
     detail: Detail = None
+    agent: str | None = None
+    node: str | None = None
     failure: Failure | None = None
     ending: str | None = None
     events: tuple[Event, ...] = ()
