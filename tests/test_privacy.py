@@ -142,6 +142,7 @@ def operations() -> list[Operation]:
             Kind.RETRIEVER, detail=Retrieval(query=CANARY, documents=documents, data_source="source-kept"), input=CANARY
         ),
         operation(Kind.CHAIN, failure=None, ending="interrupted", given_name="given-kept"),
+        operation(Kind.CHAIN, agent="owner-kept", node="node-kept"),
     ]
 
 
@@ -272,8 +273,11 @@ def test_tokens_cost_timing_and_model_stay_in_gen_ai() -> None:
 @pytest.mark.parametrize(
     ("convention", "kept"),
     [
-        ("openinference", {"tool-kept", "call-kept", "agent-kept", "document-kept", "given-kept", "error-kept"}),
-        ("gen_ai", {"tool-kept", "call-kept", "agent-kept", "source-kept", "given-kept", "error-kept"}),
+        (
+            "openinference",
+            {"tool-kept", "call-kept", "agent-kept", "document-kept", "given-kept", "error-kept", "node-kept"},
+        ),
+        ("gen_ai", {"tool-kept", "call-kept", "agent-kept", "source-kept", "given-kept", "error-kept", "owner-kept"}),
     ],
 )
 def test_names_and_ids_stay(convention: str, kept: set[str]) -> None:

@@ -438,3 +438,13 @@ def test_events_links_and_own_attributes_are_kept() -> None:
     )
     assert [("e", 15, {"a": [1, 2]})] == [(event.name, event.time_ns, event.attributes) for event in span.events]
     assert [(3, 4, {"why": "x"})] == [(link.trace_id, link.span_id, link.attributes) for link in span.links]
+
+
+def test_what_belongs_to_an_agent_names_it() -> None:
+    """A generation or tool of an agent names the agent, and one of no agent does not."""
+    detail = ToolUse(name="search")
+
+    assert ["planner", None] == [
+        render(operation(Kind.TOOL, detail=detail, agent=agent)).attributes.get("gen_ai.agent.name")
+        for agent in ("planner", None)
+    ]

@@ -585,3 +585,12 @@ def test_the_application_fills_what_is_unknown() -> None:
     )
 
     assert (1, 7) == (span.attributes["llm.token_count.prompt"], span.attributes["llm.token_count.completion"])
+
+
+@pytest.mark.parametrize("kind", [Kind.CHAIN, Kind.AGENT])
+def test_a_node_of_a_graph_is_named(kind: Kind) -> None:
+    """An operation that is a node of a graph has the node's name as id and name, and no other has either."""
+    names = (SpanAttributes.GRAPH_NODE_ID, SpanAttributes.GRAPH_NODE_NAME)
+
+    assert ["planner", "planner"] == [render(operation(kind, node="planner")).attributes[name] for name in names]
+    assert set() == set(names) & set(render(operation(kind)).attributes)
