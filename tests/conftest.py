@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,10 +18,11 @@ settings.load_profile("spancast")
 
 
 @pytest.fixture(autouse=True)
-def _strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _strict(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Raise faults of our own instead of counting them, and forget which warnings were said."""
     monkeypatch.setattr(guard, "strict", True)
     notice.forget()
+    monkeypatch.setenv("SPANCAST_STATE_DIR", str(tmp_path / "state"))
     for name in ("ARIZE_API_KEY", "ARIZE_SPACE_ID", "ARIZE_PROJECT_NAME", "OPENROUTER_API_KEY", "OTEL_SERVICE_NAME"):
         monkeypatch.delenv(name, raising=False)
     for name in ("ENDPOINT", "TRACES_ENDPOINT", "HEADERS", "TRACES_HEADERS", "PROTOCOL", "TIMEOUT", "COMPRESSION"):

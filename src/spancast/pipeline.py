@@ -22,6 +22,7 @@ from .destinations.environment import destinations_of
 from .destinations.local import MemoryTarget
 from .destinations.settings import flag
 from .recording.draft import Draft
+from .recording.paused import Pauses, state_folder
 from .recording.recorder import Recorder
 from .recording.sampling import SamplingRule
 from .recording.trace import current_trace, trace, use_recorder
@@ -78,7 +79,8 @@ class Pipeline:
             SamplingRule(destination.sampling_rate, destination.name, not destination.privacy_mode)
             for destination in chosen
         ]
-        self.recorder = Recorder(self._offer, rules)
+        folder = state_folder(os.environ)
+        self.recorder = Recorder(self._offer, rules, Pauses(folder / "paused" if folder else None))
         self._everyone = (1 << len(self._lanes)) - 1
         self._tokens: list[Token[Pipeline | None]] = []
         self._ended = False

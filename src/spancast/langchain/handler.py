@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from contextvars import ContextVar
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -22,8 +25,11 @@ from ..recording.current import add_event, nearest
 from ..recording.draft import Draft, Translate
 from ..recording.fields import given
 from ..recording.guard import guarded, report_fault
+from ..recording.paused import Pause
 from ..recording.recorder import Recorder
 from ..recording.snapshot import Snapshot
+from ..recording.tasks import watch
+from ..recording.trace import TraceHandle, handle_of
 from . import translate
 from .messages import SHAPES, hold_message
 from .outcome import ending_of, hold_answers
@@ -102,6 +108,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         *,
         current: bool = True,
         batch_size: int = 1,
+        resumes: Pause | None = None,
     ) -> Draft | None:
         """Open an operation; None when nothing is to be kept of it: folded, known already, or recorded nowhere."""
         recorder = self._recorder()
@@ -124,9 +131,14 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             passes=None if parent is not None else _siblings_rule(batch_size),
             translate=translator,
             current=current,
+            resumes=resumes,
         )
-        if draft.capture and tags:
+        if tags:
             draft.snapshots["tags"] = tuple(tags)
+        if parent is None:
+            _remember(run_id, draft)
+            if kind is Kind.LLM and draft.parent is None:
+                watch(draft, recorder.end)
         return draft
 
     def _find(self, run_id: UUID) -> tuple[Recorder, Draft] | None:
@@ -160,7 +172,26 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         if draft.capture and inputs is not None:
             draft.snapshots["input"] = hold(inputs, draft)
         failed, ending = ending_of(error)
+        if ending == INTERRUPTED:
+            _pause(recorder, draft)
+            _note_interrupts(draft, error)
         recorder.close(draft, error=failed, ending=ending)
+
+    # ------------------------------------------------------------------ for feedback links
+    def trace_id_for(self, run_id: UUID) -> str | None:
+        """Return the trace id (32 hex digits) of a run that has no parent, by LangChain's own id of it.
+
+        Known for the newest 10,000 runs of the process; None for others, and for runs that have a parent.
+        """
+        return _trace_ids.get(run_id)
+
+    @property
+    def last_trace(self) -> TraceHandle | None:
+        """The newest trace that was started from this context: the one that a call which just returned has made.
+
+        Safe with concurrent runs: each task and each thread sees its own.
+        """
+        return _last_trace.get()
 
     # ------------------------------------------------------------------ chains, graphs, agents
     @guarded
@@ -174,20 +205,25 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         tags: list[str] | None = None,
         metadata: dict[str, Any] | None = None,
         name: str | None = None,
+        run_type: str | None = None,
         defers_inputs: bool = False,
         **kwargs: Any,
     ) -> None:
-        """A chain, graph or node starts."""
+        """A chain, graph or node starts; or a decision model, which LangChain runs as a chain of type `llm`."""
         agent = self._agent_name(parent_run_id, metadata)
+        kind, translator = (Kind.AGENT, translate.agent) if agent else (Kind.CHAIN, translate.chain)
+        if run_type == "llm":
+            kind, translator = Kind.LLM, translate.decision
         draft = self._open(
-            Kind.AGENT if agent else Kind.CHAIN,
+            kind,
             name or _name(serialized) or "chain",
             run_id,
             parent_run_id,
             tags,
             metadata,
-            translate.agent if agent else translate.chain,
+            translator,
             current=not defers_inputs,  # between two chunks of a stream the consumer must not see it as current
+            resumes=self._resumed(inputs, metadata) if parent_run_id is None else None,
         )
         if draft is None or not draft.capture:
             return
@@ -195,6 +231,14 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             draft.snapshots["agent"] = agent
         if not defers_inputs:
             draft.snapshots["input"] = hold(inputs, draft)
+
+    def _resumed(self, inputs: Any, metadata: Mapping[str, Any] | None) -> Pause | None:
+        """Return the pause that a graph's run ends: it has a thread, and `Command(resume=...)` or nothing as input."""
+        thread = metadata.get("thread_id") if metadata else None
+        if thread is None or not (inputs is None or _is_resume(inputs)):
+            return None
+        recorder = self._recorder()
+        return recorder.pauses.find(str(thread)) if recorder is not None else None
 
     def _agent_name(self, parent_run_id: UUID | None, metadata: Mapping[str, Any] | None) -> str | None:
         """Return the agent's name where one begins: `create_agent` says so in its run's metadata (never by substring)."""
@@ -217,7 +261,11 @@ class SpancastCallbackHandler(BaseCallbackHandler):
 
     @guarded
     def on_chain_end(self, outputs: Any, *, run_id: UUID, inputs: Any = None, **kwargs: Any) -> None:
-        """A chain, graph or node has its output."""
+        """A chain, graph or node has its output; a graph that waits for a person has one too."""
+        if type(outputs) is dict and "__interrupt__" in outputs:
+            found = self._find(run_id)
+            if found is not None:
+                found[1].ending = INTERRUPTED
         self._close(run_id, outputs, inputs)
 
     @guarded
@@ -239,10 +287,14 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         invocation_params: dict[str, Any] | None = None,
         name: str | None = None,
         batch_size: int = 1,
+        options: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         """A chat model is called."""
         draft = self._open_model(serialized, run_id, parent_run_id, tags, metadata, invocation_params, name, batch_size)
+        asked = options.get("ls_structured_output_format") if options else None
+        if asked and draft is not None and draft.capture:
+            draft.snapshots["answer_schema"] = hold(asked, draft)
         if draft is not None and draft.capture:
             taken = Snapshot(SHAPES)
             draft.snapshots["messages"] = [hold_message(message, taken) for message in messages[0]]
@@ -430,15 +482,18 @@ class SpancastCallbackHandler(BaseCallbackHandler):
 
     @guarded
     def on_interrupt(self, event: Any) -> None:
-        """A graph pauses for a person."""
-        self._note(
-            getattr(event, "run_id", None), "interrupt", {"checkpoint_id": getattr(event, "checkpoint_id", None)}
-        )
+        """A graph pauses for a person, also where it was compiled to stop before or after a node."""
+        found = self._find(event.run_id)
+        if found is not None:
+            recorder, draft = found
+            _pause(recorder, draft)
+            draft.ending = INTERRUPTED
+            add_event(draft, "interrupt", {"checkpoint_id": event.checkpoint_id, "status": event.status})
 
     @guarded
     def on_resume(self, event: Any) -> None:
         """A graph goes on after a pause."""
-        self._note(getattr(event, "run_id", None), "resume", {"checkpoint_id": getattr(event, "checkpoint_id", None)})
+        self._note(event.run_id, "resume", {"checkpoint_id": event.checkpoint_id})
 
     def _note(self, run_id: UUID | None, name: str, values: Mapping[str, Any]) -> None:
         recorder = self._recorder()
@@ -451,6 +506,40 @@ class ToolError(Exception):
     """A tool answered with an error instead of raising one."""
 
     __module__ = "spancast"
+
+
+INTERRUPTED = "interrupted"
+_MOST_TRACE_IDS = 10_000
+_trace_ids: OrderedDict[UUID, str] = OrderedDict()
+_last_trace: ContextVar[TraceHandle | None] = ContextVar("spancast_last_trace", default=None)
+
+
+def _remember(run_id: UUID, draft: Draft) -> None:
+    """Note a root's trace by its run id and in the caller's context (its start runs there, its end may not)."""
+    handle = handle_of(draft.trace_id, draft.span_id)
+    _last_trace.set(handle)
+    _trace_ids[run_id] = handle.trace_id
+    if len(_trace_ids) > _MOST_TRACE_IDS:
+        with suppress(KeyError):  # another thread was faster
+            _trace_ids.popitem(last=False)
+
+
+def _pause(recorder: Recorder, draft: Draft) -> None:
+    thread = (draft.mapping or {}).get("thread_id")
+    if thread is not None and draft.sampled:
+        recorder.pause(draft, str(thread))
+
+
+def _note_interrupts(draft: Draft, error: BaseException) -> None:
+    """Put what a node asks a person onto its span: the error's only argument holds the interrupts."""
+    for interrupt in error.args[0] if error.args and isinstance(error.args[0], (tuple, list)) else ():
+        held = hold(getattr(interrupt, "value", None), draft)
+        add_event(draft, "interrupt", {"id": getattr(interrupt, "id", None), "value": held})
+
+
+def _is_resume(inputs: Any) -> bool:
+    kind = type(inputs)
+    return kind.__name__ == "Command" and kind.__module__ == "langgraph.types" and inputs.resume is not None
 
 
 # What is held of a model's parameters when no destination may see content: numbers and names.

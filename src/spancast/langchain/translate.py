@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..record.json import JSON
+from ..record.json import JSON, dumps
 from ..record.message import Message, Text
 from ..record.operation import NOTHING, Agent, Document, Generation, Retrieval, ToolDefinition, ToolUse
+from ..record.usage import read_usage
 from ..recording.draft import Content, Draft
 from ..recording.fields import CONSUMED
 from ..recording.snapshot import Snapshot, plain_data
@@ -18,7 +19,10 @@ from .messages import SHAPES, DocumentSnapshot, as_data, conversation_of, to_mes
 # What LangChain and LangGraph put into metadata for themselves; ls_stop would even carry stop words past privacy mode.
 _PLUMBING = ("ls_", "lc_", "__")
 _PLUMBING_KEYS = frozenset({*CONSUMED, "checkpoint_ns", "langgraph_auth_user", "langgraph_request_id", "revision_id"})
-_PLUMBING_TAGS = re.compile(r"(seq:step|graph:step|map:key|map:item|condition|branch|langsmith|langgraph):.*")
+_RETRY = re.compile(r"retry:attempt:(\d+)")
+_PLUMBING_TAGS = re.compile(
+    r"(seq:step|retry:attempt|graph:step|map:key|map:item|condition|branch|langsmith|langgraph):.*"
+)
 # Parts of invocation_params that are no parameters, and names under which secrets travel.
 _NO_PARAMETERS = frozenset({"_type", "functions", "messages", "prompt", "input", "tools", "model_kwargs"})
 _SECRET = re.compile(r"api_?key|secret|passw|authoriz|credential|headers|(access|auth|bearer|session)_?token", re.I)
@@ -100,7 +104,7 @@ def generation(draft: Draft) -> Content:
         request_model=_model(metadata, parameters),
         response_model=outcome.response_model(answers, llm_output),
         response_id=outcome.response_id(answers, llm_output),
-        parameters=_parameters(parameters),
+        parameters=_with_schema(_parameters(parameters), held.get("answer_schema")),
         input_messages=to_messages(held.get("messages") or ()) or _prompts(held.get("prompts")),
         output_messages=told if draft.capture else (),
         tools=_tools(parameters),
@@ -110,6 +114,25 @@ def generation(draft: Draft) -> Content:
         time_to_first_token_ns=first - draft.start_ns if first else None,
         stream=bool(first) or parameters.get("stream") is True,
         cached=outcome.is_cached(answers),
+    )
+    return Content(detail=detail, **_about(draft))
+
+
+def decision(draft: Draft) -> Content:
+    """Translate a decision model (langchain-core 1.8): a model call that answers typed questions about a state."""
+    held = draft.snapshots
+    metadata = draft.mapping or {}
+    asked, told = as_data(held.get("input")), as_data(held.get("output"))
+    answer: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
+    detail = Generation(
+        operation="generate_content",
+        provider=_provider(metadata, {}),
+        request_model=_model(metadata, {}),
+        response_model=answer.get("model") if isinstance(answer.get("model"), str) else None,
+        response_id=answer.get("id") if isinstance(answer.get("id"), str) else None,
+        input_messages=(Message(role="user", parts=(Text(dumps(asked)),)),) if asked is not None else (),
+        output_messages=(Message(role="assistant", parts=(Text(dumps(told)),)),) if told is not None else (),
+        usage=read_usage(answer.get("usage")),
     )
     return Content(detail=detail, **_about(draft))
 
@@ -145,6 +168,14 @@ def _parameters(parameters: Mapping[str, Any]) -> Mapping[str, JSON]:
     return kept or NOTHING
 
 
+def _with_schema(parameters: Mapping[str, JSON], schema: object) -> Mapping[str, JSON]:
+    """Add what `with_structured_output` asks for, where the provider's own parameters do not say it."""
+    if not isinstance(schema, Mapping) or "response_format" in parameters:
+        return parameters
+    asked = schema.get("schema")
+    return {**parameters, "response_format": {"type": "json_schema", "json_schema": as_data(asked)}}
+
+
 def _tools(parameters: Mapping[str, Any]) -> tuple[ToolDefinition, ...]:
     tools = parameters.get("tools") or parameters.get("functions")
     return tuple(_definition(tool) for tool in tools if isinstance(tool, dict)) if isinstance(tools, list) else ()
@@ -166,7 +197,19 @@ def _definition(tool: dict[str, Any]) -> ToolDefinition:
 
 def _about(draft: Draft) -> dict[str, Any]:
     """Return metadata and tags without what the frameworks put there for themselves."""
-    return {"metadata": _metadata(draft.mapping), "tags": _tags(draft.snapshots.get("tags"))}
+    mapping = draft.mapping or {}
+    tags = draft.snapshots.get("tags") or ()
+    metadata = _metadata(mapping)
+    attempt = next((match[1] for tag in tags if (match := _RETRY.fullmatch(str(tag)))), None)
+    if attempt is not None:
+        metadata = {**metadata, "retry_attempt": int(attempt)}
+    agent, node = mapping.get("lc_agent_name"), mapping.get("langgraph_node")
+    return {
+        "metadata": metadata,
+        "tags": _tags(tags),
+        "agent": agent if isinstance(agent, str) else None,
+        "node": node if isinstance(node, str) and any(str(tag).startswith("graph:step:") for tag in tags) else None,
+    }
 
 
 def _metadata(mapping: Mapping[str, Any] | None) -> Mapping[str, JSON]:

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 from ..record.json import JSON
 from ..record.operation import NOTHING, Detail, Event, Failure, Kind, Link, Operation
 from .fields import EMPTY, UNSAID, FieldScope, Said, TraceFields
-from .snapshot import plain_data
 
 if TYPE_CHECKING:
     from .current import CurrentSpan
+    from .paused import Pause
 
 
 class Content:
     """What an adapter's translation makes of a draft's snapshots."""
 
-    __slots__ = ("detail", "events", "input", "metadata", "output", "tags")
+    __slots__ = ("agent", "attributes", "detail", "events", "input", "metadata", "node", "output", "tags")
 
     def __init__(
         self,
@@ -33,6 +33,9 @@ class Content:
         metadata: Mapping[str, JSON] = NOTHING,
         tags: tuple[str, ...] = (),
         events: tuple[Event, ...] = (),
+        agent: str | None = None,
+        node: str | None = None,
+        attributes: Mapping[str, JSON] = NOTHING,
     ) -> None:
         self.input = input
         self.output = output
@@ -40,6 +43,9 @@ class Content:
         self.metadata = metadata
         self.tags = tags
         self.events = events
+        self.agent = agent
+        self.node = node
+        self.attributes = attributes
 
 
 Translate = Callable[["Draft"], Content]
@@ -72,11 +78,13 @@ class Draft:
         "links",
         "mapping",
         "name",
+        "on_close",
         "origin",
         "outer",
         "parent",
         "parent_is_remote",
         "parent_span_id",
+        "resumes",
         "said",
         "sampled",
         "scope",
@@ -122,6 +130,8 @@ class Draft:
         self.snapshots: dict[str, Any] = {}
         self.translate: Translate = nothing
         self.current: CurrentSpan | None = None
+        self.on_close: Callable[[Draft], object] | None = None
+        self.resumes: Pause | None = None
         self.outer: Any = None
         self._operation: Operation | None = None
 
@@ -153,11 +163,13 @@ class Draft:
             input=content.input,
             output=content.output,
             detail=content.detail,
+            agent=content.agent,
+            node=content.node,
             failure=self.failure,
             ending=self.ending,
             events=(*(self.events or ()), *content.events),
             links=self.links,
-            attributes={key: plain_data(value) for key, value in (self.attributes or {}).items()},
+            attributes={**content.attributes, **(self.attributes or {})},
         )
 
     def _translated(self) -> Content:

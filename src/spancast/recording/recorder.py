@@ -14,6 +14,7 @@ from .failure import failure_of
 from .fields import EMPTY, FieldScope, Said, TraceFields, field_scope, read_said, said_in
 from .identity import new_span_id, new_trace_id, read_span_id, read_trace_id
 from .notice import warn_once
+from .paused import Pause, Pauses
 from .sampling import SamplingRule, sampled
 
 Offer = Callable[[Draft], None]
@@ -29,7 +30,7 @@ class Recorder:
     `MAX_OPEN` operations and none older than `MAX_AGE_NS`.
     """
 
-    def __init__(self, offer: Offer, rules: Sequence[SamplingRule] = ()) -> None:
+    def __init__(self, offer: Offer, rules: Sequence[SamplingRule] = (), pauses: Pauses | None = None) -> None:
         """*rules* has one entry for each destination; their answers are the bits of a draft's `sampled`."""
         self._offer = offer
         self._rules = tuple(rules)
@@ -37,6 +38,7 @@ class Recorder:
         self._every_trace = all(rule.rate >= 1 for rule in self._rules)
         self._content = sum(1 << index for index, rule in enumerate(rules) if rule.content)
         self._open: dict[object, Draft] = {}
+        self.pauses = pauses or Pauses(None)
         self._opened = 0
 
     # ------------------------------------------------------------------ looking up
@@ -67,6 +69,7 @@ class Recorder:
         passes: Callable[[Draft], bool] | None = None,
         translate: Translate = nothing,
         current: bool = True,
+        resumes: Pause | None = None,
     ) -> Draft:
         """Open an operation.
 
@@ -79,6 +82,7 @@ class Recorder:
             passes: Which open operations count as surroundings when the framework names no parent.
             translate: Makes content of the draft's snapshots, later, in another thread.
             current: Whether it becomes the current OpenTelemetry span.
+            resumes: The pause that a root ends: it joins that trace, or links to it where it already has another.
         """
         self._sweep()
         around = surroundings(passes)
@@ -88,7 +92,7 @@ class Recorder:
         if parent is not None:
             draft = self._child(kind, name, parent, around, said, scope, start_ns)
         else:
-            draft = self._root(kind, name, around, said, scope, defaults, origin, start_ns)
+            draft = self._root(kind, name, around, said, scope, defaults, origin, start_ns, resumes)
         draft.key = key
         draft.origin = origin
         draft.mapping = mapping
@@ -136,6 +140,7 @@ class Recorder:
         defaults: TraceFields,
         origin: object,
         now: int,
+        resumes: Pause | None,
     ) -> Draft:
         """Open an operation that the framework gives no parent: under what surrounds it, or as a root."""
         own = around.own
@@ -145,10 +150,11 @@ class Recorder:
                 draft = Draft(kind, name, now, own.trace_id, new_span_id())
                 draft.parent_span_id = around.span.span_id
                 self._inherit(draft, own, said, scope, defaults)
+                _resume(draft, resumes)
                 return draft
             defaults = own.fields.over(defaults)
         fields = read_said(said).over(scope.fields.over(defaults) if scope else defaults).in_session_of(said)
-        draft = self._placed(kind, name, around, fields, now)
+        draft = self._placed(kind, name, around, fields, now, resumes)
         draft.said = said
         fields = _with_original_id(fields)
         draft.sampled = self._sampled(draft, around, fields)
@@ -158,21 +164,32 @@ class Recorder:
         self._settle(draft, scope)
         return draft
 
-    def _placed(self, kind: Kind, name: str, around: Surroundings, fields: TraceFields, now: int) -> Draft:
-        """Give a root its trace and parent: `parent_span_id` with `trace_id`, the current span, or none."""
+    def _placed(
+        self, kind: Kind, name: str, around: Surroundings, fields: TraceFields, now: int, resumes: Pause | None
+    ) -> Draft:
+        """Give a root its trace and parent: `parent_span_id` with `trace_id`, a pause, the current span, or none."""
         span = around.span
-        trace_id = read_trace_id(fields.trace_id)[0] if fields.trace_id else (span.trace_id or new_trace_id())
+        if fields.trace_id:
+            trace_id = read_trace_id(fields.trace_id)[0]
+        else:
+            trace_id = resumes.trace_id if resumes else span.trace_id or new_trace_id()
         draft = Draft(kind, name, now, trace_id, new_span_id())
         if fields.parent_span_id:
             draft.parent_span_id, hashed = read_span_id(fields.parent_span_id)
             draft.parent_is_remote = True
             if hashed:
                 warn_once("parent_span_id", "spancast: `parent_span_id` is not 16 hex digits: its sha256 is used.")
+        elif resumes is not None and resumes.trace_id == trace_id:
+            draft.parent_span_id = resumes.span_id
+            draft.parent_is_remote = True
+            if span.is_valid and span.trace_id != trace_id:
+                draft.links = (Link(trace_id=span.trace_id, span_id=span.span_id),)
         elif span.is_valid and span.trace_id == trace_id:
             draft.parent_span_id = span.span_id
             draft.parent_is_remote = span.is_remote
         elif span.is_valid:
             draft.links = (Link(trace_id=span.trace_id, span_id=span.span_id),)
+        _resume(draft, resumes)
         return draft
 
     def _sampled(self, draft: Draft, around: Surroundings, fields: TraceFields) -> int:
@@ -252,7 +269,24 @@ class Recorder:
                 parent.children.discard(draft)
             draft.parent = None  # a closed operation must not keep its ancestors alive
         draft.seen_failure = None
+        if draft.on_close is not None:
+            draft.on_close(draft)
         self._hand_on(draft)
+
+    def end(self, draft: Draft, ending: str) -> None:
+        """Close an operation that neither finished nor failed."""
+        self.close(draft, ending=ending)
+
+    def pause(self, draft: Draft, thread: str) -> None:
+        """Remember that *thread* paused in the trace of *draft*: who resumes it goes on under the trace's root."""
+        root = draft
+        while root.parent is not None:
+            root = root.parent
+        span_id = root.span_id
+        wrapper = root.wrapped_in
+        while wrapper is not None:
+            span_id, wrapper = wrapper.span_id, wrapper.wrapped_in
+        self.pauses.remember(thread, root.resumes or Pause(root.trace_id, span_id))
 
     def release(self, key: object) -> None:
         """Forget a folded key."""
@@ -319,6 +353,16 @@ def _fresh(said: Said, scope: FieldScope | None, own: Draft) -> TraceFields:
         parent_span_id=scope.fields.parent_span_id if scope.fields.parent_span_id != before.parent_span_id else None,
     )
     return fields.over(inside)
+
+
+def _resume(draft: Draft, pause: Pause | None) -> None:
+    """Note which pause a root ends; where it lies in another trace, a link leads to the first."""
+    if pause is None:
+        return
+    if draft.trace_id == pause.trace_id:
+        draft.resumes = pause
+    else:
+        draft.links = (*draft.links, Link(trace_id=pause.trace_id, span_id=pause.span_id))
 
 
 def _leads_elsewhere(fields: TraceFields, trace_id: int) -> bool:

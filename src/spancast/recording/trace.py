@@ -44,8 +44,12 @@ def _handle(around: Surroundings) -> TraceHandle | None:
     span = around.span
     if around.own is None or not span.is_valid:
         return None
-    parent = traceparent(span.trace_id, span.span_id, bool(span.trace_flags.sampled))
-    return TraceHandle(f"{span.trace_id:032x}", f"{span.span_id:016x}", parent)
+    return handle_of(span.trace_id, span.span_id, bool(span.trace_flags.sampled))
+
+
+def handle_of(trace_id: int, span_id: int, sampled: bool = True) -> TraceHandle:
+    """Return the handle of a span."""
+    return TraceHandle(f"{trace_id:032x}", f"{span_id:016x}", traceparent(trace_id, span_id, sampled))
 
 
 class trace:  # noqa: N801  (used as a verb: `with trace(...)`)
