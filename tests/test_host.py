@@ -51,10 +51,13 @@ def test_the_hosts_spans_and_ours_make_one_tree() -> None:
     """Ours nest under the host's current span, and the host's spans under ours."""
     provider, exporter = provider_and_exporter()
     tracer = provider.get_tracer("host")
-    with spancast.Pipeline(tracer_provider=provider):
-        with tracer.start_as_current_span("request"), spancast.trace(trace_name="ours"):
-            with tracer.start_as_current_span("query"):
-                pass
+    with (
+        spancast.Pipeline(tracer_provider=provider),
+        tracer.start_as_current_span("request"),
+        spancast.trace(trace_name="ours"),
+        tracer.start_as_current_span("query"),
+    ):
+        pass
     spans = {span.name: span for span in exporter.get_finished_spans()}
     assert spans["request"].context.span_id == spans["ours"].parent.span_id
     assert spans["ours"].context.span_id == spans["query"].parent.span_id

@@ -297,7 +297,6 @@ def test_a_receiver_cannot_reject_more_than_it_got(lane_of: Callable[..., Lane])
 
 def test_too_large_halves_the_batch_until_it_fits() -> None:
     """413 is answered with smaller requests; nothing is lost and nothing is sent twice to success."""
-
     with recording_receiver() as receiver:
         receiver.answers = [Answer(413), Answer(413), Answer(200), Answer(413), Answer(200), Answer(200)]
         with spancast.Pipeline(destinations.otlp(receiver.url)) as pipeline:

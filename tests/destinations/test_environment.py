@@ -66,7 +66,7 @@ def test_both_may_be_set_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_half_of_arizes_variables_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """A key without a space is a mistake, not a wish for a file."""
     monkeypatch.setenv("ARIZE_API_KEY", "k")
-    with pytest.raises(SettingsError, match="space_key is missing.*ARIZE_SPACE_ID"):
+    with pytest.raises(SettingsError, match=r"space_key is missing.*ARIZE_SPACE_ID"):
         destinations_of(os.environ)
 
 
@@ -74,7 +74,7 @@ def test_grpc_is_refused_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
     """We speak OTLP over HTTP only, and say so."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
-    with pytest.raises(SettingsError, match="OTEL_EXPORTER_OTLP_PROTOCOL='grpc'.*spancast does not speak gRPC"):
+    with pytest.raises(SettingsError, match=r"OTEL_EXPORTER_OTLP_PROTOCOL='grpc'.*spancast does not speak gRPC"):
         destinations_of(os.environ)
 
 

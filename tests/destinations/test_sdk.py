@@ -85,9 +85,11 @@ def test_the_official_exporter_sends_our_spans() -> None:
     """The SDK's own OTLP exporter accepts them, and what arrives is what was recorded."""
     with recording_receiver() as receiver:
         exporter = OTLPSpanExporter(endpoint=f"{receiver.url}/v1/traces", headers={"x-token": "t"})
-        with spancast.Pipeline(destinations.sdk(exporter, convention="openinference")) as pipeline:
-            with spancast.trace(trace_name="root", user="u1", tags=["a", "b"], nested={"k": [1, None]}) as handle:
-                pass
+        with (
+            spancast.Pipeline(destinations.sdk(exporter, convention="openinference")) as pipeline,
+            spancast.trace(trace_name="root", user="u1", tags=["a", "b"], nested={"k": [1, None]}) as handle,
+        ):
+            pass
         (request,) = receiver.requests
     assert 1 == pipeline.report()["sdk"].delivered
     (span,) = request.protobuf.resource_spans[0].scope_spans[0].spans

@@ -177,8 +177,10 @@ def test_explicit_headers_replace_the_environments(monkeypatch: pytest.MonkeyPat
 # ---------------------------------------------------------------- words
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("true", True), ("TRUE", True), ("1", True), ("yes", True), ("on", True)]
-    + [("false", False), ("0", False), ("No", False), (" off ", False), ("", False)],
+    [
+        *[(word, True) for word in ("true", "TRUE", "1", "yes", "on")],
+        *[(word, False) for word in ("false", "0", "No", " off ", "")],
+    ],
 )
 def test_a_variable_that_is_true_or_false_has_several_spellings(value: str, expected: bool) -> None:
     """The words that people write for yes and no."""
@@ -192,7 +194,7 @@ def test_a_variable_that_is_not_set_says_nothing() -> None:
 
 def test_another_word_is_refused() -> None:
     """A flag that cannot be read is no silent false."""
-    with pytest.raises(SettingsError, match="V='maybe' is neither true nor false: write true or false."):
+    with pytest.raises(SettingsError, match=r"V='maybe' is neither true nor false: write true or false."):
         flag({"V": "maybe"}, "V")
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from ..delivery.ledger import DeliveryReport, DestinationReport
 from .read import ViewSpan
 
+_MOST_INDENT = 36  # characters: twelve levels
 _STYLES = {
     "AGENT": "bold magenta",
     "CHAIN": "cyan",
@@ -28,22 +29,27 @@ def trace_tree(spans: Sequence[ViewSpan]) -> RenderableType:
     table = Table(box=None, show_header=True, header_style="dim", pad_edge=False, padding=(0, 1))
     for name, width in (("time", 6), ("first", 6), ("tokens", 7), ("cost", 8)):
         table.add_column(name, justify="right", no_wrap=True, min_width=width, style="dim")
-    table.add_column("span", no_wrap=True, overflow="ellipsis")
+    table.add_column("span")  # the only column that may shrink: its texts are cut, the figures stay whole
     for prefix, span in _ordered(spans):
-        table.add_row(*_figures(span), _title(prefix, span))
+        table.add_row(*_figures(span), _title(_near(prefix), span))
         if span.error:
-            table.add_row("", "", "", "", _error(prefix, span.error))
+            table.add_row("", "", "", "", _error(_near(prefix), span.error))
     return Group(_headline(spans), table)
 
 
-def _error(prefix: str, error: str) -> Text:
-    """Return an error's line; unlike a name it is never cut."""
-    return Text.assemble((_under(prefix), "dim"), (f"  {error}", "red"), no_wrap=False, overflow="fold")
+def _near(prefix: str) -> str:
+    """Return the lines that lead to a span; of a deep one, the last: its name must have room."""
+    return prefix if len(prefix) <= _MOST_INDENT else "…" + prefix[1 - _MOST_INDENT :]
 
 
-def _under(prefix: str) -> str:
-    """Return the lines that go on below a span's own."""
-    return prefix.replace("├─ ", "│  ").replace("└─ ", "   ")
+def _error(prefix: str, error: str) -> RenderableType:
+    """Return an error beneath its span, in as many lines as it needs: unlike a name it is never cut."""
+    under = prefix.replace("├─ ", "│  ").replace("└─ ", "   ") + "  "
+    block = Table.grid()
+    block.add_column(no_wrap=True, min_width=len(under), style="dim")
+    block.add_column(overflow="fold", style="red")
+    block.add_row(Text(under), Text(error))
+    return block
 
 
 def _headline(spans: Sequence[ViewSpan]) -> Text:
@@ -88,7 +94,8 @@ def _beneath(
 
 def _title(prefix: str, span: ViewSpan) -> Text:
     mark = ("✗ ", "red") if span.error else ("", "")
-    title = Text.assemble((prefix, "dim"), mark, (span.kind, _STYLES.get(span.kind, "white")), " ", span.name)
+    kind = (span.kind, _STYLES.get(span.kind, "white"))
+    title = Text.assemble((prefix, "dim"), mark, kind, " ", span.name, no_wrap=True, overflow="ellipsis")
     if span.model and span.model != span.name and not span.name.endswith(f" {span.model}"):
         title.append(f"  {span.model}", style="dim")
     if span.ending:

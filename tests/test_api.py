@@ -1,0 +1,123 @@
+"""The public names: users' code relies on them."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+import spancast
+from spancast import destinations
+
+PUBLIC = [
+    "DeliveryReport",
+    "DestinationReport",
+    "Pipeline",
+    "SettingsError",
+    "TraceFields",
+    "TraceHandle",
+    "__version__",
+    "configure",
+    "current_trace",
+    "destinations",
+    "flush",
+    "report",
+    "shutdown",
+    "trace",
+]
+DESTINATIONS = [
+    "Destination",
+    "MemoryDestination",
+    "SettingsError",
+    "arize",
+    "console",
+    "file",
+    "memory",
+    "otlp",
+    "sdk",
+]
+COMMON = [
+    "name",
+    "privacy_mode",
+    "redact",
+    "sampling_rate",
+    "convention",
+    "protocol",
+    "compression",
+    "headers",
+    "timeout",
+    "max_request_bytes",
+    "resource",
+]
+
+
+def test_the_public_names_are_these() -> None:
+    """A name that is added or taken away is a decision, made here."""
+    assert PUBLIC == spancast.__all__ == dir(spancast)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_loads(name: str) -> None:
+    """Names are loaded at their first use; each has a docstring, but the version."""
+    value = getattr(spancast, name)
+    assert True is (isinstance(value, str) if name == "__version__" else bool(inspect.getdoc(value)))
+
+
+def test_a_name_that_is_not_there_is_said_as_python_says_it() -> None:
+    """The lazy loading does not change what an AttributeError reads like."""
+    with pytest.raises(AttributeError, match=r"module 'spancast' has no attribute 'nothing'"):
+        spancast.nothing  # noqa: B018
+
+
+def test_the_destinations_are_these() -> None:
+    """The presets and their classes."""
+    assert DESTINATIONS == sorted(destinations.__all__) == destinations.__all__
+    assert [] == [name for name in DESTINATIONS if not hasattr(destinations, name)]
+
+
+@pytest.mark.parametrize("preset", [destinations.console, destinations.file, destinations.memory])
+def test_every_preset_takes_the_common_keywords(preset: type) -> None:
+    """One vocabulary for all presets; local ones take what makes no difference to them too."""
+    values = [
+        "n",
+        True,
+        str.upper,
+        0.5,
+        "gen_ai",
+        "http/json",
+        "gzip",
+        {"a": "b"},
+        1.0,
+        5000,
+        {"team": "x"},
+    ]
+    destination = preset(**dict(zip(COMMON, values, strict=True)))
+    assert ("n", True, 0.5, "gen_ai", 5000, {"team": "x"}) == (
+        destination.name,
+        destination.privacy_mode,
+        destination.sampling_rate,
+        destination.convention,
+        destination.max_request_bytes,
+        destination.resource,
+    )
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (spancast.flush, "(timeout: 'float' = 5.0) -> 'bool'"),
+        (spancast.shutdown, "(timeout: 'float' = 5.0) -> 'bool'"),
+        (spancast.report, "() -> 'DeliveryReport'"),
+        (spancast.current_trace, "() -> 'TraceHandle | None'"),
+    ],
+)
+def test_the_signatures_are_these(function: object, expected: str) -> None:
+    """Arguments, defaults and results of the small functions are fixed."""
+    assert expected == str(inspect.signature(function))  # type: ignore[arg-type]
+
+
+def test_configure_and_pipeline_take_the_same_keywords() -> None:
+    """What one takes the other takes."""
+    assert list(inspect.signature(spancast.configure).parameters) == list(
+        inspect.signature(spancast.Pipeline).parameters
+    )

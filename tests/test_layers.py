@@ -1,0 +1,123 @@
+"""Who may import whom: the arrows of the architecture, read from the source, imports inside functions included."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import spancast
+
+SOURCE = Path(spancast.__file__).parent
+# Each room, and the rooms that it may import. `_version` is everybody's.
+ROOMS: dict[str, set[str]] = {}
+ROOMS["record"] = set()
+ROOMS["recording"] = {"record"}
+ROOMS["conventions"] = {"record"}
+ROOMS["privacy"] = {"record", "recording", "conventions"}
+ROOMS["otlp"] = {"record", "recording", "conventions", "privacy"}
+ROOMS["destinations"] = {*ROOMS["otlp"], "otlp"}
+ROOMS["delivery"] = {*ROOMS["destinations"], "destinations"}
+ROOMS["resource"] = {"conventions"}
+ROOMS["host"] = {*ROOMS["destinations"], "destinations"}  # a destination of its own kind: the pipeline makes it
+ROOMS["pipeline"] = {*ROOMS["delivery"], "delivery", "resource", "host"}
+ADAPTER = {"record", "recording", "pipeline", "destinations.validation"}
+ROOMS["langchain"] = ADAPTER
+ROOMS["llama_index"] = ADAPTER
+ROOMS["view"] = {*ROOMS["pipeline"], "pipeline", "langchain"}
+ROOMS["cli"] = {*ROOMS["view"], "view"}
+ROOMS["__main__"] = {"cli"}
+ROOMS["__init__"] = set(ROOMS) - {"view", "cli", "__main__", "langchain", "llama_index"}
+ROOMS["_version"] = set()
+
+FRAMEWORKS = {"langchain": ("langchain", "langgraph"), "llama_index": ("llama_index", "llama-index")}
+
+
+def imports(path: Path, source: str | None = None) -> Iterator[tuple[int, str]]:
+    """Yield line and full dotted name of everything that a module imports, wherever in it."""
+    package = ["spancast", *path.relative_to(SOURCE).parent.parts]
+    for node in ast.walk(ast.parse(path.read_text() if source is None else source)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*start, *(node.module.split(".") if node.module else [])])
+            for alias in node.names:
+                yield node.lineno, f"{base}.{alias.name}"
+
+
+def room_of(path: Path) -> str:
+    """Return the folder, or the module, that stands directly in the package."""
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def may(room: str, name: str) -> bool:
+    """Return whether *room* may import *name*, a full dotted name."""
+    inside = name.split(".")[1:]
+    if not name.startswith("spancast") or not inside or inside[0] in (room, "_version", *ROOMS[room]):
+        return True
+    return any(".".join(inside).startswith(allowed + ".") for allowed in ROOMS[room] if "." in allowed)
+
+
+def violations(path: Path, source: str | None = None) -> list[str]:
+    """Return the imports of a module that go against the arrows, as `file:line imports name`."""
+    found = []
+    for line, name in imports(path, source):
+        foreign = [room for room, prefixes in FRAMEWORKS.items() if name.startswith(prefixes) and room_of(path) != room]
+        if foreign or not may(room_of(path), name):
+            found.append(f"{path.relative_to(SOURCE)}:{line} imports {name}")
+    return found
+
+
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=[str(path.relative_to(SOURCE)) for path in MODULES])
+def test_a_module_imports_only_what_its_room_may(path: Path) -> None:
+    """Arrows go one way, and a framework is imported in its adapter's folder only."""
+    assert [] == violations(path)
+
+
+def test_every_room_is_on_the_plan() -> None:
+    """A new folder or module has to be given its place."""
+    assert set() == {room_of(path) for path in MODULES} - set(ROOMS)
+
+
+def test_the_plan_has_no_circle() -> None:
+    """No room may, over others, import itself."""
+    done: set[str] = set()
+    while ready := [room for room in ROOMS if room not in done and {n.split(".")[0] for n in ROOMS[room]} <= done]:
+        done.update(ready)
+    assert set(ROOMS) == done
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("record/usage.py", "from ..recording.draft import Draft"),
+        ("recording/draft.py", "from ..conventions.span import Span"),
+        ("recording/draft.py", "def f():\n    from .. import conventions"),
+        ("recording/draft.py", "import spancast.pipeline"),
+        ("conventions/span.py", "from .. import privacy"),
+        ("otlp/http.py", "from ..destinations import otlp"),
+        ("destinations/presets.py", "from ..delivery.lane import Lane"),
+        ("delivery/lane.py", "from .. import pipeline"),
+        ("delivery/lane.py", "if TYPE_CHECKING:\n    from ..pipeline import Pipeline"),
+        ("pipeline.py", "from .langchain import install"),
+        ("pipeline.py", "from . import view"),
+        ("langchain/handler.py", "from ..conventions import openinference"),
+        ("langchain/handler.py", "from ..otlp import json"),
+        ("langchain/handler.py", "from ..delivery.lane import Lane"),
+        ("langchain/handler.py", "from ..destinations.presets import arize"),
+        ("langchain/handler.py", "from ..destinations import arize"),
+        ("langchain/handler.py", "import llama_index.core"),
+        ("view/tree.py", "import langchain.agents"),
+        ("recording/current.py", "def f():\n    from langchain_core.messages import BaseMessage"),
+        ("recording/current.py", "from langgraph import graph"),
+    ],
+)
+def test_an_import_against_the_arrows_is_found(module: str, source: str) -> None:
+    """The test of the layers can fail: each of these would be reported."""
+    assert 1 == len(violations(SOURCE / module, source))
