@@ -48,16 +48,16 @@ def test_what_the_file_destination_wrote_is_read_in_either_convention(convention
         time_to_first_token_ns=250_000_000,
         stream=True,
     )
-    with spancast.Pipeline(destinations.file(path, convention=convention)) as pipeline:
-        with spancast.trace(trace_name="root", user="u1", session_id="s1") as handle:
-            for key, kind, detail, error in (
-                ("llm", Kind.LLM, generation, None),
-                ("tool", Kind.TOOL, ToolUse(name="search"), TimeoutError("too slow")),
-            ):
-                draft = pipeline.recorder.open(
-                    key, kind, key, translate=lambda _, detail=detail: Content(detail=detail)
-                )
-                pipeline.recorder.close(draft, error=error)
+    with (
+        spancast.Pipeline(destinations.file(path, convention=convention)) as pipeline,
+        spancast.trace(trace_name="root", user="u1", session_id="s1") as handle,
+    ):
+        for key, kind, detail, error in (
+            ("llm", Kind.LLM, generation, None),
+            ("tool", Kind.TOOL, ToolUse(name="search"), TimeoutError("too slow")),
+        ):
+            draft = pipeline.recorder.open(key, kind, key, translate=lambda _, detail=detail: Content(detail=detail))
+            pipeline.recorder.close(draft, error=error)
     llm, tool, root = read_lines(path)
     assert ("LLM", "TOOL", "CHAIN") == (llm.kind, tool.kind, root.kind)
     assert (12, 3, 0.003, 0.25, "gpt-4o") == (
