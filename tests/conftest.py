@@ -18,7 +18,7 @@ settings.load_profile("spancast")
 
 
 @pytest.fixture(autouse=True)
-def _strict(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def _strict(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Raise faults of our own instead of counting them, and forget which warnings were said."""
     monkeypatch.setattr(guard, "strict", True)
     notice.forget()
@@ -27,7 +27,6 @@ def _strict(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     for name in ("ENDPOINT", "TRACES_ENDPOINT", "HEADERS", "TRACES_HEADERS", "PROTOCOL", "TIMEOUT", "COMPRESSION"):
         monkeypatch.delenv(f"OTEL_EXPORTER_OTLP_{name}", raising=False)
-    yield
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def test_the_readmes_code_runs_and_delivers(capsys: pytest.CaptureFixture[str]) 
                 'model_id="my-project"', f'model_id="my-project", base_url="{arize.url}"'
             )
             code = code.replace("sampling_rate=0.1", "sampling_rate=1.0")
-            exec(compile(code, str(README), "exec"), names)  # noqa: S102
+            exec(compile(code, str(README), "exec"), names)
         langchain.uninstrument()
         spancast.shutdown()
     assert 5 == len(BLOCKS)

@@ -209,7 +209,7 @@ def test_an_applications_span_between_two_of_ours_keeps_its_place(config: Any, m
     between = next(span for span in _exporter.get_finished_spans() if span.name == "between")
     inner = next(span for span in memory.spans if span.name == "inner")
     assert f"{between.context.span_id:016x}" == inner.parent_span_id
-    assert "search" == dict((span.span_id, span.name) for span in memory.spans)[f"{parent(between):016x}"]
+    assert "search" == {span.span_id: span.name for span in memory.spans}[f"{parent(between):016x}"]
 
 
 def test_batch_starts_traces_side_by_side(config: Any, memory: MemoryDestination) -> None:

@@ -138,8 +138,14 @@ def test_unknown_keywords_are_metadata() -> None:
     )
 
 
-@given(st.dictionaries(st.sampled_from(fields.KNOWN), st.recursive(st.none() | st.text() | st.integers() | st.binary(),
-       lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2), max_leaves=4)))  # fmt: skip
+_values = st.recursive(
+    st.none() | st.text() | st.integers() | st.binary(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(st.dictionaries(st.sampled_from(fields.KNOWN), _values))
 def test_reading_never_raises(mapping: Any) -> None:
     """Whatever stands in the metadata, reading it gives fields of text."""
     found = read_said(said_in(mapping))

@@ -175,6 +175,8 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         if ending == INTERRUPTED:
             _pause(recorder, draft)
             _note_interrupts(draft, error)
+            if draft.parent is not None:
+                draft.parent.ending = INTERRUPTED  # the graph around it ends without a word of the pause
         recorder.close(draft, error=failed, ending=ending)
 
     # ------------------------------------------------------------------ for feedback links
@@ -262,10 +264,6 @@ class SpancastCallbackHandler(BaseCallbackHandler):
     @guarded
     def on_chain_end(self, outputs: Any, *, run_id: UUID, inputs: Any = None, **kwargs: Any) -> None:
         """A chain, graph or node has its output; a graph that waits for a person has one too."""
-        if type(outputs) is dict and "__interrupt__" in outputs:
-            found = self._find(run_id)
-            if found is not None:
-                found[1].ending = INTERRUPTED
         self._close(run_id, outputs, inputs)
 
     @guarded

@@ -1,0 +1,243 @@
+"""Operations that neither finish nor fail: cancelled, abandoned, cut off; they end, and the attribute says how."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable, Coroutine
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from langchain_core.runnables import RunnableLambda
+from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.types import Command
+
+import spancast
+from spancast.destinations import MemoryDestination
+from spancast.langchain import SpancastCallbackHandler
+from spancast.recording import recorder as recorder_module
+
+from .models import ScriptedChat
+from .trees import one, tree
+
+
+class Slow(ScriptedChat):
+    """A model that never answers."""
+
+    async def _agenerate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
+        await asyncio.sleep(60)
+
+
+@pytest.fixture
+def config(pipeline: spancast.Pipeline) -> dict[str, Any]:
+    """Return a config with one handler."""
+    return {"callbacks": [SpancastCallbackHandler()]}
+
+
+def endings(memory: MemoryDestination) -> dict[str, tuple[str, str | None]]:
+    return {span.name: (str(span.status), span.attributes.get("spancast.ending")) for span in memory.spans}
+
+
+async def cancelled(work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    task = asyncio.ensure_future(work())
+    await asyncio.sleep(0.02)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def test_a_call_cancelled_inside_a_chain(config: Any, memory: MemoryDestination, pipeline: spancast.Pipeline) -> None:
+    """LangChain tells only the chain; the model's span ends with it."""
+    chain = RunnableLambda(lambda text: text, name="first") | Slow()
+    asyncio.run(cancelled(lambda: chain.ainvoke("q", config)))
+    assert {
+        "first": ("OK", None),
+        "Slow": ("UNSET", "cancelled"),
+        "RunnableSequence": ("UNSET", "cancelled"),
+    } == endings(memory)
+    assert 0 == pipeline.recorder.open_operations
+
+
+def test_a_call_cancelled_alone(config: Any, memory: MemoryDestination, pipeline: spancast.Pipeline) -> None:
+    """Of a model cancelled outside of any chain LangChain tells nothing; its task's end ends it."""
+
+    async def go() -> None:
+        for _ in range(20):
+            await cancelled(lambda: Slow().ainvoke("q", config))
+
+    asyncio.run(go())
+    assert [("UNSET", "cancelled")] * 20 == [
+        (str(span.status), span.attributes["spancast.ending"]) for span in memory.spans
+    ]
+    assert 0 == pipeline.recorder.open_operations
+
+
+def test_a_call_stopped_by_a_timeout(config: Any, memory: MemoryDestination, pipeline: spancast.Pipeline) -> None:
+    """A timeout is a cancellation from the model's side."""
+
+    async def go() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(Slow().ainvoke("q", config), 0.02)
+
+    asyncio.run(go())
+    assert {"Slow": ("UNSET", "cancelled")} == endings(memory)
+    assert 0 == pipeline.recorder.open_operations
+
+
+def test_many_calls_in_one_task_leave_one_callback(config: Any, pipeline: spancast.Pipeline) -> None:
+    """A long-lived task is watched once, and what ended by itself is forgotten."""
+    from spancast.recording import tasks
+
+    async def go() -> int:
+        for _ in range(50):
+            await ScriptedChat(script=["x"]).ainvoke("q", config)
+        (drafts,) = [drafts for task, drafts in tasks._watched.items() if task is asyncio.current_task()]
+        return len(drafts)
+
+    assert 0 == asyncio.run(go())
+
+
+def test_an_abandoned_sync_stream(config: Any, memory: MemoryDestination, pipeline: spancast.Pipeline) -> None:
+    """A generator that nobody reads any more ends when it is dropped."""
+    stream = ScriptedChat(script=["a b c"]).stream("q", config)
+    next(stream)
+    del stream
+    gc.collect()
+    assert {"ScriptedChat": ("UNSET", "abandoned")} == endings(memory)
+    assert 0 == pipeline.recorder.open_operations
+
+
+def test_a_stream_that_is_never_read(config: Any, memory: MemoryDestination, pipeline: spancast.Pipeline) -> None:
+    """Nothing ran, so nothing is recorded and nothing stays open."""
+    stream = ScriptedChat(script=["a b c"]).stream("q", config)
+    del stream
+
+    async def go() -> None:
+        ScriptedChat(script=["a"]).astream("q", config)
+
+    asyncio.run(go())
+    assert {} == endings(memory)
+    assert 0 == pipeline.recorder.open_operations
+
+
+def test_an_abandoned_chain_stream(config: Any, memory: MemoryDestination, pipeline: spancast.Pipeline) -> None:
+    """Breaking out of a chain's async stream ends chain and model, neither as an error."""
+    chain = RunnableLambda(lambda text: text, name="first") | ScriptedChat(script=["a b c d"])
+
+    async def go() -> None:
+        stream = chain.astream("q", config)
+        async for _ in stream:
+            break
+        await stream.aclose()
+
+    asyncio.run(go())
+    assert "ERROR" not in {status for status, _ in endings(memory).values()}
+    assert "abandoned" == endings(memory)["RunnableSequence"][1]
+    assert 0 == pipeline.recorder.open_operations
+
+
+def test_a_handoff_to_the_parent_graph_is_no_error(config: Any, memory: MemoryDestination) -> None:
+    """`Command(graph=PARENT)` comes as an exception through every level; nothing of it is red."""
+
+    def leave(state: MessagesState) -> Command[str]:
+        return Command(goto="other", graph=Command.PARENT)
+
+    inner = StateGraph(MessagesState)
+    inner.add_node("leave", leave)
+    inner.add_edge(START, "leave")
+    outer = StateGraph(MessagesState)
+    outer.add_node("agent", inner.compile(name="inner"))
+    outer.add_node("other", lambda state: {"messages": []})
+    outer.add_edge(START, "agent")
+    outer.add_edge("other", END)
+    outer.compile().invoke({"messages": []}, config)
+    assert "ERROR" not in {status for status, _ in endings(memory).values()}
+    assert {"handed over"} == {endings(memory)[name][1] for name in ("agent", "inner", "leave")}
+
+
+def test_what_is_open_ends_with_the_pipeline(memory: MemoryDestination) -> None:
+    """Shutdown ends what is open, and says that it is incomplete."""
+    with spancast.Pipeline(memory) as pipeline:
+        handler = SpancastCallbackHandler()
+        root, child = uuid4(), uuid4()
+        handler.on_chain_start(None, {"a": 1}, run_id=root, name="root")
+        handler.on_chain_start(None, {"a": 1}, run_id=child, parent_run_id=root, name="child")
+        assert 2 == pipeline.recorder.open_operations
+    assert {"root": ("UNSET", "incomplete"), "child": ("UNSET", "incomplete")} == endings(memory)
+    assert ["CHAIN root", "  CHAIN child"] == tree(memory.spans)
+
+
+def test_a_flush_leaves_running_operations_alone(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
+    """A flush in the middle of a run, as another request's may be, does not cut the run off."""
+
+    def work(text: str) -> str:
+        assert spancast.flush()
+        return text
+
+    RunnableLambda(work, name="run").invoke("x", {"callbacks": [SpancastCallbackHandler()]})
+    assert {"run": ("OK", None)} == endings(memory)
+
+
+def test_the_table_of_open_operations_is_bounded(
+    pipeline: spancast.Pipeline, memory: MemoryDestination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs that never end push out the oldest, which ends as incomplete."""
+    monkeypatch.setattr(recorder_module, "MAX_OPEN", 10)
+    handler = SpancastCallbackHandler()
+    for index in range(30):
+        handler.on_chain_start(None, {}, run_id=uuid4(), name=f"run {index}")
+    assert pipeline.recorder.open_operations <= 10
+    assert ("UNSET", "incomplete") == endings(memory)["run 0"]
+
+
+def test_old_operations_are_ended(
+    pipeline: spancast.Pipeline, memory: MemoryDestination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is open for longer than the age limit ends as incomplete when others open."""
+    monkeypatch.setattr(recorder_module, "MAX_AGE_NS", 0)
+    monkeypatch.setattr(recorder_module, "_SWEEP_EVERY", 2)
+    handler = SpancastCallbackHandler()
+    handler.on_chain_start(None, {}, run_id=uuid4(), name="old")
+    for index in range(4):
+        handler.on_chain_start(None, {}, run_id=uuid4(), name=f"run {index}")
+    assert ("UNSET", "incomplete") == endings(memory)["old"]
+
+
+def test_an_end_without_a_start_is_ignored(config: Any, pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
+    """Events of runs that are unknown, or known no more, change nothing."""
+    handler = config["callbacks"][0]
+    handler.on_chain_end({"a": 1}, run_id=uuid4())
+    handler.on_llm_error(ValueError("x"), run_id=uuid4())
+    handler.on_llm_new_token("x", run_id=uuid4())
+    handler.on_tool_end("x", run_id=uuid4())
+    assert [] == memory.spans
+
+
+def test_trace_ids_for_feedback(config: Any, memory: MemoryDestination) -> None:
+    """The handler knows the trace of a run id, and each task the trace that its own call made."""
+    handler = config["callbacks"][0]
+    seen: dict[int, str] = {}
+
+    async def request(index: int) -> None:
+        await RunnableLambda(lambda text: text, name=f"run {index}").ainvoke("x", config)
+        seen[index] = handler.last_trace.trace_id
+
+    async def go() -> None:
+        await asyncio.gather(*map(request, range(20)))
+
+    asyncio.run(go())
+    assert {index: one(memory.spans, f"run {index}").trace_id for index in range(20)} == seen
+
+    run_id = uuid4()
+    RunnableLambda(lambda text: text, name="known").invoke("x", {**config, "run_id": run_id})
+    assert one(memory.spans, "known").trace_id == handler.trace_id_for(run_id)
+    assert None is handler.trace_id_for(uuid4())
+
+
+def test_the_current_trace_inside_a_tool(config: Any, memory: MemoryDestination) -> None:
+    """A tool can ask where it is, for links and logs."""
+    handles = []
+    RunnableLambda(lambda text: handles.append(spancast.current_trace()), name="run").invoke("x", config)
+    span = one(memory.spans, "run")
+    assert [(span.trace_id, span.span_id)] == [(handle.trace_id, handle.span_id) for handle in handles]

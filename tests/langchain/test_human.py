@@ -1,0 +1,241 @@
+"""Human in the loop: a pause is no error, it is visible, and who resumes joins the trace that paused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from langchain.agents import create_agent
+from langchain_core.messages import AIMessage
+from langchain_core.tools import tool
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.types import Command, interrupt
+
+import spancast
+from spancast import langchain
+from spancast.destinations import MemoryDestination
+from spancast.langchain import SpancastCallbackHandler
+from spancast.recording.paused import Pause, Pauses, state_folder
+
+from .models import ScriptedChat, call
+from .trees import one, traces, tree
+
+
+def graph(saver: Any, **options: Any) -> Any:
+    """Return a graph that works, asks a person, and works again."""
+
+    def ask(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [AIMessage(interrupt({"question": "sure?"}))]}
+
+    def work(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [AIMessage("worked")]}
+
+    built = StateGraph(MessagesState)
+    built.add_node("before", work)
+    built.add_node("ask", ask)
+    built.add_node("after", work)
+    built.add_edge(START, "before")
+    built.add_edge("before", "ask")
+    built.add_edge("ask", "after")
+    built.add_edge("after", END)
+    return built.compile(checkpointer=saver, **options)
+
+
+def config(thread: str = "t1", **metadata: Any) -> dict[str, Any]:
+    return {
+        "callbacks": [SpancastCallbackHandler()],
+        "configurable": {"thread_id": thread},
+        "metadata": metadata,
+    }
+
+
+QUESTION: dict[str, Any] = {"messages": [("user", "hi")]}
+JOINED = [
+    "CHAIN LangGraph UNSET",
+    "  CHAIN before",
+    "  CHAIN ask UNSET",
+    "  CHAIN LangGraph",
+    "    CHAIN ask",
+    "    CHAIN after",
+]
+
+
+def test_a_resumed_graph_joins_the_trace_it_paused_in(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
+    """Both runs are one trace, the second under the root of the first; the pause is visible and not red."""
+    compiled = graph(InMemorySaver())
+    compiled.invoke(QUESTION, config())
+    compiled.invoke(Command(resume="yes"), config())
+    assert JOINED == tree(memory.spans, status=True)
+    assert 1 == traces(memory.spans)
+    first, second = (span for span in memory.spans if span.name == "LangGraph")
+    assert "interrupted" == first.attributes["spancast.ending"]
+    assert ["interrupt"] == [event.name for event in first.events]
+    assert ["resume"] == [event.name for event in second.events]
+    assert first.events[0].attributes["checkpoint_id"] == second.events[0].attributes["checkpoint_id"]
+    paused = next(span for span in memory.spans if span.name == "ask" and span.status == "UNSET")
+    assert ['{"question":"sure?"}'] == [event.attributes["value"] for event in paused.events]
+
+
+def test_two_pauses_go_on_under_the_first_root(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
+    """However often a conversation pauses, its trace has one root."""
+    model = ScriptedChat(script=[call("approve", {}, "c1"), call("approve", {}, "c2"), "done"])
+
+    @tool
+    def approve() -> str:
+        """Ask."""
+        return str(interrupt("sure?"))
+
+    agent = create_agent(model, [approve], name="planner", checkpointer=InMemorySaver())
+    agent.invoke(QUESTION, config())
+    agent.invoke(Command(resume="yes"), config())
+    agent.invoke(Command(resume="yes"), config())
+    assert 1 == traces(memory.spans)
+    first, second, third = (span for span in memory.spans if span.kind == "AGENT")
+    assert (None, first.span_id, first.span_id) == (first.parent_span_id, second.parent_span_id, third.parent_span_id)
+    assert [] == [span.name for span in memory.spans if span.status == "ERROR"]
+
+
+def test_a_static_breakpoint_is_a_pause_too(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
+    """A graph compiled to stop before a node goes on with no input, in the same trace."""
+    compiled = graph(InMemorySaver(), interrupt_before=["after"])
+    compiled.invoke(QUESTION, config())
+    compiled.invoke(Command(resume="yes"), config())
+    compiled.invoke(None, config())
+    assert 1 == traces(memory.spans)
+    assert 3 == sum(span.name == "LangGraph" for span in memory.spans)
+
+
+def test_a_new_question_on_the_same_thread_is_a_new_trace(
+    pipeline: spancast.Pipeline, memory: MemoryDestination
+) -> None:
+    """Only who resumes joins; the next turn of the conversation is a trace of its own, in the same session."""
+    compiled = graph(InMemorySaver())
+    compiled.invoke(QUESTION, config())
+    compiled.invoke(QUESTION, config())
+    assert 2 == traces(memory.spans)
+    assert {"t1"} == {span.attributes["session.id"] for span in memory.spans}
+
+
+def test_other_threads_do_not_join(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
+    """A pause belongs to its thread."""
+    saver = InMemorySaver()
+    compiled = graph(saver)
+    for thread in ("a", "b"):
+        compiled.invoke(QUESTION, config(thread))
+    for thread in ("b", "a"):
+        compiled.invoke(Command(resume="yes"), config(thread))
+    by_trace: dict[str, set[str]] = {}
+    for span in memory.spans:
+        by_trace.setdefault(span.trace_id, set()).add(span.attributes["session.id"])
+    assert [{"a"}, {"b"}] == sorted(by_trace.values(), key=str)
+
+
+def test_a_resume_inside_another_trace_links_to_the_first(
+    pipeline: spancast.Pipeline, memory: MemoryDestination
+) -> None:
+    """Where the resuming run already has a trace, a span link leads to the one that paused."""
+    compiled = graph(InMemorySaver())
+    compiled.invoke(QUESTION, config())
+    first = one(memory.spans, "LangGraph")
+    memory.clear()
+    with spancast.trace(trace_name="second request"):
+        compiled.invoke(Command(resume="yes"), config())
+    resumed = one(memory.spans, "LangGraph")
+    assert one(memory.spans, "second request").trace_id == resumed.trace_id != first.trace_id
+    assert [(first.trace_id, first.span_id)] == [(link.trace_id, link.span_id) for link in resumed.links]
+
+
+def test_names_of_the_resuming_run_hold(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
+    """A root that is wrapped by `trace_name` is where the resumed run goes on."""
+    compiled = graph(InMemorySaver())
+    compiled.invoke(QUESTION, config(trace_name="T", span_name="S"))
+    compiled.invoke(Command(resume="yes"), config(span_name="again"))
+    assert one(memory.spans, "T").span_id == one(memory.spans, "again").parent_span_id
+
+
+def test_the_installed_handler_joins_as_well(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
+    """LangGraph tells hook handlers nothing of interrupts; the error and the output are enough."""
+    compiled = graph(InMemorySaver())
+    langchain.instrument()
+    try:
+        compiled.invoke(QUESTION, {"configurable": {"thread_id": "t1"}})
+        compiled.invoke(Command(resume="yes"), {"configurable": {"thread_id": "t1"}})
+    finally:
+        langchain.uninstrument()
+    assert JOINED == tree(memory.spans, status=True)
+
+
+_PROCESS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import spancast
+from langgraph.types import Command
+from tests.langchain.test_human import config, graph
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.checkpoint.memory import InMemorySaver
+import pickle, pathlib
+
+spancast.configure(spancast.destinations.file(sys.argv[2] + "/traces.jsonl", convention="openinference"))
+saver, kept = InMemorySaver(), pathlib.Path(sys.argv[2], "saved")
+if kept.exists():
+    storage, writes, blobs = pickle.loads(kept.read_bytes())
+    for thread, spaces in storage.items():
+        for space, points in spaces.items():
+            saver.storage[thread][space].update(points)
+    saver.writes.update(writes)
+    saver.blobs.update(blobs)
+    graph(saver).invoke(Command(resume="yes"), config())
+else:
+    graph(saver).invoke({"messages": [("user", "hi")]}, config())
+    plain = {thread: {space: dict(points) for space, points in spaces.items()} for thread, spaces in saver.storage.items()}
+    kept.write_bytes(pickle.dumps((plain, dict(saver.writes), dict(saver.blobs))))
+"""
+
+
+def test_another_process_joins_the_trace(tmp_path: Path) -> None:
+    """A graph paused in one process and resumed in another, as by two workers of one server, is one trace."""
+    project = str(Path(__file__).parents[2])
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", _PROCESS, project, str(tmp_path)], check=True, timeout=120)
+    lines = [orjson.loads(line) for line in (tmp_path / "traces.jsonl").read_bytes().splitlines()]
+    spans = [span for line in lines for span in line["resourceSpans"][0]["scopeSpans"][0]["spans"]]
+    assert 6 == len(spans)
+    assert 1 == len({span["traceId"] for span in spans})
+    assert 1 == sum("parentSpanId" not in span for span in spans)
+
+
+def test_pauses_are_remembered_without_a_folder(tmp_path: Path) -> None:
+    """A folder that cannot be used is done without; nothing raises."""
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    for folder in (None, blocked / "below"):
+        pauses = Pauses(folder)
+        pauses.remember("thread", Pause(1, 2))
+        assert Pause(1, 2) == pauses.find("thread")
+        assert None is pauses.find("other")
+
+
+def test_the_state_folder_holds_no_thread_id(tmp_path: Path) -> None:
+    """What lies on disk is hashed; a torn file is no pause."""
+    pauses = Pauses(tmp_path)
+    pauses.remember("customer-17", Pause(1, 2))
+    (file,) = tmp_path.iterdir()
+    assert "17" not in file.name or "customer" not in file.name
+    assert f"{1:032x} {2:016x}\n" == file.read_text()
+    assert Pause(1, 2) == Pauses(tmp_path).find("customer-17")
+    file.write_text("torn")
+    assert None is Pauses(tmp_path).find("customer-17")
+
+
+def test_the_state_folder_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable names it, empty switches it off, else the user's own state folder is used."""
+    assert Path("/x") == state_folder({"SPANCAST_STATE_DIR": "/x"})
+    assert None is state_folder({"SPANCAST_STATE_DIR": ""})
+    assert Path("/y/spancast") == state_folder({"XDG_STATE_HOME": "/y"})
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert tmp_path / ".local" / "state" / "spancast" == state_folder({})
