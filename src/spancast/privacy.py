@@ -13,7 +13,17 @@ from typing import Any, cast
 
 from .conventions.span import Span
 from .record.json import JSON
-from .record.operation import NOTHING, Agent, Document, Generation, Operation, Retrieval, ToolUse
+from .record.operation import (
+    NOTHING,
+    Agent,
+    Document,
+    Embedding,
+    Generation,
+    Operation,
+    Reranking,
+    Retrieval,
+    ToolUse,
+)
 
 Redact = Callable[[str], str]
 Privacy = Callable[[Operation], Operation]
@@ -21,6 +31,8 @@ Privacy = Callable[[Operation], Operation]
 # Request parameters without content: numbers and switches, never stop words, schemas, tools or text.
 SAFE_PARAMETERS = frozenset(
     {
+        "dimensions",
+        "embed_batch_size",
         "frequency_penalty",
         "max_completion_tokens",
         "max_output_tokens",
@@ -43,12 +55,16 @@ SAFE_NAMES = frozenset(
         # both conventions
         "arize.project.name",
         "error.type",
+        "gen_ai.embeddings.dimension.count",
         "session.id",
+        "spancast.embedding.count",
         "spancast.ending",
         "spancast.fault",
         "user.id",
         # OpenInference
         "agent.name",
+        "embedding.invocation_parameters",
+        "embedding.model_name",
         "graph.node.id",
         "graph.node.name",
         "llm.cache_hit",
@@ -61,6 +77,8 @@ SAFE_NAMES = frozenset(
         "llm.system",
         "metadata",
         "openinference.span.kind",
+        "reranker.model_name",
+        "reranker.top_k",
         "tool.id",
         "tool.name",
         # gen_ai
@@ -92,6 +110,7 @@ SAFE_NAMES = frozenset(
 )
 SAFE_PREFIXES = ("gen_ai.usage.", "llm.cost.", "llm.token_count.", "metadata.", "trace.metadata.")
 # Document ids and scores say which document was found, not what it holds.
+_DOCUMENTS = ("retrieval.documents.", "reranker.input_documents.", "reranker.output_documents.")
 _SAFE_DOCUMENT = (".document.id", ".document.score")
 
 
@@ -115,15 +134,32 @@ def _detail(operation: Operation) -> Any:
     detail = operation.detail
     if isinstance(detail, Generation):
         kept = {key: value for key, value in detail.parameters.items() if _is_safe_parameter(key, value)}
-        return replace(detail, parameters=kept, input_messages=(), output_messages=(), tools=())
+        return replace(
+            detail,
+            parameters=kept,
+            input_messages=(),
+            output_messages=(),
+            tools=(),
+            prompt_template=None,
+            prompt_variables=NOTHING,
+        )
     if isinstance(detail, ToolUse):
         return replace(detail, description=None)
     if isinstance(detail, Retrieval):
-        documents = tuple(Document(id=document.id, score=document.score) for document in detail.documents)
-        return replace(detail, query="", documents=documents)
+        return replace(detail, query="", documents=_places(detail.documents))
+    if isinstance(detail, Reranking):
+        found, ranked = _places(detail.input_documents), _places(detail.output_documents)
+        return replace(detail, query="", input_documents=found, output_documents=ranked)
+    if isinstance(detail, Embedding):
+        kept = {key: value for key, value in detail.parameters.items() if _is_safe_parameter(key, value)}
+        return replace(detail, parameters=kept, texts=(), vectors=())
     if isinstance(detail, Agent):
         return Agent(name=detail.name)
     return detail
+
+
+def _places(documents: tuple[Document, ...]) -> tuple[Document, ...]:
+    return tuple(Document(id=document.id, score=document.score) for document in documents)
 
 
 def _is_safe_parameter(key: str, value: JSON) -> bool:
@@ -136,7 +172,7 @@ def is_safe(name: str) -> bool:
     """Return whether privacy mode lets the attribute *name* leave."""
     if name in SAFE_NAMES or name.startswith(SAFE_PREFIXES):
         return True
-    return name.startswith("retrieval.documents.") and name.endswith(_SAFE_DOCUMENT)
+    return name.startswith(_DOCUMENTS) and name.endswith(_SAFE_DOCUMENT)
 
 
 def only_safe(span: Span) -> Span:

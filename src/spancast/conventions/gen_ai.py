@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 
 from ..record.json import JSON, as_text, dumps
 from ..record.message import Media, Message, Other, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
-from ..record.operation import Agent, Generation, Kind, Operation, Retrieval, ToolUse
+from ..record.operation import Agent, Embedding, Generation, Kind, Operation, Reranking, Retrieval, ToolUse
 from .outline import Pairs, attribute, outline
 from .span import CLIENT, INTERNAL, AttributeValue, Span
 
@@ -80,6 +80,12 @@ def render(operation: Operation, *, cost: bool = True) -> Span:
     elif isinstance(detail, Agent):
         name = _joined("invoke_agent", detail.name)
         attributes.update(_agent(detail, operation))
+    elif isinstance(detail, Embedding):
+        name = _joined("embeddings", detail.request_model)
+        attributes.update(_embedding(detail))
+    elif isinstance(detail, Reranking):
+        name = _joined("rerank", detail.request_model)
+        attributes.update(_reranking(detail))
     else:
         attributes.update(_chain(operation))
     kind = CLIENT if operation.kind in _CLIENTS else INTERNAL
@@ -143,6 +149,32 @@ def _retrieval(detail: Retrieval) -> Pairs:
         yield "gen_ai.retrieval.documents", dumps([_document(document) for document in detail.documents])
 
 
+def _embedding(detail: Embedding) -> Pairs:
+    yield "gen_ai.operation.name", "embeddings"
+    if detail.provider:
+        yield "gen_ai.provider.name", _PROVIDERS.get(detail.provider, detail.provider)
+    yield "gen_ai.request.model", detail.request_model
+    yield "gen_ai.embeddings.dimension.count", detail.dimensions
+    yield "spancast.embedding.count", detail.count
+    if detail.texts:
+        yield "span.input", detail.texts[0] if len(detail.texts) == 1 else dumps(list(detail.texts))
+    if detail.vectors:
+        yield "span.output", dumps([list(vector) for vector in detail.vectors])
+
+
+def _reranking(detail: Reranking) -> Pairs:
+    """The conventions have no operation for it: the query as in a retrieval, the documents before and after."""
+    yield "gen_ai.operation.name", "rerank"
+    yield "gen_ai.request.model", detail.request_model
+    yield "gen_ai.request.top_k", detail.top_k
+    if detail.query:
+        yield "gen_ai.retrieval.query.text", detail.query
+    if detail.input_documents:
+        yield "span.input", dumps([_document(document) for document in detail.input_documents])
+    if detail.output_documents:
+        yield "gen_ai.retrieval.documents", dumps([_document(document) for document in detail.output_documents])
+
+
 def _document(document: object) -> JSON:
     names = ("id", "score", "content", "metadata")
     return {name: value for name in names if (value := getattr(document, name)) not in (None, "", {})}
@@ -189,7 +221,7 @@ def _request(parameters: Mapping[str, JSON]) -> Pairs:
     count = parameters.get("n")
     if isinstance(count, int) and count > 1:
         yield "gen_ai.request.choice.count", count
-    if output_type := _output_type(parameters.get("response_format")):
+    if output_type := "json" if "structured_output" in parameters else _output_type(parameters.get("response_format")):
         yield "gen_ai.output.type", output_type
 
 

@@ -24,7 +24,17 @@ from ..record.message import (
     ToolResult,
     conversation,
 )
-from ..record.operation import Agent, Document, Generation, Operation, Retrieval, ToolDefinition, ToolUse
+from ..record.operation import (
+    Agent,
+    Document,
+    Embedding,
+    Generation,
+    Operation,
+    Reranking,
+    Retrieval,
+    ToolDefinition,
+    ToolUse,
+)
 from .outline import Pairs, attribute, outline
 from .span import INTERNAL, AttributeValue, Span
 
@@ -73,6 +83,10 @@ def render(operation: Operation, *, flat_metadata: bool = True) -> Span:
             attributes.update(_retrieval(detail))
         elif isinstance(detail, Agent):
             attributes["agent.name"] = detail.name
+        elif isinstance(detail, Embedding):
+            attributes.update(_embedding(detail))
+        elif isinstance(detail, Reranking):
+            attributes.update(_reranking(detail))
     return outline(operation, operation.given_name or operation.name, INTERNAL, attributes)
 
 
@@ -112,10 +126,18 @@ def _generation(detail: Generation) -> Pairs:
             yield from _messages("llm.output_messages", detail.output_messages)
     for index, tool in enumerate(detail.tools):
         yield f"llm.tools.{index}.tool.json_schema", dumps(_schema(tool))
+    yield from _template(detail)
     yield from _tokens(detail)
     yield from _cost(detail)
     if detail.time_to_first_token_ns is not None:
         yield "gen_ai.response.time_to_first_chunk", detail.time_to_first_token_ns / 1e9
+
+
+def _template(detail: Generation) -> Pairs:
+    if detail.prompt_template:
+        yield "llm.prompt_template.template", detail.prompt_template
+    if detail.prompt_variables:
+        yield "llm.prompt_template.variables", dumps(detail.prompt_variables)
 
 
 def _schema(tool: ToolDefinition) -> JSON:
@@ -282,3 +304,28 @@ def _document(prefix: str, document: Document) -> Pairs:
         yield prefix + "content", document.content
     if document.metadata:
         yield prefix + "metadata", dumps(document.metadata)
+
+
+def _embedding(detail: Embedding) -> Pairs:
+    """Like a generation's, but without provider and system, which OpenInference leaves out here (contracts 5.1)."""
+    if detail.request_model:
+        yield "embedding.model_name", detail.request_model
+    if detail.parameters:
+        yield "embedding.invocation_parameters", dumps(detail.parameters)
+    for index, text in enumerate(detail.texts):
+        yield f"embedding.embeddings.{index}.embedding.text", text
+    for index, vector in enumerate(detail.vectors):
+        yield f"embedding.embeddings.{index}.embedding.vector", list(vector)
+    yield "gen_ai.embeddings.dimension.count", detail.dimensions
+    yield "spancast.embedding.count", detail.count
+
+
+def _reranking(detail: Reranking) -> Pairs:
+    if detail.query:
+        yield "reranker.query", detail.query
+    if detail.request_model:
+        yield "reranker.model_name", detail.request_model
+    yield "reranker.top_k", detail.top_k
+    for side, documents in (("input", detail.input_documents), ("output", detail.output_documents)):
+        for index, document in enumerate(documents):
+            yield from _document(f"reranker.{side}_documents.{index}.document.", document)

@@ -97,6 +97,7 @@ class Generation:
         time_to_first_token_ns: From the start to the first piece of a streamed answer.
         stream: Whether the answer came in pieces.
         cached: The answer came from the framework's own cache: nothing was spent.
+        prompt_template, prompt_variables: What the input messages were made of, where the framework says it.
     """
 
     operation: str = "chat"
@@ -114,6 +115,8 @@ class Generation:
     time_to_first_token_ns: int | None = None
     stream: bool = False
     cached: bool = False
+    prompt_template: str | None = None
+    prompt_variables: Mapping[str, JSON] = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +156,37 @@ class Agent:
     output_messages: tuple[Message, ...] = ()
 
 
-Detail = Union[Generation, ToolUse, Retrieval, Agent, None]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedding:
+    """What belongs to an operation of kind EMBEDDING.
+
+    Attributes:
+        count: How many texts were embedded.
+        dimensions: The length of each vector.
+        vectors: One a text; only where the user asked for them.
+    """
+
+    provider: str | None = None
+    request_model: str | None = None
+    parameters: Mapping[str, JSON] = NOTHING
+    texts: tuple[str, ...] = ()
+    vectors: tuple[tuple[float, ...], ...] = ()
+    count: int | None = None
+    dimensions: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reranking:
+    """What belongs to an operation of kind RERANKER: documents in the order before and after, the best *top_k* of them."""
+
+    query: str = ""
+    request_model: str | None = None
+    top_k: int | None = None
+    input_documents: tuple[Document, ...] = ()
+    output_documents: tuple[Document, ...] = ()
+
+
+Detail = Union[Generation, ToolUse, Retrieval, Agent, Embedding, Reranking, None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

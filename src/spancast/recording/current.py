@@ -196,6 +196,35 @@ def leave(draft: Draft) -> None:
     draft.current = draft.outer = None
 
 
+def step_out(draft: Draft) -> None:
+    """Put back what was current before *draft*, which stays open: its stream is consumed later, elsewhere."""
+    if draft.current is not None:
+        before, inside = draft.outer
+        if otel_context.get_current() is inside:
+            otel_context.attach(before)
+
+
+class Visit:
+    """An open operation made current in one more context, until `end`: a step's task, where it was not opened."""
+
+    __slots__ = ("_before", "_inside", "_span")
+
+    def __init__(self, draft: Draft) -> None:
+        before = otel_context.get_current()
+        own = before.get(_KEY)
+        self._span = CurrentSpan(draft, get_current_span(before), own if isinstance(own, CurrentSpan) else None)
+        inside = otel_context.set_value(_KEY, self._span, before)
+        self._before = before
+        self._inside = set_span_in_context(self._span, inside) if draft.sampled else inside
+        otel_context.attach(self._inside)
+
+    def end(self) -> None:
+        """Expire, and put back what was current before where we still stand in its context."""
+        self._span.expire()
+        if otel_context.get_current() is self._inside:
+            otel_context.attach(self._before)
+
+
 def nearest() -> Draft | None:
     """Return the innermost operation of ours that is open here."""
     own = otel_context.get_value(_KEY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from time import time_ns
 from typing import Any, Final
@@ -19,6 +20,7 @@ from .sampling import SamplingRule, sampled
 
 Offer = Callable[[Draft], None]
 MAX_OPEN: Final = 100_000  # open operations; beyond, the oldest is ended as incomplete
+MAX_ENDED: Final = 4096  # ended operations whose place is remembered
 MAX_AGE_NS: Final = 24 * 3600 * 10**9
 _SWEEP_EVERY: Final = 1024
 
@@ -38,6 +40,8 @@ class Recorder:
         self._every_trace = all(rule.rate >= 1 for rule in self._rules)
         self._content = sum(1 << index for index, rule in enumerate(rules) if rule.content)
         self._open: dict[object, Draft] = {}
+        self._ended: dict[object, Draft] = {}
+        self._ended_keys: deque[object] = deque()
         self.pauses = pauses or Pauses(None)
         self._opened = 0
 
@@ -45,6 +49,27 @@ class Recorder:
     def find(self, key: object) -> Draft | None:
         """Return the open operation of *key*, or, for a folded one, the operation that stands for it."""
         return self._open.get(key)
+
+    def ended(self, key: object) -> Draft | None:
+        """Return what is remembered of an ended operation: enough to be the parent of what starts late."""
+        return self._ended.get(key)
+
+    def remember(self, key: object, draft: Draft) -> None:
+        """Let *key* lead to *draft*'s place in the tree after its end; the last `MAX_ENDED` keys are remembered."""
+        self._ended[key] = remnant(draft)
+        self._ended_keys.append(key)
+        if len(self._ended_keys) > MAX_ENDED:
+            self._ended.pop(self._ended_keys.popleft(), None)
+
+    def elsewhere(self, trace_id: int, span_id: int, fields: TraceFields, *, recorded: bool) -> Draft:
+        """Return what stands for an operation of another process or context; *recorded*: its trace is sampled there."""
+        draft = Draft(Kind.CHAIN, "", 0, trace_id, span_id)
+        draft.fields = fields
+        if recorded:
+            draft.sampled = self._all if self._every_trace else sampled(self._rules, fields.session_id, trace_id)
+        draft.capture = bool(draft.sampled & self._content)
+        draft.end_ns = 1
+        return draft
 
     @property
     def open_operations(self) -> int:
@@ -237,6 +262,8 @@ class Recorder:
             wrapper.capture = draft.capture
             wrapper = wrapper.wrapped_in
         draft.scope = scope
+        if draft.parent is not None and draft.parent.end_ns:
+            draft.parent = None  # it has ended: it gave its place, no more
         if draft.parent is not None:
             siblings = draft.parent.children
             if siblings is None:
@@ -251,13 +278,20 @@ class Recorder:
         error: BaseException | None = None,
         ending: str | None = None,
         end_ns: int | None = None,
+        keep_children: bool = False,
     ) -> None:
-        """Close an operation: end what is still open beneath it, then hand it on. A second close does nothing."""
+        """Close an operation: end what is still open beneath it, then hand it on. A second close does nothing.
+
+        *keep_children*: what is open beneath it goes on, as a task or a stream that outlives the call that began it.
+        """
         if self._open.pop(draft.key, None) is None or draft.end_ns:
             return
         now = end_ns or time_ns()
         if draft.children:
-            self._close_children(draft, ending or "incomplete", now)
+            if keep_children:
+                self._part_from_children(draft)
+            else:
+                self._close_children(draft, ending or "incomplete", now)
         if error is not None:
             self._fail(draft, error)
         draft.ending = draft.ending or ending
@@ -316,6 +350,20 @@ class Recorder:
         for child in list(draft.children or ()):
             self.close(child, ending=ending, end_ns=now)
 
+    def _part_from_children(self, draft: Draft) -> None:
+        for child in list(draft.children or ()):
+            child.parent = None
+        draft.children = None
+
+    def discard(self, draft: Draft) -> None:
+        """Forget an open operation that nothing came of, as if it had never been opened; it must have no children."""
+        if self._open.pop(draft.key, None) is None:
+            return
+        leave(draft)
+        if draft.parent is not None and draft.parent.children is not None:
+            draft.parent.children.discard(draft)
+        draft.parent = None
+
     def close_all(self, ending: str = "incomplete") -> int:
         """Close whatever is open (at exit); returns how many there were."""
         count = 0
@@ -329,6 +377,8 @@ class Recorder:
     def forget(self) -> None:
         """Forget all open operations without ending them: in a forked child they belong to the parent process."""
         self._open = {}
+        self._ended = {}
+        self._ended_keys = deque()
 
     def _sweep(self) -> None:
         self._opened += 1
@@ -340,6 +390,19 @@ class Recorder:
             if draft.key is key or draft.key == key:
                 self.close(draft, ending="incomplete")
             self._open.pop(key, None)
+
+
+def remnant(draft: Draft) -> Draft:
+    """Return a draft's place in the tree without what it holds: ids, fields, sampling."""
+    left = Draft(draft.kind, draft.name, draft.start_ns, draft.trace_id, draft.span_id)
+    left.fields = draft.fields
+    left.said = draft.said
+    left.scope = draft.scope
+    left.sampled = draft.sampled
+    left.capture = draft.capture
+    left.origin = draft.origin
+    left.end_ns = draft.end_ns or 1
+    return left
 
 
 def _fresh(said: Said, scope: FieldScope | None, own: Draft) -> TraceFields:

@@ -1,0 +1,111 @@
+"""What a call of LlamaIndex's dispatcher is: by the instance that it belongs to, never by an event or a class's name."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from llama_index.core.agent.workflow import AgentWorkflow, BaseWorkflowAgent
+from llama_index.core.base.base_query_engine import BaseQueryEngine
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.base.embeddings.base_sparse import BaseSparseEmbedding
+from llama_index.core.base.llms.base import BaseLLM
+from llama_index.core.chat_engine.types import BaseChatEngine, StreamingAgentChatResponse
+from llama_index.core.image_retriever import BaseImageRetriever
+from llama_index.core.multi_modal_llms import MultiModalLLM
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
+from llama_index.core.response_synthesizers import BaseSynthesizer
+from llama_index.core.schema import TransformComponent
+from llama_index.core.tools import BaseTool
+from llama_index.core.types import BaseOutputParser, BasePydanticProgram
+from workflows import Workflow
+
+from ..record.operation import Kind
+
+# What a call is to us; the words are those of the record where it has one.
+GENERATION: Final = "generation"
+EMBEDDING: Final = "embedding"
+RETRIEVAL: Final = "retrieval"
+RERANKING: Final = "reranking"
+TOOL: Final = "tool"
+QUERY: Final = "query"  # query engines, chat engines, synthesizers: text in, text out
+TRANSFORM: Final = "transform"
+RUN: Final = "run"  # of a workflow
+AGENT: Final = "agent"  # the run of an agent that is a workflow
+STEP: Final = "step"  # of a workflow
+CALL: Final = "call"  # anything else: the application's own functions and classes
+PLUMBING: Final = "plumbing"  # layers between the others, left out unless all is to be shown
+
+KINDS: Final = {
+    GENERATION: Kind.LLM,
+    EMBEDDING: Kind.EMBEDDING,
+    RETRIEVAL: Kind.RETRIEVER,
+    RERANKING: Kind.RERANKER,
+    TOOL: Kind.TOOL,
+    AGENT: Kind.AGENT,
+}
+
+_FAMILIES: Final[tuple[tuple[Any, str], ...]] = (
+    ((BaseLLM, MultiModalLLM), GENERATION),
+    ((BaseEmbedding, BaseSparseEmbedding), EMBEDDING),
+    ((BaseRetriever, BaseImageRetriever), RETRIEVAL),
+    (BaseNodePostprocessor, RERANKING),
+    (BaseTool, TOOL),
+    ((BaseQueryEngine, BaseChatEngine, BaseSynthesizer), QUERY),
+    (BaseWorkflowAgent, AGENT),
+    (Workflow, RUN),
+    (TransformComponent, TRANSFORM),
+    ((BaseOutputParser, BasePydanticProgram, StreamingAgentChatResponse), PLUMBING),
+)
+_MODEL_CALLS: Final = frozenset(
+    f"{prefix}{name}" for name in ("chat", "complete") for prefix in ("", "a", "stream_", "astream_")
+)
+_TRANSFORMS: Final = frozenset({"__call__", "acall"})
+_known: dict[type, str] = {}
+
+
+def family(instance: object) -> str:
+    """Return what the calls of *instance* are; judged by its class alone, once for each class."""
+    kind = type(instance)
+    found = _known.get(kind)
+    if found is None:
+        found = next((name for base, name in _FAMILIES if issubclass(kind, base)), CALL)
+        if len(_known) < 4096:
+            _known[kind] = found
+    return found
+
+
+def role_of(instance: object, method: str, in_run: bool) -> str:
+    """Return what a call of *method* is. *in_run*: the caller is the run of a workflow, so a plain function is a step."""
+    if instance is None:
+        return STEP if in_run else CALL
+    found = family(instance)
+    if found == GENERATION and method not in _MODEL_CALLS:
+        return PLUMBING  # predict, structured_predict, _prepare_chat_with_tools
+    if found == EMBEDDING and method in _TRANSFORMS:
+        return PLUMBING  # embedding nodes in an ingestion: the batch beneath it is the embedding
+    if found == TRANSFORM and method not in _TRANSFORMS:
+        return PLUMBING  # splitting single texts
+    if found in (RUN, AGENT) and method != "run":
+        return CALL
+    return found
+
+
+def is_layer(role: str, instance: object, method: str, outer: object, outer_method: str, outer_role: str) -> bool:
+    """Return whether a call is only a further layer of the call around it, on the same instance."""
+    if instance is None or instance is not outer:
+        return False
+    if role in (GENERATION, TOOL, RETRIEVAL, RERANKING):
+        # a tool or retriever that calls itself by the same name is a recursion; a model never is one
+        return outer_role == role and (method != outer_method or role == GENERATION)
+    return role not in (RUN, AGENT, CALL)
+
+
+def is_agent_step(instance: object, method: str) -> bool:
+    """Return whether a step is one of LlamaIndex's own, of which every agent is made."""
+    return isinstance(instance, (BaseWorkflowAgent, AgentWorkflow)) and hasattr(BaseWorkflowAgent, method)
+
+
+def is_several_agents(instance: object) -> bool:
+    """Return whether a workflow is made of agents that hand over to each other."""
+    return isinstance(instance, AgentWorkflow)

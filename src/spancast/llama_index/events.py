@@ -1,0 +1,124 @@
+"""The event handler: what LlamaIndex tells of a call besides its beginning and end. By class name; unknown ones pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import time_ns
+from typing import Any
+
+from llama_index.core.base.llms.types import ToolCallBlock
+from llama_index.core.instrumentation.event_handlers import BaseEventHandler
+from pydantic import PrivateAttr
+
+from ..recording.guard import report_fault
+from .outcome import counts, ending_of
+from .spans import Call, SpanHandler, hold_response
+
+
+class EventHandler(BaseEventHandler):
+    """Reads models' chunks and ends, and errors that come after a call has returned its stream."""
+
+    _spans: SpanHandler = PrivateAttr()
+
+    def __init__(self, spans: SpanHandler) -> None:
+        super().__init__()
+        self._spans = spans
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Return the name under which LlamaIndex knows the class."""
+        return "SpancastEventHandler"
+
+    def handle(self, event: Any, **kwargs: Any) -> None:
+        """Take an event. Called for every token: no guard wrapper, one look-up for what is of no interest."""
+        read = _READERS.get(type(event).__name__)
+        if read is None:
+            return
+        try:
+            about = self._spans.find(event.span_id)
+            if about is not None and about.draft is not None:
+                read(self._spans, about, event)
+        except Exception as error:
+            report_fault(type(event).__name__, error)
+
+
+def _model_starts(spans: SpanHandler, about: Call, event: Any) -> None:
+    about.told = True
+    draft = about.draft
+    if about.shown and draft is not None and draft.snapshots.get("model") is None:
+        model = event.model_dict.get("model_name") or event.model_dict.get("model")
+        if isinstance(model, str) and model and model != "unknown":
+            draft.snapshots["model"] = model
+
+
+def _piece(spans: SpanHandler, about: Call, event: Any) -> None:
+    """Note when the first piece came, and which chunk had token counts last; the chunk itself is not kept."""
+    draft = about.draft
+    response = event.response
+    if draft is not None and not draft.first_token_ns and (response.delta or _has_tool_call(response)):
+        draft.first_token_ns = time_ns()
+    raw = response.raw
+    if raw is not None and counts(raw):
+        (about.layered or about).raw = raw
+
+
+def _has_tool_call(response: Any) -> bool:
+    message = getattr(response, "message", None)
+    if message is None:
+        return False
+    if message.additional_kwargs.get("tool_calls"):
+        return True
+    return any(isinstance(block, ToolCallBlock) for block in message.blocks)
+
+
+def _model_ends(spans: SpanHandler, about: Call, event: Any) -> None:
+    outer = about.layered
+    response = event.response
+    if outer is not None:  # a layer: the model call around it has the answer, but perhaps not the token counts
+        if response is not None and counts(response.raw):
+            outer.raw = response.raw
+        return
+    if about.shown and about.draft is not None and spans.is_waiting(about):
+        hold_response(about, about.draft, response)
+        spans.settle(about.id)
+
+
+def _error_after_return(spans: SpanHandler, about: Call, event: Any) -> None:
+    if about.layered is None and about.shown and spans.is_waiting(about):
+        _, ending = ending_of(event.exception)
+        if ending and about.draft is not None and not about.draft.first_token_ns:
+            ending = "never started" if ending == "abandoned" else ending
+        if about.raw is not None and about.draft is not None:
+            hold_response(about, about.draft, None)
+        spans.settle(about.id, event.exception, ending)
+
+
+def _stopped(spans: SpanHandler, about: Call, event: Any) -> None:
+    if about.shown and about.draft is not None:
+        about.draft.ending = "cancelled"
+    elif about.outer is not None and about.outer.member is not None:
+        about.outer.member.draft.ending = "cancelled"
+
+
+def _reranks(spans: SpanHandler, about: Call, event: Any) -> None:
+    draft = about.draft
+    if draft is None or "documents" not in draft.snapshots:
+        return
+    if isinstance(event.model_name, str) and event.model_name:
+        draft.snapshots["model"] = draft.snapshots.get("model") or event.model_name
+    if draft.snapshots.get("top_k") is None and type(event.top_n) is int:
+        draft.snapshots["top_k"] = event.top_n
+
+
+Reader = Callable[[SpanHandler, Call, Any], None]
+_READERS: Mapping[str, Reader] = {
+    "LLMChatStartEvent": _model_starts,
+    "LLMCompletionStartEvent": _model_starts,
+    "LLMChatInProgressEvent": _piece,
+    "LLMCompletionInProgressEvent": _piece,
+    "LLMChatEndEvent": _model_ends,
+    "LLMCompletionEndEvent": _model_ends,
+    "ExceptionEvent": _error_after_return,
+    "SpanCancelledEvent": _stopped,
+    "ReRankStartEvent": _reranks,
+}

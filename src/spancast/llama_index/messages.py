@@ -1,0 +1,272 @@
+"""LlamaIndex's messages, nodes, events and responses: what is held of them in the callback, and what they become later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse
+from llama_index.core.base.response.schema import (
+    AsyncStreamingResponse,
+    PydanticResponse,
+    Response,
+    StreamingResponse,
+)
+from llama_index.core.chat_engine.types import AgentChatResponse, StreamingAgentChatResponse
+from llama_index.core.schema import BaseComponent, BaseNode, NodeWithScore, QueryBundle
+from llama_index.core.tools import BaseTool, ToolOutput
+from workflows.events import Event
+
+from ..record.json import JSON
+from ..record.message import Media, Message, Other, Part, Reasoning, Text, ToolCall, conversation
+from ..record.operation import Document
+from ..recording.draft import Draft
+from ..recording.snapshot import Shape, ShapeTable, Snapshot
+
+_ROLES = {"chatbot": "assistant", "model": "assistant", "function": "tool"}
+
+
+class MessageSnapshot:
+    """A message as it was in the callback: its role, and a shallow copy of its blocks and further arguments."""
+
+    __slots__ = ("blocks", "further", "role")
+
+    def __init__(self, role: str, blocks: list[tuple[str, dict[str, Any]]], further: dict[str, Any]) -> None:
+        self.role = role
+        self.blocks = blocks
+        self.further = further
+
+
+class NodeSnapshot:
+    """A node as it was in the callback; *score* where a retriever or reranker gave one."""
+
+    __slots__ = ("content", "id", "metadata", "score")
+
+    def __init__(self, id: Any, content: Any, metadata: Any, score: Any) -> None:
+        self.id = id
+        self.content = content
+        self.metadata = metadata
+        self.score = score
+
+
+def hold(value: object, draft: Draft) -> object:
+    """Take a snapshot of *value* for *draft*, and count what it holds."""
+    taken = Snapshot(SHAPES)
+    held = taken.take(value)
+    draft.size += taken.size
+    return held
+
+
+def _hold_message(message: Any, taken: Snapshot) -> object:
+    data = message.__dict__
+    role = data.get("role")
+    blocks = []
+    for block in tuple(data.get("blocks") or ()):
+        held = block.__dict__.copy()
+        taken.size += sum(len(item) for item in held.values() if isinstance(item, (str, bytes)))
+        blocks.append((str(held.get("block_type") or type(block).__name__), held))
+    taken.items -= 1 + len(blocks)
+    further = data.get("additional_kwargs")
+    kept = taken.take(dict(further)) if further else {}
+    return MessageSnapshot(str(getattr(role, "value", role)), blocks, kept if isinstance(kept, dict) else {})
+
+
+def _hold_node(node: Any, taken: Snapshot, score: Any = None) -> object:
+    data = node.__dict__
+    content = data.get("text")
+    if content is None:
+        content = getattr(data.get("text_resource"), "text", None)
+    if isinstance(content, str):
+        taken.size += len(content)
+    taken.items -= 1
+    return NodeSnapshot(data.get("id_"), content, taken.take(dict(data.get("metadata") or {}), 4), score)
+
+
+def _hold_scored_node(scored: Any, taken: Snapshot) -> object:
+    data = scored.__dict__
+    return _hold_node(data["node"], taken, data.get("score"))
+
+
+def _hold_text_of(*names: str) -> Shape:
+    """Return the shape of a response: the first of these attributes that holds something."""
+
+    def shape(value: Any, taken: Snapshot) -> object:
+        held = value.__dict__
+        return next((taken.take(held[name]) for name in names if held.get(name) is not None), None)
+
+    return shape
+
+
+def _hold_tool_output(output: Any, taken: Snapshot) -> object:
+    data = output.__dict__
+    texts = [block.__dict__.get("text") for block in data.get("blocks") or ()]
+    if texts and all(isinstance(text, str) for text in texts):
+        return taken.take("\n".join(texts))
+    return taken.take(data.get("raw_output"))
+
+
+def _hold_event(event: Any, taken: Snapshot) -> object:
+    """Copy a workflow event: its fields, those said in passing, and the result of a StopEvent."""
+    private = event.__pydantic_private__ or {}
+    held = {**event.__dict__, **(private.get("_data") or {})}
+    if private.get("_result") is not None:
+        held["result"] = private["_result"]
+    held = {key: item for key, item in held.items() if item is not None and key not in _NOT_HELD}
+    return taken._mapping(held, 10)
+
+
+# An agent's raw provider answer stands in the generation already; memory and context are the application's machinery.
+_NOT_HELD = frozenset({"raw", "memory", "ctx", "output_cls"})
+
+
+def _find_shape(kind: type) -> Shape | None:
+    for base, shape in _BASES:
+        if issubclass(kind, base):
+            return shape
+    return None
+
+
+def _by_class_name(value: object, taken: Snapshot) -> object:
+    return f"<{type(value).__name__}>"
+
+
+_BASES: tuple[tuple[Any, Shape], ...] = (
+    (ChatMessage, _hold_message),
+    (NodeWithScore, _hold_scored_node),
+    (BaseNode, _hold_node),
+    (QueryBundle, _hold_text_of("query_str")),
+    ((Response, PydanticResponse), _hold_text_of("response")),
+    ((StreamingResponse, AsyncStreamingResponse), _hold_text_of("response_txt")),
+    ((AgentChatResponse, StreamingAgentChatResponse), _hold_text_of("response")),
+    (ToolOutput, _hold_tool_output),
+    (ChatResponse, _hold_text_of("message")),
+    (CompletionResponse, _hold_text_of("text")),
+    (Event, _hold_event),
+    ((BaseComponent, BaseTool), _by_class_name),  # models, retrievers, memories: machinery, with keys inside
+)
+SHAPES = ShapeTable(_find_shape)
+
+
+# ---------------------------------------------------------------- later, in a lane's thread
+def as_data(value: object) -> JSON:
+    """Return a snapshot as plain data: messages as role and content, nodes as documents."""
+    if isinstance(value, MessageSnapshot):
+        return conversation((to_message(value),))[0]  # type: ignore[index]
+    if isinstance(value, NodeSnapshot):
+        held = {"id": value.id, "score": value.score, "content": value.content, "metadata": as_data(value.metadata)}
+        return {key: item for key, item in held.items() if item not in (None, {})}
+    if isinstance(value, dict):
+        return {key: as_data(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [as_data(item) for item in value]
+    return value  # type: ignore[return-value]
+
+
+def to_document(held: NodeSnapshot) -> Document:
+    """Return the Document that a snapshot of a node stands for."""
+    metadata = as_data(held.metadata)
+    score = held.score
+    return Document(
+        content=held.content if isinstance(held.content, str) else "",
+        id=None if held.id is None else str(held.id),
+        score=float(score) if isinstance(score, (int, float)) and not isinstance(score, bool) else None,
+        metadata=metadata if isinstance(metadata, Mapping) else {},
+    )
+
+
+def to_documents(held: object) -> tuple[Document, ...]:
+    """Return the Documents in a list of snapshots."""
+    found = held if isinstance(held, list) else ()
+    return tuple(to_document(item) for item in found if isinstance(item, NodeSnapshot))
+
+
+def to_messages(held: object) -> tuple[Message, ...]:
+    """Return the Messages in a snapshot, or in a list of snapshots; texts are the user's."""
+    if isinstance(held, MessageSnapshot):
+        return (to_message(held),)
+    if isinstance(held, str):
+        return (Message(role="user", parts=(Text(held),)),) if held else ()
+    if not isinstance(held, list):
+        return ()
+    return tuple(message for item in held for message in to_messages(item))
+
+
+def to_message(held: MessageSnapshot) -> Message:
+    """Return the Message that a snapshot stands for."""
+    parts = [part for name, block in held.blocks if (part := _part(name, block)) is not None]
+    if not any(isinstance(part, ToolCall) for part in parts):
+        parts.extend(_further_calls(held.further.get("tool_calls")))
+    call_id = held.further.get("tool_call_id")
+    name = held.further.get("name")
+    role = _ROLES.get(held.role, held.role)
+    return Message(
+        role=role,
+        parts=tuple(parts),
+        name=name if isinstance(name, str) and role != "tool" else None,
+        tool_call_id=str(call_id) if call_id else None,
+    )
+
+
+def _part(name: str, block: Mapping[str, Any]) -> Part | None:
+    if name == "text":
+        return Text(str(block.get("text"))) if block.get("text") else None
+    if name == "thinking":
+        signature = (block.get("additional_information") or {}).get("signature")
+        return Reasoning(str(block.get("content") or ""), str(signature) if signature else None)
+    if name == "tool_call":
+        arguments = _arguments(block.get("tool_kwargs"))
+        call_id = block.get("tool_call_id")
+        return ToolCall(name=str(block.get("tool_name")), arguments=arguments, id=str(call_id) if call_id else None)
+    if name in _MEDIA:
+        return _media(name, block)
+    if name == "cache":
+        return None
+    return Other(as_data(Snapshot(SHAPES).take({key: item for key, item in block.items() if item is not None})))
+
+
+# block type -> (modality, where the bytes stand, where the type stands)
+_MEDIA = {
+    "image": ("image", "image", "image_mimetype"),
+    "audio": ("audio", "audio", "format"),
+    "video": ("video", "video", "video_mimetype"),
+    "document": ("document", "data", "document_mimetype"),
+}
+
+
+def _media(name: str, block: Mapping[str, Any]) -> Media:
+    modality, bytes_at, type_at = _MEDIA[name]
+    data, mime_type, url = block.get(bytes_at), block.get(type_at), block.get("url") or block.get("path")
+    if name == "audio" and isinstance(mime_type, str) and "/" not in mime_type:
+        mime_type = f"audio/{mime_type}"
+    return Media(
+        modality=modality,
+        mime_type=mime_type if isinstance(mime_type, str) else None,
+        url=str(url) if url else None,
+        data=data.decode("ascii", "replace") if isinstance(data, bytes) else None,  # base64 already: LlamaIndex's rule
+    )
+
+
+def _arguments(value: Any) -> JSON:
+    """Return a tool call's arguments as an object; some providers give them as JSON text."""
+    if isinstance(value, str):
+        try:
+            return orjson.loads(value)  # type: ignore[no-any-return]
+        except orjson.JSONDecodeError:
+            return value
+    return as_data(Snapshot(SHAPES).take(value))
+
+
+def _further_calls(calls: Any) -> Iterator[Part]:
+    """Read tool calls that stand beside the blocks, in OpenAI's form."""
+    for call in calls if isinstance(calls, Sequence) and not isinstance(calls, str) else ():
+        if isinstance(call, Mapping):
+            inner = call.get("function")
+            function = inner if isinstance(inner, Mapping) else call
+            call_id = call.get("id") or call.get("call_id")
+            name = str(function.get("name") or "")
+            yield ToolCall(
+                name=name,
+                arguments=_arguments(function.get("arguments")),
+                id=str(call_id) if call_id else None,
+            )

@@ -1,0 +1,619 @@
+"""The span handler: LlamaIndex's dispatcher says when a call begins and ends, the recorder opens and closes operations.
+
+The dispatcher swallows whatever a handler raises, so every method of ours stands under the guard, which counts and logs.
+State is one Call for each call that is open; parents are found by the dispatcher's own ids.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from llama_index.core.base.response.schema import AsyncStreamingResponse, StreamingResponse
+from llama_index.core.chat_engine.types import StreamingAgentChatResponse
+from llama_index.core.instrumentation.span_handlers import BaseSpanHandler
+from llama_index_instrumentation.dispatcher import active_instrument_tags
+from llama_index_instrumentation.span import active_span_id
+from pydantic import PrivateAttr
+from workflows.events import Event
+
+from ..record.operation import Kind
+from ..recording.current import Visit, nearest, step_out
+from ..recording.draft import Draft
+from ..recording.fields import EMPTY, TraceFields
+from ..recording.guard import guarded
+from ..recording.identity import traceparent
+from ..recording.recorder import Recorder
+from . import classify, content, workflow
+from .classify import AGENT, CALL, EMBEDDING, GENERATION, PLUMBING, RUN, STEP, TOOL
+from .messages import hold
+from .outcome import AnswerSnapshot, ending_of, hold_answer, snapshot
+from .streams import AsyncTokenStream, Reaper, TokenStream, in_stream, wrapped
+from .translate import TRANSLATIONS, agent, call
+
+if TYPE_CHECKING:
+    from ..pipeline import Pipeline
+
+ORIGIN = object()  # the adapter's mark on the operations that it opens
+_CONTEXT = "spancast"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the user asked for.
+
+    Attributes:
+        pipeline: Records into this one; else into the one in use when a call begins.
+        everything: Shows every layer.
+        vectors: Keeps embedding vectors.
+        defaults: Trace fields that hold when nothing nearer says otherwise.
+    """
+
+    pipeline: Pipeline | None = None
+    everything: bool = False
+    vectors: bool = False
+    defaults: TraceFields = EMPTY
+
+
+class Call:
+    """A call that the dispatcher told us of, from its beginning to the end of what it gave back."""
+
+    __slots__ = (
+        "arguments",
+        "draft",
+        "event",
+        "id",
+        "instance",
+        "layered",
+        "member",
+        "method",
+        "outer",
+        "parent",
+        "raw",
+        "recorder",
+        "role",
+        "shown",
+        "told",
+        "visit",
+    )
+
+    def __init__(self, id: str, recorder: Recorder, role: str, instance: Any, method: str, outer: Call | None) -> None:
+        self.id = id
+        self.recorder = recorder
+        self.role = role
+        self.instance = instance
+        self.method = method
+        self.outer = outer
+        self.shown = False
+        self.draft: Draft | None = None  # its own where it is shown, else that of the call it is folded into
+        self.layered: Call | None = None  # the model call of which this one is a layer
+        self.parent = False  # something is shown beneath it
+        self.arguments: Mapping[str, Any] = {}  # of a layer with a prompt template
+        self.event: Any = None  # what a step was started with
+        self.member: Member | None = None  # of a workflow of several agents: the one that is at work
+        self.visit: Visit | None = None
+        self.raw: Any = None  # the last raw answer with token counts in a stream
+        self.told = False  # the model's integration sends events, so the end of a stream will be told
+
+
+class Member:
+    """An agent at work in a workflow of several: from its first step to the hand-over."""
+
+    __slots__ = ("draft", "name")
+
+    def __init__(self, name: str, draft: Draft) -> None:
+        self.name = name
+        self.draft = draft
+
+
+class SpanHandler(BaseSpanHandler[Any]):
+    """Opens and closes operations as LlamaIndex's calls begin and end."""
+
+    _settings: Settings = PrivateAttr(default_factory=Settings)
+    _waiting: dict[str, Call] = PrivateAttr(default_factory=dict)  # returned, but what they gave back goes on
+    _answers: dict[int, list[str]] = PrivateAttr(default_factory=dict)  # id of a chat engine's stream -> calls
+    _reaper: Reaper = PrivateAttr(default_factory=Reaper)
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Return the name under which LlamaIndex knows the class."""
+        return "SpancastSpanHandler"
+
+    def settle_on(self, settings: Settings) -> None:
+        """Follow *settings* from now on."""
+        self._settings = settings
+
+    @property
+    def defaults(self) -> TraceFields:
+        """The trace fields that hold when nothing nearer says otherwise."""
+        return self._settings.defaults
+
+    @staticmethod
+    def tags() -> dict[str, Any] | None:
+        """Return the user's tags that hold here."""
+        return _own_tags(None)
+
+    def find(self, id_: str | None) -> Call | None:
+        """Return the call of that id, as long as anything of it goes on."""
+        if id_ is None:
+            return None
+        return self.open_spans.get(id_) or self._waiting.get(id_)
+
+    def is_waiting(self, about: Call) -> bool:
+        """Return whether a call has returned a stream that goes on."""
+        return about.id in self._waiting
+
+    @property
+    def unfinished(self) -> int:
+        """How many calls are open or wait for their stream."""
+        return len(self.open_spans) + len(self._waiting)
+
+    def recorder(self) -> Recorder | None:
+        """Return the recorder in use here; None where nothing is recorded."""
+        pipeline = self._settings.pipeline
+        if pipeline is None:
+            from ..pipeline import in_use
+
+            pipeline = in_use()
+        return pipeline.recorder if pipeline.enabled else None
+
+    # ------------------------------------------------------------------ a call begins
+    @guarded
+    def new_span(
+        self,
+        id_: str,
+        bound_args: inspect.BoundArguments,
+        instance: Any | None = None,
+        parent_span_id: str | None = None,
+        tags: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Call | None:
+        """Open an operation, or fold the call into the one around it."""
+        outer = self.find(parent_span_id)
+        recorder = outer.recorder if outer is not None else self.recorder()
+        if recorder is None:
+            return None
+        qualified = id_.partition("-")[0].rpartition("<locals>.")[2]
+        method = qualified.rpartition(".")[2]
+        in_run = outer is not None and outer.role in (RUN, AGENT)
+        made = Call(id_, recorder, classify.role_of(instance, method, in_run), instance, method, outer)
+        if made.role == STEP:
+            made.event = next((item for item in bound_args.arguments.values() if isinstance(item, Event)), None)
+        if self._settings.everything or not self._is_folded(made):
+            self._open(made, qualified, bound_args.arguments, parent_span_id, tags)
+        else:
+            self._fold(made, bound_args.arguments, parent_span_id)
+        return made
+
+    def _is_folded(self, made: Call) -> bool:
+        outer = made.outer
+        if made.role == PLUMBING:
+            return True
+        if outer is None:
+            return False
+        if made.role == STEP:
+            return classify.is_agent_step(outer.instance, made.method)
+        return classify.is_layer(made.role, made.instance, made.method, outer.instance, outer.method, outer.role)
+
+    def _fold(self, made: Call, arguments: Mapping[str, Any], parent_id: str | None) -> None:
+        outer = made.outer
+        made.draft = outer.draft if outer is not None else made.recorder.ended(parent_id)
+        if made.role == PLUMBING and "prompt" in arguments:
+            made.arguments = arguments
+        elif made.role == GENERATION and outer is not None:
+            made.layered = outer.layered or outer
+        elif made.role == STEP and outer is not None and classify.is_several_agents(outer.instance):
+            draft = self._member_at_work(outer, made.event)
+            made.draft = draft
+            if draft is not None and draft is not outer.draft:
+                made.visit = Visit(draft)
+
+    def _open(
+        self,
+        made: Call,
+        name: str,
+        arguments: Mapping[str, Any],
+        parent_id: str | None,
+        tags: Mapping[str, Any] | None,
+    ) -> None:
+        recorder, outer, role = made.recorder, made.outer, made.role
+        parent = outer.draft if outer is not None else recorder.ended(parent_id)
+        remote = None
+        if parent is None and nearest() is None:
+            parent = remote = _restored_parent(recorder)
+        if self._settings.everything and role == GENERATION and self._is_folded(made):
+            role = made.role = CALL  # a layer of a model call is no second model call
+        if role == RUN and classify.is_several_agents(made.instance):
+            name = f"{type(made.instance).__name__}.run"
+        draft = recorder.open(
+            made.id,
+            classify.KINDS.get(role, Kind.CHAIN),
+            name,
+            parent=parent,
+            mapping=_own_tags(tags),
+            defaults=self._settings.defaults,
+            origin=ORIGIN,
+            translate=TRANSLATIONS.get(role, call),
+        )
+        if remote is not None:
+            draft.parent_is_remote = True
+        made.draft = draft
+        made.shown = True
+        if outer is not None:
+            _mark_parents(outer)
+        if role == AGENT:
+            draft.name = draft.snapshots["agent"] = _agent_name(made.instance)
+        content.hold_start(role, made.instance, made.method, arguments, draft)
+        if role == TOOL and outer is not None and outer.role == STEP:
+            draft.snapshots["call_id"] = workflow.field(outer.event, "tool_id")
+        elif role == GENERATION and draft.capture:
+            draft.snapshots["template"] = _template(outer, draft)
+
+    def _member_at_work(self, run: Call, event: Any) -> Draft | None:
+        """Return the operation of the agent that a step of several agents belongs to; a new name is a hand-over."""
+        name = workflow.field(event, "current_agent_name")
+        member = run.member
+        if isinstance(name, str) and run.draft is not None and (member is None or member.name != name):
+            self._end_member(run)
+            draft = run.recorder.open(
+                (run.id, name, id(event)),
+                Kind.AGENT,
+                name,
+                parent=run.draft,
+                mapping=run.draft.mapping,
+                origin=ORIGIN,
+                translate=agent,
+                current=False,
+            )
+            draft.snapshots["agent"] = name
+            if draft.capture:
+                draft.snapshots["input"] = hold(workflow.field(event, "input"), draft)
+            member = run.member = Member(name, draft)
+        return member.draft if member is not None else run.draft
+
+    def _end_member(self, run: Call, error: BaseException | None = None, ending: str | None = None) -> None:
+        if run.member is not None:
+            run.recorder.close(run.member.draft, error=error, ending=ending, keep_children=True)
+            run.member = None
+
+    # ------------------------------------------------------------------ a call ends
+    def prepare_to_exit_span(
+        self,
+        id_: str,
+        bound_args: inspect.BoundArguments,
+        instance: Any | None = None,
+        result: Any | None = None,
+        **kwargs: Any,
+    ) -> Call | None:
+        """End an operation, or keep it open for the stream that the call gave back."""
+        ended: Call | None = self.open_spans.get(id_)
+        if ended is not None:
+            self._exit(ended, result)
+        return ended
+
+    def prepare_to_drop_span(
+        self,
+        id_: str,
+        bound_args: inspect.BoundArguments,
+        instance: Any | None = None,
+        err: BaseException | None = None,
+        **kwargs: Any,
+    ) -> Call | None:
+        """End an operation that failed or was stopped."""
+        ended: Call | None = self.open_spans.get(id_)
+        if ended is not None:
+            self._drop(ended, err)
+        return ended
+
+    @guarded
+    def _exit(self, ended: Call, result: Any) -> None:
+        draft = ended.draft
+        if not ended.shown or draft is None:
+            self._leave_layer(ended, result, None)
+            return
+        if self._goes_on(ended, draft, result):
+            return
+        error: BaseException | None = None
+        if ended.role == GENERATION:
+            hold_response(ended, draft, result)
+        elif ended.role == STEP and result is None and self._discarded(ended, draft):
+            return
+        else:
+            content.hold_end(ended.role, result, draft, vectors=self._settings.vectors)
+            error = _tool_error(result) if ended.role == TOOL else None
+        ending = None
+        if ended.role == STEP and result is None and workflow.may_wait(ended.outer, ended.method):
+            ending = "interrupted"
+        self._end_member(ended)
+        self._close(ended, error=error, ending=ending)
+
+    def _discarded(self, ended: Call, draft: Draft) -> bool:
+        """Drop a step that only put its event into a join's buffer; how often that was stands on the workflow's run."""
+        if ended.parent or self._settings.everything or not workflow.only_collected():
+            return False
+        ended.recorder.discard(draft)
+        run = ended.outer.draft if ended.outer is not None else None
+        if run is not None:
+            waits = run.attributes.get("spancast.join.waits", 0) if run.attributes else 0
+            run.attributes = {**(run.attributes or {}), "spancast.join.waits": waits + 1}
+        return True
+
+    @guarded
+    def _drop(self, ended: Call, error: BaseException | None) -> None:
+        if not ended.shown:
+            self._leave_layer(ended, None, error)
+            return
+        failed, ending = ending_of(error)
+        self._end_member(ended, failed, ending)
+        self._close(ended, error=failed, ending=ending)
+
+    def _close(self, ended: Call, *, error: BaseException | None = None, ending: str | None = None) -> None:
+        draft = ended.draft
+        if draft is None:
+            return
+        ended.recorder.close(draft, error=error, ending=ending, keep_children=True)
+        if ended.role not in (GENERATION, EMBEDDING):
+            ended.recorder.remember(ended.id, draft)
+        ended.instance = ended.outer = None
+
+    def _leave_layer(self, ended: Call, result: Any, error: BaseException | None) -> None:
+        draft = ended.draft
+        if ended.visit is not None:
+            ended.visit.end()
+        if draft is None:
+            return
+        if ended.role == STEP:
+            self._end_agent_step(ended, draft, result)
+        elif isinstance(ended.instance, StreamingAgentChatResponse):
+            self._answered(ended.instance, error)
+        if ended.role in (STEP, PLUMBING, classify.QUERY, TOOL):
+            ended.recorder.remember(ended.id, draft)
+
+    def _end_agent_step(self, ended: Call, draft: Draft, result: Any) -> None:
+        """Keep an agent's answer; and show a tool that could not even be called, such as one that does not exist."""
+        run = ended.outer
+        if run is not None and run.member is not None and ended.method == "run_agent_step" and draft.capture:
+            run.member.draft.snapshots["output"] = hold(result, draft)
+        if ended.method != "call_tool" or ended.parent or result is None or run is None:
+            return
+        output = workflow.field(result, "tool_output")
+        failure = _tool_error(output)
+        if failure is None:
+            return
+        name = str(workflow.field(ended.event, "tool_name"))
+        tool = run.recorder.open(
+            (ended.id, "tool"),
+            Kind.TOOL,
+            name,
+            parent=draft,
+            origin=ORIGIN,
+            translate=TRANSLATIONS[TOOL],
+            current=False,
+        )
+        tool.snapshots["call_id"] = workflow.field(ended.event, "tool_id")
+        if tool.capture:
+            tool.snapshots["input"] = hold(workflow.field(ended.event, "tool_kwargs"), tool)
+            tool.snapshots["output"] = hold(output, tool)
+        run.recorder.close(tool, error=failure)
+
+    # ------------------------------------------------------------------ streams
+    def _goes_on(self, ended: Call, draft: Draft, result: Any) -> bool:
+        """Keep the operation open where the call gave back a stream; return whether it did."""
+        if isinstance(result, (StreamingResponse, AsyncStreamingResponse)):
+            return self._await_response(ended, draft, result)
+        if isinstance(result, StreamingAgentChatResponse):
+            return self._await_answer(ended, draft, result)
+        if isinstance(result, (Generator, AsyncGenerator)):
+            self._waiting[ended.id] = ended
+            if not self._consumed_by_framework(ended):
+                step_out(draft)
+            if ended.role == GENERATION and draft.snapshots.get("model") is None and not ended.told:
+                draft.snapshots["model"] = content.model_of(ended.instance)
+            ended.instance = None
+            self._reaper.watch(result, _collected(self, ended))
+            return True
+        return False
+
+    def _consumed_by_framework(self, ended: Call) -> bool:
+        """Return whether LlamaIndex's own code iterates a model's stream: then the span stays current until its end."""
+        outer = ended.outer
+        while outer is not None and outer.role == PLUMBING and outer.instance is ended.instance:
+            outer = outer.outer
+        if in_stream.get():
+            return True
+        return outer is not None and not outer.shown and outer.role in (STEP, PLUMBING)
+
+    def _await_response(self, ended: Call, draft: Draft, result: Any) -> bool:
+        stream = result.response_gen
+        if stream is None or result.response_txt is not None:
+            return False
+        self._waiting[ended.id] = ended
+        if isinstance(stream, (TokenStream, AsyncTokenStream)) and not stream.tail.ended:
+            stream.tail.calls.append(ended.id)
+        else:
+            made = wrapped(stream, self.settle, ended.id, self._reaper)
+            if made is None:
+                del self._waiting[ended.id]
+                return False
+            result.response_gen = made
+        step_out(draft)
+        return True
+
+    def _await_answer(self, ended: Call, draft: Draft, result: Any) -> bool:
+        """A chat engine's stream is consumed by a thread or task of its own, which writes the history."""
+        self._waiting[ended.id] = ended
+        self._answers.setdefault(id(result), []).append(ended.id)
+        step_out(draft)
+        if result.is_done or result.exception is not None:  # the thread was faster
+            self._answered(result, result.exception)
+        else:
+            self._reaper.watch(result, _answer_collected(self, id(result)))
+        return True
+
+    def _answered(self, result: Any, error: BaseException | None) -> None:
+        for waiting in self._answers.pop(id(result), ()):
+            self.settle(waiting, error, None, result.response if isinstance(result.response, str) else "")
+
+    def settle(self, id_: str, error: BaseException | None = None, ending: str | None = None, text: str = "") -> None:
+        """End an operation whose stream has ended; a second end does nothing."""
+        ended = self._waiting.pop(id_, None)
+        if ended is None or ended.draft is None:
+            return
+        draft = ended.draft
+        if text and draft.capture and "output" not in draft.snapshots:
+            draft.snapshots["output"] = text
+            draft.size += len(text)
+        failed, named = ending_of(error)
+        self._close(ended, error=failed, ending=ending or named)
+
+    def collected(self, id_: str) -> None:
+        """A stream was thrown away. Where its model tells nothing, nobody knows how far it was read: no ending is said."""
+        ended = self._waiting.get(id_)
+        if ended is None:
+            return
+        ending = None
+        if ended.told and ended.draft is not None:
+            ending = "abandoned" if ended.draft.first_token_ns else "never started"
+            if ended.raw is not None:
+                hold_response(ended, ended.draft, None)
+        self.settle(id_, ending=ending)
+
+    def answer_collected(self, key: int) -> None:
+        """A chat engine's answer was thrown away before its stream was read."""
+        for waiting in self._answers.pop(key, ()):
+            self.settle(waiting, None, "never started")
+
+    # ------------------------------------------------------------------ across threads, contexts and processes
+    def capture_propagation_context(self) -> dict[str, Any]:
+        """Return, as plain data, where we are and what was said about the trace."""
+        return self._captured() or {}
+
+    @guarded
+    def _captured(self) -> dict[str, Any]:
+        id_ = active_span_id.get()
+        around = self.find(id_)
+        draft = around.draft if around is not None else nearest()
+        if draft is None:
+            return {}
+        fields = draft.fields
+        said = {
+            name: getattr(fields, name) for name in ("user", "session_id", "generation_name") if getattr(fields, name)
+        }
+        return {
+            _CONTEXT: {
+                "traceparent": traceparent(draft.trace_id, draft.span_id, bool(draft.sampled)),
+                "call": id_,
+                "fields": said,
+                "metadata": dict(fields.metadata),
+            }
+        }
+
+    @guarded
+    def restore_propagation_context(self, context: dict[str, Any]) -> None:
+        """Let calls that begin here without a parent lie where *context* was captured."""
+        _restored.set(context.get(_CONTEXT))
+
+    # ------------------------------------------------------------------ the end
+    def abandon(self) -> None:
+        """End what is open: no more will be told of it."""
+        for id_, open_call in list(self.open_spans.items()):
+            self.open_spans.pop(id_, None)
+            if open_call.shown:
+                self._end_member(open_call, ending="incomplete")
+                self._close(open_call, ending="incomplete")
+        for id_ in list(self._waiting):
+            self.settle(id_, ending="incomplete")
+        self._answers.clear()
+
+    def after_fork_in_child(self) -> None:
+        """Forget what is open: it belongs to the parent process."""
+        self.open_spans = {}
+        self._waiting = {}
+        self._answers = {}
+        self._lock = None
+        self._reaper.after_fork_in_child()
+
+
+class ToolError(Exception):
+    """A tool answered with an error instead of raising one."""
+
+    __module__ = "spancast"
+
+
+def hold_response(ended: Call, draft: Draft, response: Any) -> None:
+    """Hold a model's answer, with the last token counts that any chunk of it had."""
+    if not draft.sampled:
+        return
+    taken = snapshot()
+    draft.snapshots["answer"] = hold_answer(response, ended.raw, taken, content=draft.capture)
+    draft.size += taken.size
+    if draft.snapshots.get("model") is None and ended.instance is not None:
+        draft.snapshots["model"] = content.model_of(ended.instance)
+    ended.raw = None
+
+
+def _tool_error(output: Any) -> BaseException | None:
+    if not getattr(output, "is_error", False):
+        return None
+    raised = getattr(output, "exception", None)
+    return raised if isinstance(raised, BaseException) else ToolError(str(output))
+
+
+def _collected(handler: SpanHandler, ended: Call) -> Any:
+    id_ = ended.id
+    return lambda: handler.collected(id_)
+
+
+def _answer_collected(handler: SpanHandler, key: int) -> Any:
+    return lambda: handler.answer_collected(key)
+
+
+def _mark_parents(outer: Call) -> None:
+    """Note that something is shown beneath a call, and beneath the layers between."""
+    above: Call | None = outer
+    while above is not None and not above.parent:
+        above.parent = True
+        above = None if above.shown else above.outer
+
+
+def _own_tags(tags: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return the user's tags. The workflows' own hold prompts and are handed down to every call: never taken."""
+    found = tags if tags else active_instrument_tags.get()
+    if not found:
+        return None
+    return {str(key): value for key, value in found.items() if not str(key).startswith("llamaindex.")} or None
+
+
+def _agent_name(instance: Any) -> str:
+    name = content.attributes_of(instance).get("name")
+    return name if isinstance(name, str) and name else type(instance).__name__
+
+
+def _template(outer: Call | None, draft: Draft) -> object:
+    while outer is not None and outer.role == PLUMBING:
+        if outer.arguments:
+            return content.hold_template(outer.arguments, draft)
+        outer = outer.outer
+    return None
+
+
+# What was restored here, for calls that begin without a parent.
+_restored: ContextVar[Mapping[str, Any] | None] = ContextVar("spancast_llama_index_restored", default=None)
+
+
+def _restored_parent(recorder: Recorder) -> Draft | None:
+    said = _restored.get()
+    if not said:
+        return None
+    known = recorder.find(said.get("call")) or recorder.ended(said.get("call"))
+    if known is not None:
+        return known
+    _, trace_id, span_id, flags = str(said["traceparent"]).split("-")
+    fields = TraceFields(metadata=said.get("metadata") or {}, **(said.get("fields") or {}))
+    return recorder.elsewhere(int(trace_id, 16), int(span_id, 16), fields, recorded=bool(int(flags, 16) & 1))
+
+
+__all__ = ["AnswerSnapshot", "Call", "Settings", "SpanHandler"]

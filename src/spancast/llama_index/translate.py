@@ -1,0 +1,207 @@
+"""A draft's snapshots -> content in the record's words. Pure; runs in a lane's thread, once for all destinations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..record.json import JSON
+from ..record.message import Message, Text, conversation
+from ..record.operation import (
+    NOTHING,
+    Agent,
+    Embedding,
+    Generation,
+    Reranking,
+    Retrieval,
+    ToolDefinition,
+    ToolUse,
+)
+from ..recording.draft import Content, Draft, Translate
+from ..recording.fields import CONSUMED
+from ..recording.snapshot import plain_data
+from . import classify, outcome
+from .messages import MessageSnapshot, as_data, to_documents, to_messages
+
+_CONSUMED = frozenset(CONSUMED)
+
+
+def call(draft: Draft) -> Content:
+    """Translate a chain: query engines, workflows, steps, the application's own functions."""
+    held = draft.snapshots
+    return Content(input=_shown(held.get("input")), output=_shown(held.get("output")), metadata=_metadata(draft))
+
+
+def _shown(value: object) -> JSON:
+    """Return a snapshot as people read it; a single message as its text."""
+    if isinstance(value, MessageSnapshot):
+        parts = to_messages(value)[0].parts
+        if len(parts) == 1 and isinstance(parts[0], Text):
+            return parts[0].text
+    if isinstance(value, dict) and set(value) == {"result"}:
+        return _shown(value["result"])
+    return as_data(value)
+
+
+def agent(draft: Draft) -> Content:
+    """Translate an agent: its input and output are conversations."""
+    held = draft.snapshots
+    given = held.get("input")
+    asked = to_messages(given)
+    told = to_messages(_answer(held.get("output")))
+    detail = Agent(
+        name=held.get("agent") or draft.name,
+        input_messages=asked,
+        output_messages=tuple(_as_assistant(message) for message in told),
+    )
+    answer = told[0].parts if len(told) == 1 else ()
+    output = (
+        answer[0].text if len(answer) == 1 and isinstance(answer[0], Text) else conversation(told) if told else None
+    )
+    return Content(
+        input=_shown(given),
+        output=output if told else _shown(held.get("output")),
+        detail=detail,
+        metadata=_metadata(draft),
+    )
+
+
+def _as_assistant(message: Message) -> Message:
+    return Message(role="assistant", parts=message.parts, name=message.name)
+
+
+def _answer(output: object) -> object:
+    """Find the message in an AgentOutput, which may be the result of a StopEvent."""
+    if isinstance(output, dict):
+        return _answer(output.get("result", output.get("response")))
+    return output if isinstance(output, MessageSnapshot) else None
+
+
+def tool(draft: Draft) -> Content:
+    """Translate a tool call: its input is its plain arguments."""
+    held = draft.snapshots
+    detail = ToolUse(name=draft.name, description=held.get("description"), call_id=held.get("call_id"))
+    given, made = as_data(held.get("input")), as_data(held.get("output"))
+    return Content(input=given, output=made, detail=detail, metadata=_metadata(draft))
+
+
+def retrieval(draft: Draft) -> Content:
+    """Translate a retrieval."""
+    held = draft.snapshots
+    query = as_data(held.get("input"))
+    detail = Retrieval(query=query if isinstance(query, str) else "", documents=to_documents(held.get("output")))
+    return Content(input=query, output=as_data(held.get("output")), detail=detail, metadata=_metadata(draft))
+
+
+def reranking(draft: Draft) -> Content:
+    """Translate a postprocessing of nodes."""
+    held = draft.snapshots
+    query = as_data(held.get("query"))
+    detail = Reranking(
+        query=query if isinstance(query, str) else "",
+        request_model=held.get("model"),
+        top_k=held.get("top_k"),
+        input_documents=to_documents(held.get("documents")),
+        output_documents=to_documents(held.get("output")),
+    )
+    return Content(detail=detail, metadata=_metadata(draft))
+
+
+def embedding(draft: Draft) -> Content:
+    """Translate an embedding."""
+    held = draft.snapshots
+    texts = tuple(text for text in held.get("texts") or () if isinstance(text, str))
+    detail = Embedding(
+        provider=held.get("provider"),
+        request_model=held.get("model"),
+        parameters=held.get("parameters") or NOTHING,
+        texts=texts,
+        vectors=held.get("vectors") or (),
+        count=held.get("count"),
+        dimensions=held.get("dimensions"),
+    )
+    return Content(input=texts[0] if len(texts) == 1 else list(texts) or None, detail=detail, metadata=_metadata(draft))
+
+
+def generation(draft: Draft) -> Content:
+    """Translate a model call."""
+    held = draft.snapshots
+    answer: outcome.AnswerSnapshot | None = held.get("answer")
+    first = draft.first_token_ns
+    template, variables = held.get("template") or (None, None)
+    reason = outcome.finish_reason(answer) if answer else None
+    usage = outcome.usage_of(answer) if answer else None
+    detail = Generation(
+        operation=held["operation"],
+        provider=held.get("provider"),
+        request_model=held.get("model"),
+        response_model=outcome.response_model(answer) if answer else None,
+        response_id=outcome.response_id(answer) if answer else None,
+        parameters=_mapping(as_data(held.get("parameters"))),
+        input_messages=to_messages(held.get("messages")),
+        output_messages=_told(answer, reason) if answer and draft.capture else (),
+        tools=tuple(_definition(tool) for tool in held.get("tools") or () if isinstance(tool, dict)),
+        finish_reasons=(reason,) if reason else (),
+        usage=usage,
+        cost=outcome.cost_of(answer) if answer else None,
+        time_to_first_token_ns=first - draft.start_ns if first else None,
+        stream=bool(held.get("streams")),
+        prompt_template=_template(template),
+        prompt_variables=_mapping(as_data(variables)),
+    )
+    return Content(detail=detail, metadata=_metadata(draft))
+
+
+def _told(answer: outcome.AnswerSnapshot, reason: str | None) -> tuple[Message, ...]:
+    if answer.message is not None:
+        parts = to_messages(answer.message)[0].parts
+    else:
+        parts = (Text(answer.text),) if answer.text else ()
+    return (Message(role="assistant", parts=parts, finish_reason=reason),) if parts or reason else ()
+
+
+def _template(held: object) -> str | None:
+    """Return a template's text; of a template of messages, those."""
+    if isinstance(held, str):
+        return held or None
+    texts = []
+    for message in to_messages(held):
+        text = "".join(part.text for part in message.parts if isinstance(part, Text))
+        texts.append(f"{message.role}: {text}")
+    return "\n".join(texts) or None
+
+
+def _definition(tool: Mapping[str, Any]) -> ToolDefinition:
+    """Read a tool as OpenAI, Anthropic, Bedrock or Google write it."""
+    inner = tool.get("function") or tool.get("toolSpec") or tool
+    inner = inner if isinstance(inner, dict) else tool
+    parameters = next((inner[key] for key in ("parameters", "input_schema", "inputSchema") if inner.get(key)), None)
+    description = inner.get("description")
+    return ToolDefinition(
+        name=str(inner.get("name") or inner.get("type") or "tool"),
+        description=str(description) if description else None,
+        parameters=as_data(parameters),
+        schema=as_data(tool),
+    )
+
+
+def _mapping(value: JSON) -> Mapping[str, JSON]:
+    return value if isinstance(value, Mapping) and value else NOTHING
+
+
+def _metadata(draft: Draft) -> Mapping[str, JSON]:
+    """Return what the user's tags say besides the trace fields; the workflows' own tags were never held."""
+    if not draft.mapping:
+        return NOTHING
+    kept = {str(key): value for key, value in draft.mapping.items() if value is not None and key not in _CONSUMED}
+    return {key: plain_data(value) for key, value in kept.items()} or NOTHING
+
+
+TRANSLATIONS: Mapping[str, Translate] = {
+    classify.GENERATION: generation,
+    classify.EMBEDDING: embedding,
+    classify.RETRIEVAL: retrieval,
+    classify.RERANKING: reranking,
+    classify.TOOL: tool,
+    classify.AGENT: agent,
+}
