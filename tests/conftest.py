@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 
 import spancast
 from spancast.destinations import MemoryDestination
+from spancast.record import prices
 from spancast.recording import guard, notice
 
 # no deadlines: speed belongs to benchmarks/; the first text that hypothesis draws builds its tables
@@ -22,6 +23,7 @@ def _strict(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Raise faults of our own instead of counting them, and forget which warnings were said."""
     monkeypatch.setattr(guard, "strict", True)
     notice.forget()
+    monkeypatch.setattr(prices, "_prices", lambda: None)  # price lists change; goldens must not
     monkeypatch.setenv("SPANCAST_STATE_DIR", str(tmp_path / "state"))
     for name in ("ARIZE_API_KEY", "ARIZE_SPACE_ID", "ARIZE_PROJECT_NAME", "OPENROUTER_API_KEY", "OTEL_SERVICE_NAME"):
         monkeypatch.delenv(name, raising=False)

@@ -250,14 +250,19 @@ def configure(
     return pipeline
 
 
-def in_use() -> Pipeline:
-    """Return the pipeline in use here: that of a surrounding `with Pipeline(...)`, else the default one.
+def surrounding() -> Pipeline | None:
+    """Return the pipeline of the `with Pipeline(...)` block around, if there is one."""
+    return _here.get()
+
+
+def in_use(fallback: Pipeline | None = None) -> Pipeline:
+    """Return the pipeline in use here: that of a surrounding `with Pipeline(...)`, else *fallback*, else the default one.
 
     Never raises: where `configure` was not called and the environment's settings cannot be used, that is said once and
     nothing is recorded.
     """
     global _default
-    pipeline = _here.get() or _default
+    pipeline = _here.get() or fallback or _default
     if pipeline is None:
         with _choosing:
             pipeline = _default = _default or _from_environment()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -33,7 +34,7 @@ from ..recording.trace import TraceHandle, handle_of
 from . import translate
 from .messages import SHAPES, hold_message
 from .outcome import ending_of, hold_answers
-from .translate import hold
+from .translate import hold, is_scored
 
 if TYPE_CHECKING:
     from ..pipeline import Pipeline
@@ -47,7 +48,8 @@ class SpancastCallbackHandler(BaseCallbackHandler):
     """Add it to any chain, agent or graph: `config={"callbacks": [SpancastCallbackHandler()]}`.
 
     Args:
-        pipeline: Records into this pipeline; else into the one that is in use when a run starts.
+        pipeline: Records into this pipeline; else into the one that is in use where a run starts, or where the handler
+            was made.
         detail: `normal` leaves out LangGraph's own plumbing; `full` shows every run.
         fields: Trace fields that hold when nothing nearer says otherwise (`user`, `session_id`, `trace_name`, ...);
             further keywords are custom metadata.
@@ -69,6 +71,9 @@ class SpancastCallbackHandler(BaseCallbackHandler):
 
             raise SettingsError(f"detail={detail!r} is not known: use 'normal' or 'full'.")
         self._pipeline = pipeline
+        from ..pipeline import surrounding
+
+        self._made_in = surrounding()  # plain threads do not see the block that the handler was made in
         self._fold = detail == "normal"
         self._arguments = {"detail": detail, **fields}
         self._defaults = given(fields)
@@ -92,7 +97,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         if pipeline is None:
             from ..pipeline import in_use
 
-            pipeline = in_use()
+            pipeline = in_use(self._made_in)
         return pipeline.recorder if pipeline.enabled else None
 
     # ------------------------------------------------------------------ opening and closing
@@ -117,7 +122,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         parent = recorder.find(parent_run_id) if parent_run_id is not None else None
         if parent is None and not CONTEXT_REACHES_TASKS:
             metadata = {**_surrounding_metadata(), **(metadata or {})}
-        if self._fold and parent is not None and tags and _HIDDEN in tags:
+        if self._fold and parent is not None and ((tags and _HIDDEN in tags) or _is_plumbing(name, metadata)):
             recorder.fold(run_id, parent)
             return None
         draft = recorder.open(
@@ -135,6 +140,8 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         )
         if tags:
             draft.snapshots["tags"] = tuple(tags)
+        if not CONTEXT_REACHES_TASKS:
+            draft.snapshots["thread"] = threading.get_ident()
         if parent is None:
             _remember(run_id, draft)
             if kind is Kind.LLM and draft.parent is None:
@@ -232,7 +239,9 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         if agent:
             draft.snapshots["agent"] = agent
         if not defers_inputs:
-            draft.snapshots["input"] = hold(inputs, draft)
+            draft.snapshots["input"] = held = hold(inputs, draft)
+            if run_type == "prompt" and draft.parent is not None:
+                draft.parent.snapshots["variables"] = held  # for the model call that comes next
 
     def _resumed(self, inputs: Any, metadata: Mapping[str, Any] | None) -> Pause | None:
         """Return the pause that a graph's run ends: it has a thread, and `Command(resume=...)` or nothing as input."""
@@ -343,6 +352,8 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             translate.generation,
             batch_size=batch_size,
         )
+        if draft is not None and draft.parent is not None and "variables" in draft.parent.snapshots:
+            draft.snapshots["variables"] = draft.parent.snapshots.pop("variables")
         if draft is not None and parameters:
             kept = parameters if draft.capture else {key: parameters.get(key) for key in _WITHOUT_CONTENT}
             draft.snapshots["parameters"] = hold(kept, draft)
@@ -430,6 +441,8 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         content = output.content if is_message else output
         if draft.capture:
             draft.snapshots["output"] = hold(content, draft)
+            if is_message and output.artifact is not None:
+                draft.snapshots["artifact"] = hold(output.artifact, draft)
         recorder.close(draft, error=ToolError(content if isinstance(content, str) else "") if failed else None)
 
     @guarded
@@ -459,8 +472,16 @@ class SpancastCallbackHandler(BaseCallbackHandler):
 
     @guarded
     def on_retriever_end(self, documents: Any, *, run_id: UUID, **kwargs: Any) -> None:
-        """A retriever has found documents."""
-        self._close(run_id, list(documents))
+        """A retriever has found documents; one that asked another and scored what it found is a reranker."""
+        found = self._find(run_id)
+        if found is not None and found[1].capture:
+            draft = found[1]
+            draft.snapshots["output"] = held = hold(list(documents), draft)
+            if "found" in draft.snapshots and is_scored(held):
+                draft.kind, draft.translate = Kind.RERANKER, translate.reranker
+            if draft.parent is not None and draft.parent.kind is Kind.RETRIEVER:
+                draft.parent.snapshots["found"] = held
+        self._close(run_id)
 
     @guarded
     def on_retriever_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
@@ -560,6 +581,14 @@ _WITHOUT_CONTENT = (
 )
 
 
+def _is_plumbing(name: str, metadata: Mapping[str, Any] | None) -> bool:
+    """Return whether a run inside a node is LangGraph's own wrapper around a function without a name."""
+    return name in _PLUMBING and metadata is not None and "langgraph_node" in metadata
+
+
+_PLUMBING = frozenset({"ChannelRead", "ChannelWrite", "PregelNode", "RunnableCallable", "RunnableSeq", "chain"})
+
+
 def _name(serialized: Mapping[str, Any] | None) -> str | None:
     if not serialized:
         return None
@@ -606,6 +635,8 @@ def _in_task() -> bool:
 
 
 def _not_a_sibling(draft: Draft) -> bool:
+    if not CONTEXT_REACHES_TASKS and draft.snapshots.get("thread") != threading.get_ident():
+        return True  # a function of an async graph, run in another thread: siblings of a batch start in one
     return not isinstance(draft.origin, SpancastCallbackHandler) or draft.kind in (Kind.LLM, Kind.RETRIEVER)
 
 

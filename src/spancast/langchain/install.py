@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.tracers.context import register_configure_hook
 
 from ..recording.current import nearest
+from ..recording.notice import warn_once
 from .handler import SpancastCallbackHandler
 
 if TYPE_CHECKING:
@@ -35,9 +39,39 @@ def instrument(*, pipeline: Pipeline | None = None, **defaults: Any) -> None:
     `SpancastCallbackHandler`. LangGraph's interrupt and resume events go only to handlers that are passed.
     """
     _switch.handler = SpancastCallbackHandler(pipeline=pipeline, **defaults)
+    warn_of_other_tracers(os.environ)
     if not _switch.registered:
         _switch.registered = True
         register_configure_hook(cast("ContextVar[Any]", _switch), inheritable=True)
+
+
+# module -> class of instrumentors that trace the same runs, and what users call them
+_OTHERS = {
+    "openinference.instrumentation.langchain": ("LangChainInstrumentor", "OpenInference"),
+    "opentelemetry.instrumentation.langchain": ("LangchainInstrumentor", "OpenLLMetry"),
+    "opentelemetry.instrumentation.genai.langchain": ("LangChainInstrumentor", "OpenTelemetry GenAI"),
+}
+
+
+def warn_of_other_tracers(environ: Mapping[str, str]) -> None:
+    """Say once when another tracer is active for the same runs: every run would be sent, and paid for, twice."""
+    active = [name for module, (kind, name) in _OTHERS.items() if _is_active(sys.modules.get(module), kind)]
+    if environ.get("LANGSMITH_OTEL_ENABLED", "").lower() in ("true", "1"):
+        active.append("LangSmith (LANGSMITH_OTEL_ENABLED)")
+    for name in active:
+        warn_once(
+            f"tracer:{name}",
+            "spancast: %s traces the same LangChain runs: they arrive twice where both send to. Switch one off.",
+            name,
+        )
+
+
+def _is_active(module: Any, kind: str) -> bool:
+    instrumentor = getattr(module, kind, None)
+    if instrumentor is None:
+        return False
+    # these classes are singletons: calling one returns the instance that the application made
+    return bool(getattr(instrumentor(), "is_instrumented_by_opentelemetry", False))
 
 
 class _Carrier:

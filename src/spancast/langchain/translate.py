@@ -6,10 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..record.cost import Cost
 from ..record.json import JSON, dumps
 from ..record.message import Message, Text
-from ..record.operation import NOTHING, Agent, Document, Generation, Retrieval, ToolDefinition, ToolUse
-from ..record.usage import read_usage
+from ..record.operation import NOTHING, Agent, Document, Generation, Reranking, Retrieval, ToolDefinition, ToolUse
+from ..record.prices import estimate
+from ..record.usage import Usage, read_usage
 from ..recording.draft import Content, Draft
 from ..recording.fields import CONSUMED
 from ..recording.snapshot import Snapshot, plain_data
@@ -52,23 +54,54 @@ def tool(draft: Draft) -> Content:
     """Translate a tool call: its input is its plain arguments."""
     held = draft.snapshots
     detail = ToolUse(name=draft.name, description=held.get("description"), call_id=held.get("call_id"))
-    return Content(input=as_data(held.get("input")), output=as_data(held.get("output")), detail=detail, **_about(draft))
+    content = Content(
+        input=as_data(held.get("input")), output=as_data(held.get("output")), detail=detail, **_about(draft)
+    )
+    if "artifact" in held:  # what the tool gives the application besides what the model reads
+        content.attributes = {"spancast.tool.artifact": as_data(held["artifact"])}
+    return content
 
 
 def retriever(draft: Draft) -> Content:
     """Translate a retrieval."""
     held = draft.snapshots
     query = held.get("input")
-    found = held.get("output") or ()
-    documents = tuple(_document(item) for item in found if isinstance(item, DocumentSnapshot))
+    found = held.get("output")
+    documents = _documents(found)
     source = (draft.mapping or {}).get("ls_retriever_name")
     detail = Retrieval(
         query=query if isinstance(query, str) else "",
         documents=documents,
         data_source=source if isinstance(source, str) else None,
     )
-    output = as_data(list(found)) if documents else None
+    output = as_data(found) if documents else None
     return Content(input=as_data(query), output=output, detail=detail, **_about(draft))
+
+
+def reranker(draft: Draft) -> Content:
+    """Translate a retriever that asked another one and ordered what it found by relevance."""
+    held = draft.snapshots
+    query = held.get("input")
+    detail = Reranking(
+        query=query if isinstance(query, str) else "",
+        input_documents=_documents(held.get("found")),
+        output_documents=_documents(held.get("output")),
+    )
+    return Content(input=as_data(query), output=as_data(held.get("output")), detail=detail, **_about(draft))
+
+
+def is_scored(found: object) -> bool:
+    """Return whether documents carry the score that LangChain's rerankers put on them."""
+    first = found[0] if isinstance(found, list) and found else None
+    return isinstance(first, DocumentSnapshot) and "relevance_score" in (first.metadata or {})
+
+
+def _documents(found: object) -> tuple[Document, ...]:
+    return (
+        tuple(_document(item) for item in found if isinstance(item, DocumentSnapshot))
+        if isinstance(found, list)
+        else ()
+    )
 
 
 _SCORES = ("relevance_score", "score", "_score", "similarity_score")
@@ -110,7 +143,8 @@ def generation(draft: Draft) -> Content:
         tools=_tools(parameters),
         finish_reasons=reasons,
         usage=usage,
-        cost=outcome.cost_of(answers, llm_output),
+        prompt_variables=_variables(held.get("variables")),
+        cost=outcome.cost_of(answers, llm_output) or _estimated(usage, metadata, parameters, answers, llm_output),
         time_to_first_token_ns=first - draft.start_ns if first else None,
         stream=bool(first) or parameters.get("stream") is True,
         cached=outcome.is_cached(answers),
@@ -141,6 +175,22 @@ def _prompts(prompts: Any) -> tuple[Message, ...]:
     return tuple(Message(role="user", parts=(Text(prompt),)) for prompt in prompts or ())
 
 
+def _variables(held: object) -> Mapping[str, JSON]:
+    data = as_data(held) if held is not None else None
+    return data if isinstance(data, Mapping) else NOTHING
+
+
+def _estimated(
+    usage: Usage | None,
+    metadata: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    answers: list[outcome.AnswerSnapshot],
+    llm_output: Mapping[str, Any],
+) -> Cost | None:
+    models = (outcome.response_model(answers, llm_output), _model(metadata, parameters))
+    return estimate(usage, models, _provider(metadata, parameters)) if usage is not None else None
+
+
 def _provider(metadata: Mapping[str, Any], parameters: Mapping[str, Any]) -> str | None:
     said = metadata.get("ls_provider")
     if isinstance(said, str) and said:
@@ -169,11 +219,8 @@ def _parameters(parameters: Mapping[str, Any]) -> Mapping[str, JSON]:
 
 
 def _with_schema(parameters: Mapping[str, JSON], schema: object) -> Mapping[str, JSON]:
-    """Add what `with_structured_output` asks for, where the provider's own parameters do not say it."""
-    if not isinstance(schema, Mapping) or "response_format" in parameters:
-        return parameters
-    asked = schema.get("schema")
-    return {**parameters, "response_format": {"type": "json_schema", "json_schema": as_data(asked)}}
+    """Add what `with_structured_output` asks for: the schema, and by which method."""
+    return {**parameters, "structured_output": as_data(schema)} if isinstance(schema, Mapping) else parameters
 
 
 def _tools(parameters: Mapping[str, Any]) -> tuple[ToolDefinition, ...]:
