@@ -24,6 +24,7 @@ from spancast.langchain import SpancastCallbackHandler
 from .models import ScriptedChat, call
 from .trees import traces, tree
 
+pytestmark = pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 _exporter = InMemorySpanExporter()
 _provider = TracerProvider()
 _provider.add_span_processor(SimpleSpanProcessor(_exporter))
@@ -96,6 +97,19 @@ def by_astream_events(config: Any) -> None:
     asyncio.run(go())
 
 
+def by_stream_events_v3(config: Any) -> None:
+    for _ in agent().stream_events(QUESTION, config=config, version="v3"):
+        pass
+
+
+def by_astream_events_v3(config: Any) -> None:
+    async def go() -> None:
+        async for _ in await agent().astream_events(QUESTION, config=config, version="v3"):
+            pass
+
+    asyncio.run(go())
+
+
 def by_batch(config: Any) -> None:
     agent().batch([QUESTION], config)
 
@@ -110,6 +124,8 @@ STYLES: list[Callable[[Any], None]] = [
     by_stream,
     by_astream,
     by_astream_events,
+    by_stream_events_v3,
+    by_astream_events_v3,
     by_batch,
     by_abatch,
 ]

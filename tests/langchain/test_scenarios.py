@@ -66,7 +66,7 @@ def run(scenario: Scenario, style: str) -> dict[str, list[Any]]:
     held = {name: destinations.memory(name=name, convention=name) for name in ("openinference", "gen_ai")}
     with spancast.Pipeline(*held.values()) as pipeline:
         config = {"callbacks": [SpancastCallbackHandler()], "metadata": dict(scenario.metadata or {})}
-        with pytest.raises(Exception) if scenario.fails else nullcontext():  # noqa: B017
+        with pytest.raises(Exception) if scenario.fails else nullcontext():
             STYLES[style](scenario.build(), scenario.input, config)
         assert 0 == pipeline.recorder.open_operations
     return {name: destination.spans for name, destination in held.items()}

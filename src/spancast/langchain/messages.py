@@ -212,6 +212,9 @@ def _blocks(blocks: Sequence[Any]) -> Iterator[Part]:
 
 def _block(block: Mapping[str, Any]) -> Part | None:
     kind = block.get("type")
+    if kind == "non_standard" and isinstance(block.get("value"), Mapping) and block["value"].get("type"):
+        block = block["value"]  # what LangChain has no standard block for may still be known here
+        kind = block.get("type")
     if kind in ("tool_call", "tool_use", "tool_call_chunk", "invalid_tool_call", "input_json_delta"):
         return None  # stands in the message's tool_calls as well
     if kind == "text":

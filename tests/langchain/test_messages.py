@@ -1,0 +1,142 @@
+"""LangChain's messages become Messages: every content block, tool calls, roles, in the forms in which users write them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+
+from spancast.langchain.messages import SHAPES, as_data, conversation_of, to_message
+from spancast.record.message import (
+    Media,
+    Message,
+    Other,
+    Part,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    ToolResult,
+)
+from spancast.recording.snapshot import Snapshot
+
+
+def held(value: Any) -> Any:
+    """Return the snapshot that the callback takes."""
+    return Snapshot(SHAPES).take(value)
+
+
+def message(value: Any) -> Message:
+    return to_message(held(value))
+
+
+@pytest.mark.parametrize(
+    ("given", "role"),
+    [
+        (HumanMessage("x"), "user"),
+        (AIMessage("x"), "assistant"),
+        (AIMessageChunk("x"), "assistant"),
+        (SystemMessage("x"), "system"),
+        (ToolMessage("x", tool_call_id="c"), "tool"),
+        (FunctionMessage("x", name="f"), "tool"),
+        (ChatMessage("x", role="critic"), "critic"),
+    ],
+)
+def test_roles(given: Any, role: str) -> None:
+    """Roles are the field's standard ones; other roles stay as they are spelt."""
+    assert (role, (Text("x"),)) == (message(given).role, message(given).parts)
+
+
+@pytest.mark.parametrize(
+    ("block", "part"),
+    [
+        ({"type": "text", "text": "hi"}, Text("hi")),
+        ({"type": "reasoning", "reasoning": "hm"}, Reasoning("hm")),
+        ({"type": "refusal", "refusal": "no"}, Refusal("no")),
+        ({"type": "image", "url": "https://a/b.png"}, Media(modality="image", url="https://a/b.png")),
+        (
+            {"type": "image", "base64": "aGk=", "mime_type": "image/png"},
+            Media(modality="image", mime_type="image/png", data="aGk="),
+        ),
+        (
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}},
+            Media(modality="image", mime_type="image/png", data="aGk="),
+        ),
+        (
+            {"type": "audio", "base64": "aGk=", "mime_type": "audio/wav"},
+            Media(modality="audio", mime_type="audio/wav", data="aGk="),
+        ),
+        ({"type": "video", "url": "https://a/b.mp4"}, Media(modality="video", url="https://a/b.mp4")),
+        ({"type": "file", "file_id": "f-1"}, Media(modality="document", file_id="f-1")),
+        (
+            {"type": "server_tool_call", "name": "web_search", "args": {"q": "x"}, "id": "s1"},
+            ToolCall(name="web_search", arguments={"q": "x"}, id="s1", server=True),
+        ),
+        (
+            {"type": "server_tool_result", "tool_call_id": "s1", "output": ["a"], "status": "success"},
+            ToolResult(result=["a"], id="s1", server=True),
+        ),
+        ({"type": "non_standard", "value": {"x": 1}}, Other({"x": 1})),
+    ],
+)
+def test_content_blocks(block: dict[str, Any], part: Part) -> None:
+    """Each of LangChain's content blocks is the part that it stands for."""
+    assert (Text("see"), part) == message(AIMessage([{"type": "text", "text": "see"}, block])).parts
+
+
+def test_text_and_blocks_mix() -> None:
+    """A content list may hold plain strings; empty ones say nothing."""
+    assert (Text("a"), Text("b")) == message(HumanMessage(["a", "", {"type": "text", "text": "b"}])).parts
+
+
+def test_a_providers_own_blocks_are_understood() -> None:
+    """Blocks in a provider's own form are read as LangChain itself reads them."""
+    content: list[Any] = [{"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "text", "text": "hi"}]
+    parts = message(AIMessage(content, response_metadata={"model_provider": "anthropic"})).parts
+    assert (Reasoning("hm", "s"), Text("hi")) == parts
+
+
+def test_tool_calls_stand_once() -> None:
+    """A call that stands in the content as well as in `tool_calls` is one call."""
+    content: list[Any] = [{"type": "tool_use", "id": "c1", "name": "f", "input": {"a": 1}}]
+    calls = [{"name": "f", "args": {"a": 1}, "id": "c1"}]
+    assert (ToolCall(name="f", arguments={"a": 1}, id="c1"),) == message(AIMessage(content, tool_calls=calls)).parts
+
+
+def test_a_call_that_could_not_be_read_keeps_its_text() -> None:
+    """An invalid tool call has its raw arguments and says what is wrong."""
+    invalid = [{"name": "f", "args": "{broken", "id": "c1", "error": "no JSON", "type": "invalid_tool_call"}]
+    (part,) = message(AIMessage("", invalid_tool_calls=invalid)).parts  # type: ignore[arg-type]
+    assert ToolCall(name="f", arguments="{broken", id="c1", error="no JSON") == part
+
+
+def test_a_state_with_messages_is_a_conversation() -> None:
+    """The forms in which users write messages are all understood; what is no conversation is none."""
+    state = {"messages": [("user", "hi"), {"role": "assistant", "content": "yes"}, HumanMessage("more")]}
+    assert ["user", "assistant", "user"] == [message.role for message in conversation_of(held(state))]
+    assert () == conversation_of(held({"messages": [1, 2]}))
+    assert () == conversation_of(held({"question": "x"}))
+    assert () == conversation_of(held("text"))
+
+
+def test_messages_inside_data_read_as_role_and_content() -> None:
+    """In a chain's input and output a message is what a person reads, not LangChain's serialised form."""
+    assert {"m": {"role": "user", "content": "hi"}} == as_data(held({"m": HumanMessage("hi", id="1")}))
+
+
+def test_later_changes_to_a_message_are_not_seen() -> None:
+    """Ids and names that LangGraph sets afterwards, and edited content, stay out of the snapshot."""
+    given = AIMessage([{"type": "text", "text": "a"}])
+    taken = held(given)
+    given.name = "later"
+    given.content = "other"
+    assert Message(role="assistant", parts=(Text("a"),)) == to_message(taken)
