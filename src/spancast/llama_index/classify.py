@@ -60,7 +60,8 @@ _FAMILIES: Final[tuple[tuple[Any, str], ...]] = (
 _MODEL_CALLS: Final = frozenset(
     f"{prefix}{name}" for name in ("chat", "complete") for prefix in ("", "a", "stream_", "astream_")
 )
-_TRANSFORMS: Final = frozenset({"__call__", "acall"})
+_TRANSFORMS: Final = frozenset({"__call__", "acall", "_parse_nodes", "_aparse_nodes", "aextract"})
+_ALONE: Final = frozenset(f"{prefix}structured_predict" for prefix in ("", "a", "stream_", "astream_"))
 _known: dict[type, str] = {}
 
 
@@ -82,7 +83,7 @@ def role_of(instance: object, method: str, in_run: bool) -> str:
     found = family(instance)
     if found == GENERATION and method not in _MODEL_CALLS:
         return PLUMBING  # predict, structured_predict, _prepare_chat_with_tools
-    if found == EMBEDDING and method in _TRANSFORMS:
+    if found == EMBEDDING and method in ("__call__", "acall"):
         return PLUMBING  # embedding nodes in an ingestion: the batch beneath it is the embedding
     if found == TRANSFORM and method not in _TRANSFORMS:
         return PLUMBING  # splitting single texts
@@ -98,7 +99,12 @@ def is_layer(role: str, instance: object, method: str, outer: object, outer_meth
     if role in (GENERATION, TOOL, RETRIEVAL, RERANKING):
         # a tool or retriever that calls itself by the same name is a recursion; a model never is one
         return outer_role == role and (method != outer_method or role == GENERATION)
-    return role not in (RUN, AGENT, CALL)
+    return outer_role == role and role not in (RUN, AGENT, CALL)
+
+
+def stands_alone(instance: object, method: str) -> bool:
+    """Return whether a layer is worth showing where nothing is around it, so that its parts have one root."""
+    return method in _ALONE or isinstance(instance, BasePydanticProgram)
 
 
 def is_agent_step(instance: object, method: str) -> bool:

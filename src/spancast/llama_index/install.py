@@ -7,15 +7,17 @@ index is being built, which gives its parts a common root.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import llama_index.core
 from llama_index.core.callbacks import global_handlers
 from llama_index.core.callbacks.base_handler import BaseCallbackHandler
-from llama_index.core.callbacks.schema import CBEventType, EventPayload
+from llama_index.core.callbacks.schema import CBEventType
 from llama_index.core.settings import Settings as LlamaIndexSettings
 from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.span import active_span_id
@@ -26,6 +28,7 @@ from ..recording.fields import given
 from ..recording.guard import guarded
 from ..recording.recorder import Recorder
 from .events import EventHandler
+from .outcome import ending_of
 from .spans import ORIGIN, Settings, SpanHandler
 
 if TYPE_CHECKING:
@@ -38,8 +41,19 @@ _changing = threading.Lock()
 _spans = SpanHandler()
 _events = EventHandler(_spans)
 _installed = False
-# the root of the index that is being built here, who opened it, and in which recorder
-_index: ContextVar[tuple[BaseCallbackHandler, Recorder, Draft] | None] = ContextVar("spancast_index", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Building:
+    """An index that is being built here: its root, who opened it, and what error was being handled already."""
+
+    opener: BaseCallbackHandler
+    recorder: Recorder
+    draft: Draft
+    before: BaseException | None
+
+
+_building: ContextVar[_Building | None] = ContextVar("spancast_building", default=None)
 
 
 class SpancastCallbackHandler(BaseCallbackHandler):
@@ -88,9 +102,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         parent_id: str = "",
         **kwargs: Any,
     ) -> str:
-        """Take an error that ends the building of an index; the dispatcher tells the rest."""
-        if event_type == CBEventType.EXCEPTION:
-            _fail_index(self, (payload or {}).get(EventPayload.EXCEPTION))
+        """Take nothing: the dispatcher tells more."""
         return event_id
 
     def on_event_end(
@@ -113,25 +125,21 @@ class _GlobalHandler(SpancastCallbackHandler):
 @guarded
 def _open_index(opener: BaseCallbackHandler) -> None:
     recorder = _spans.recorder() if _installed else None
-    if recorder is None or _index.get() is not None or active_span_id.get() is not None:
+    if recorder is None or _building.get() is not None or active_span_id.get() is not None:
         return
     draft = recorder.open(object(), Kind.CHAIN, _INDEX, defaults=_spans.defaults, mapping=_spans.tags(), origin=ORIGIN)
-    _index.set((opener, recorder, draft))
+    _building.set(_Building(opener, recorder, draft, sys.exc_info()[1]))
 
 
 @guarded
 def _close_index(opener: BaseCallbackHandler) -> None:
-    held = _index.get()
-    if held is not None and held[0] is opener:
-        _index.set(None)
-        held[1].close(held[2], keep_children=True)
-
-
-@guarded
-def _fail_index(opener: BaseCallbackHandler, error: object) -> None:
-    held = _index.get()
-    if held is not None and held[0] is opener and isinstance(error, BaseException):
-        held[1].close(held[2], error=error, keep_children=True)
+    held = _building.get()
+    if held is None or held.opener is not opener:
+        return
+    _building.set(None)
+    error = sys.exc_info()[1]  # LlamaIndex ends a trace in a `finally`, so an error on its way is seen here
+    failed, ending = ending_of(error if error is not held.before else None)
+    held.recorder.close(held.draft, error=failed, ending=ending, keep_children=True)
 
 
 def _rebuilt(arguments: dict[str, Any]) -> SpancastCallbackHandler:

@@ -179,11 +179,13 @@ class SpanHandler(BaseSpanHandler[Any]):
         qualified = id_.partition("-")[0].rpartition("<locals>.")[2]
         method = qualified.rpartition(".")[2]
         in_run = outer is not None and outer.role in (RUN, AGENT)
+        name = f"{qualified.rpartition('.')[0]}.{method.lstrip('_')}" if instance is not None else qualified
+        name = qualified if method == "__call__" else name
         made = Call(id_, recorder, classify.role_of(instance, method, in_run), instance, method, outer)
         if made.role == STEP:
             made.event = next((item for item in bound_args.arguments.values() if isinstance(item, Event)), None)
         if self._settings.everything or not self._is_folded(made):
-            self._open(made, qualified, bound_args.arguments, parent_span_id, tags)
+            self._open(made, name, bound_args.arguments, parent_span_id, tags)
         else:
             self._fold(made, bound_args.arguments, parent_span_id)
         return made
@@ -191,7 +193,7 @@ class SpanHandler(BaseSpanHandler[Any]):
     def _is_folded(self, made: Call) -> bool:
         outer = made.outer
         if made.role == PLUMBING:
-            return True
+            return outer is not None or not classify.stands_alone(made.instance, made.method)
         if outer is None:
             return False
         if made.role == STEP:
@@ -224,10 +226,8 @@ class SpanHandler(BaseSpanHandler[Any]):
         remote = None
         if parent is None and nearest() is None:
             parent = remote = _restored_parent(recorder)
-        if self._settings.everything and role == GENERATION and self._is_folded(made):
+        if role == PLUMBING or (role != STEP and self._settings.everything and self._is_folded(made)):
             role = made.role = CALL  # a layer of a model call is no second model call
-        if role == RUN and classify.is_several_agents(made.instance):
-            name = f"{type(made.instance).__name__}.run"
         draft = recorder.open(
             made.id,
             classify.KINDS.get(role, Kind.CHAIN),

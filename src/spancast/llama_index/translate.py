@@ -104,7 +104,7 @@ def reranking(draft: Draft) -> Content:
         input_documents=to_documents(held.get("documents")),
         output_documents=to_documents(held.get("output")),
     )
-    return Content(detail=detail, metadata=_metadata(draft))
+    return Content(input=query, output=as_data(held.get("output")), detail=detail, metadata=_metadata(draft))
 
 
 def embedding(draft: Draft) -> Content:
