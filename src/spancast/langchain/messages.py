@@ -19,7 +19,7 @@ from ..record.message import (
     Text,
     ToolCall,
     ToolResult,
-    conversation,
+    turn,
 )
 from ..recording.snapshot import Shape, ShapeTable, Snapshot
 
@@ -112,15 +112,16 @@ SHAPES = ShapeTable(_find_shape)
 # ---------------------------------------------------------------- later, in a lane's thread
 def as_data(value: object) -> JSON:
     """Return a snapshot as plain data: messages as role and content, documents as theirs."""
+    kind = type(value)  # a snapshot holds exact types only, so no isinstance is needed
+    if kind is dict:
+        return {key: as_data(item) for key, item in value.items()}  # type: ignore[attr-defined]
+    if kind is list:
+        return [as_data(item) for item in value]  # type: ignore[attr-defined]
     if isinstance(value, MessageSnapshot):
-        return conversation((to_message(value),))[0]  # type: ignore[index]
+        return turn(to_message(value))
     if isinstance(value, DocumentSnapshot):
         held = {"id": value.id, "page_content": value.content, "metadata": as_data(value.metadata)}
         return {key: item for key, item in held.items() if item not in (None, {})}
-    if isinstance(value, dict):
-        return {key: as_data(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [as_data(item) for item in value]
     return value  # type: ignore[return-value]
 
 

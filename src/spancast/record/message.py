@@ -95,22 +95,23 @@ class Message:
 
 def conversation(messages: tuple[Message, ...]) -> JSON:
     """Return messages as plain data, `[{"role": ..., "content": ...}]`: the form that people read."""
-    return [_turn(message) for message in messages]
+    return [turn(message) for message in messages]
 
 
-def _turn(message: Message) -> JSON:
-    turn: dict[str, JSON] = {"role": message.role}
+def turn(message: Message) -> JSON:
+    """Return one message as plain data."""
+    data: dict[str, JSON] = {"role": message.role}
     if message.name:
-        turn["name"] = message.name
+        data["name"] = message.name
     if message.tool_call_id:
-        turn["tool_call_id"] = message.tool_call_id
+        data["tool_call_id"] = message.tool_call_id
     pieces = [piece for piece in message.parts if not isinstance(piece, ToolCall)]
     texts = [piece.text for piece in pieces if isinstance(piece, Text)]
-    turn["content"] = texts[0] if len(texts) == len(pieces) == 1 else [_piece(piece) for piece in pieces] or ""
+    data["content"] = texts[0] if len(texts) == len(pieces) == 1 else [_piece(piece) for piece in pieces] or ""
     calls = [_piece(piece) for piece in message.parts if isinstance(piece, ToolCall)]
     if calls:
-        turn["tool_calls"] = calls
-    return turn
+        data["tool_calls"] = calls
+    return data
 
 
 def _piece(part: Part) -> JSON:
