@@ -34,7 +34,7 @@ from ..recording.trace import TraceHandle, handle_of
 from . import translate
 from .messages import SHAPES, hold_message
 from .outcome import ending_of, hold_answers
-from .translate import hold, is_scored
+from .translate import hold, is_plumbing_tag, is_scored
 
 if TYPE_CHECKING:
     from ..pipeline import Pipeline
@@ -138,8 +138,8 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             current=current,
             resumes=resumes,
         )
-        if tags:
-            draft.snapshots["tags"] = tuple(tags)
+        if tags:  # the user's own are content; the frameworks' say what a run is
+            draft.snapshots["tags"] = tuple(tags) if draft.capture else tuple(filter(is_plumbing_tag, tags))
         if not CONTEXT_REACHES_TASKS:
             draft.snapshots["thread"] = threading.get_ident()
         if parent is None:

@@ -264,7 +264,7 @@ def _metadata(mapping: Mapping[str, Any] | None) -> Mapping[str, JSON]:
         return NOTHING
     kept = {
         str(key): _path(value) if key == "langgraph_path" else plain_data(value)
-        for key, value in mapping.items()
+        for key, value in dict(mapping).items()  # the frameworks may still write to it: copied in one go
         if value is not None and key not in _PLUMBING_KEYS and not str(key).startswith(_PLUMBING)
     }
     return kept or NOTHING
@@ -276,7 +276,12 @@ def _path(value: object) -> str:
 
 
 def _tags(tags: Any) -> tuple[str, ...]:
-    return tuple(str(tag) for tag in tags if not _PLUMBING_TAGS.fullmatch(str(tag))) if tags else ()
+    return tuple(str(tag) for tag in tags if not is_plumbing_tag(str(tag))) if tags else ()
+
+
+def is_plumbing_tag(tag: str) -> bool:
+    """Return whether a tag is one that LangChain or LangGraph put there."""
+    return _PLUMBING_TAGS.fullmatch(tag) is not None
 
 
 def hold(value: object, draft: Draft) -> object:
