@@ -67,6 +67,10 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             further keywords are custom metadata.
     """
 
+    def __new__(cls, **arguments: Any) -> SpancastCallbackHandler:
+        """Make a handler of a class of its own: a manager refuses the global handler beside another of the same class."""
+        return super().__new__(type(cls.__name__, (cls,), {"__module__": cls.__module__, "__doc__": cls.__doc__}))
+
     def __init__(
         self, *, pipeline: Pipeline | None = None, detail: str = "normal", vectors: bool = False, **fields: object
     ) -> None:
@@ -112,7 +116,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
 
 
 class _GlobalHandler(SpancastCallbackHandler):
-    """What stands as LlamaIndex's global handler. Of a class of its own: a manager refuses two of the same class."""
+    """What stands as LlamaIndex's global handler; making it installs nothing."""
 
     def __init__(self) -> None:
         BaseCallbackHandler.__init__(self, [], [])
@@ -224,7 +228,8 @@ def uninstrument() -> None:
 
 
 # ---------------------------------------------------------------- llama_index.core.set_global_handler("spancast")
-_theirs: Callable[..., Any] | None = None
+_theirs: Callable[..., Any] = global_handlers.create_global_handler
+_standing_in = False
 
 
 def _create_global_handler(eval_mode: str, **eval_params: Any) -> BaseCallbackHandler | None:
@@ -232,25 +237,23 @@ def _create_global_handler(eval_mode: str, **eval_params: Any) -> BaseCallbackHa
     if eval_mode == NAME:
         install(**eval_params)
         return None  # LlamaIndex then leaves the global handler as it is
-    theirs = _theirs
-    assert theirs is not None  # set before this function is put in its place  # noqa: S101
-    return theirs(eval_mode, **eval_params)  # type: ignore[no-any-return]
+    return _theirs(eval_mode, **eval_params)  # type: ignore[no-any-return]
 
 
 def _open_doors() -> None:
-    global _theirs
-    current = global_handlers.create_global_handler
-    if current is not _create_global_handler and _theirs is None:
-        _theirs = current
+    global _theirs, _standing_in
+    if not _standing_in:
+        _standing_in = True
+        _theirs = global_handlers.create_global_handler
         global_handlers.create_global_handler = _create_global_handler
 
 
 def _close_doors() -> None:
     """Put LlamaIndex's function back, unless another tool has put its own over ours: then ours stays, and passes on."""
-    global _theirs
-    if global_handlers.create_global_handler is _create_global_handler and _theirs is not None:
+    global _standing_in
+    if global_handlers.create_global_handler is _create_global_handler:
         global_handlers.create_global_handler = _theirs
-        _theirs = None
+        _standing_in = False
 
 
 _open_doors()
