@@ -11,11 +11,14 @@ import time
 import weakref
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .delivery.lane import MAX_QUEUE_BYTES, Lane
 from .delivery.ledger import DeliveryReport
+from .delivery.spool import MAX_BYTES as MAX_SPOOL_BYTES
+from .delivery.spool import Spool, folder_of
 from .destinations import validation
 from .destinations.destination import Destination
 from .destinations.environment import destinations_of
@@ -52,6 +55,8 @@ class Pipeline:
         resource: Mapping[str, Any] | None = None,
         tracer_provider: TracerProvider | None = None,
         max_queue_bytes: int = MAX_QUEUE_BYTES,
+        spool: bool | str | os.PathLike[str] | None = None,
+        max_spool_bytes: int = MAX_SPOOL_BYTES,
     ) -> None:
         """Make lanes for *destinations*; without any, for those that the environment names, else the local file.
 
@@ -60,18 +65,24 @@ class Pipeline:
             resource: Further resource attributes, for all destinations.
             tracer_provider: Also emit SDK spans through this provider's processors.
             max_queue_bytes: The bound of each lane's queue.
+            spool: Whether spans that cannot be delivered are kept on disk, or the folder for them; else `SPANCAST_SPOOL`
+                (`off`, or a folder), else in the user's state folder. For HTTP destinations.
+            max_spool_bytes: The bound of what each destination may keep on disk.
         """
         if service_name is not None:
             validation.text(service_name, "service_name", "checkout-agent")
         general = validation.attributes(resource)
         size = validation.size(max_queue_bytes, "max_queue_bytes")
+        spool_size = validation.size(max_spool_bytes, "max_spool_bytes")
         self.enabled = not flag(os.environ, "OTEL_SDK_DISABLED")
         chosen = _named(_all(destinations, tracer_provider)) if self.enabled else ()
+        spools = spool_folder(spool, os.environ)
         self._lanes = tuple(
             Lane(
                 destination,
                 resource_source(service_name, general, destination.resource),
                 max_queue_bytes=size,
+                spool=spool_source(spools, destination, spool_size),
             )
             for destination in chosen
         )
@@ -89,6 +100,7 @@ class Pipeline:
             target = lane.destination.target
             if isinstance(target, MemoryTarget):
                 target.waits.append(_waiter(lane))
+            lane.start_replay()
 
     @property
     def destinations(self) -> tuple[Destination, ...]:
@@ -123,7 +135,7 @@ class Pipeline:
     def shutdown(self, timeout: float = EXIT_TIMEOUT) -> bool:
         """End what is open, send everything, and stop; return whether all is out within *timeout* seconds.
 
-        What cannot be sent by then is dropped and counted. A second call does nothing and returns True.
+        What cannot be sent by then goes to disk, or is dropped, and is counted. A second call does nothing, returns True.
         """
         if self._ended:
             return True
@@ -179,6 +191,44 @@ def _all(destinations: tuple[Destination, ...], provider: TracerProvider | None)
     return (*destinations, through_provider(provider))
 
 
+def spool_folder(setting: object, environ: Mapping[str, str]) -> Path | None:
+    """Return where spools lie: as the argument says, else `SPANCAST_SPOOL`, else in the state folder; None when off."""
+    argument = "spool"
+    if setting is None:
+        word, argument = environ.get("SPANCAST_SPOOL", "").strip(), "SPANCAST_SPOOL"
+        setting = {"": True, **_SWITCH}.get(word.lower(), word)
+    if isinstance(setting, bool):
+        state = state_folder(environ) if setting else None
+        return state / "spool" if state else None
+    if not isinstance(setting, (str, os.PathLike)) or not str(setting):
+        raise validation.SettingsError(
+            f"{argument} is {setting!r}: give True, False, or a folder for undelivered spans."
+        )
+    folder = Path(setting).expanduser().absolute()
+    if folder.exists() and not folder.is_dir():
+        raise validation.SettingsError(f"{argument}={str(setting)!r} is a file: give a folder for undelivered spans.")
+    return folder
+
+
+_SWITCH: dict[str, object] = {
+    **dict.fromkeys(("on", "true", "1", "yes"), True),
+    **dict.fromkeys(("off", "false", "0", "no"), False),
+}
+
+
+def spool_source(folder: Path | None, destination: Destination, max_bytes: int) -> Callable[[], Spool | None]:
+    """Return what makes the spool of *destination*; None where there is no folder or it is no HTTP receiver."""
+    own = folder_of(folder, destination) if folder is not None else None
+    if own is None:
+        return lambda: None
+    about = {
+        "name": destination.name,
+        "url": destination.target.describe(),
+        "privacy_mode": destination.privacy_mode,
+    }
+    return lambda: Spool(own, about=about, max_bytes=max_bytes)
+
+
 def _named(destinations: tuple[Destination, ...]) -> tuple[Destination, ...]:
     """Give destinations of the same preset names of their own: `otlp`, `otlp-2`. Names that users gave must differ."""
     from copy import copy
@@ -227,6 +277,8 @@ def configure(
     resource: Mapping[str, Any] | None = None,
     tracer_provider: TracerProvider | None = None,
     max_queue_bytes: int = MAX_QUEUE_BYTES,
+    spool: bool | str | os.PathLike[str] | None = None,
+    max_spool_bytes: int = MAX_SPOOL_BYTES,
 ) -> Pipeline:
     """Set and return the process's default pipeline; a former one is shut down.
 
@@ -243,6 +295,8 @@ def configure(
         resource=resource,
         tracer_provider=tracer_provider,
         max_queue_bytes=max_queue_bytes,
+        spool=spool,
+        max_spool_bytes=max_spool_bytes,
     )
     former, _default = _default, pipeline
     if former is not None:

@@ -23,6 +23,7 @@ from spancast.delivery.lane import MAX_BATCH, Lane
 from spancast.delivery.ledger import COLUMNS, DestinationReport
 from spancast.delivery.retry import Backoff
 from spancast.destinations import Destination
+from spancast.otlp import protobuf
 from spancast.otlp.json import encode_span
 from spancast.otlp.outcome import DELIVERED, Outcome, Verdict
 from spancast.record.operation import Kind
@@ -34,6 +35,7 @@ from ..receivers.recording import Answer, Receiver, recording_receiver
 QUICK = Backoff(first=0.001, longest=0.002, deadline=30.0)
 AGAIN = Outcome(verdict=Verdict.RETRY, reason="HTTP 503", message="HTTP 503: the receiver is failing")
 NO = Outcome(verdict=Verdict.REFUSED, reason="HTTP 401", message="HTTP 401: the key was refused")
+UNREADABLE = Outcome(verdict=Verdict.REFUSED, reason="HTTP 400", message="HTTP 400: unreadable", status=400)
 LARGE = Outcome(verdict=Verdict.TOO_LARGE, reason="HTTP 413", message="HTTP 413: too large")
 
 
@@ -178,15 +180,26 @@ def test_requests_stay_below_max_request_bytes(protocol: str, limit: int) -> Non
         assert True is (len(receiver.requests) > 1)
 
 
-def test_a_span_above_the_limit_goes_alone(lane_of: Callable[..., Lane]) -> None:
-    """It may still be accepted; and its neighbours do not share its fate."""
-    target = Scripted()
+@pytest.mark.parametrize("protocol", [encode_span, protobuf.encode_span])
+def test_a_span_above_the_limit_is_trimmed(lane_of: Callable[..., Lane], protocol: Any) -> None:
+    """Its longest values are cut until a request can hold it, with a mark; its neighbours arrive as they are."""
+
+    class Encoding(Scripted):
+        def encode(self, span: Any) -> bytes:
+            spans.append(span)
+            return protocol(span)
+
+    spans: list[Any] = []
+    target = Encoding()
     lane = lane_of(target, max_request_bytes=3000)
     for number in range(1, 6):
         lane.offer(draft(number, filler="x" * 5000 if number == 3 else ""))
     assert True is lane.flush(10)
-    assert 5 == len(target.delivered)
-    assert [1] == [len(batch) for batch in target.batches if any(len(span) > 5000 for span in batch)]
+    assert (5, 5) == (len(target.delivered), lane.ledger.report().delivered)
+    assert True is (max(sum(map(len, batch)) for batch in target.batches) <= 3000)
+    (cut,) = [span for span in spans if span.attributes.get("span.input.truncated")][-1:]
+    assert True is ("[truncated]" in cut.attributes["span.input"])
+    assert True is (2000 < len(cut.attributes["span.input"]) < 3000)
 
 
 # ---------------------------------------------------------------- answers
@@ -308,22 +321,79 @@ def test_too_large_halves_the_batch_until_it_fits() -> None:
     assert (8, 0) == (pipeline.report()["otlp"].delivered, pipeline.report()["otlp"].rejected)
 
 
-def test_one_span_that_is_too_large_is_rejected_alone(lane_of: Callable[..., Lane]) -> None:
-    """The rest of its batch arrives."""
+class Small(Scripted):
+    """Takes no span of more than *most* bytes."""
 
-    class Small(Scripted):
-        def export(self, batch: Sequence[bytes], timeout: float) -> Outcome:
-            if any(len(span) > 5000 for span in batch):
-                return LARGE
-            return super().export(batch, timeout)
+    most = 5000
 
+    def export(self, batch: Sequence[bytes], timeout: float) -> Outcome:
+        if any(len(span) > self.most for span in batch):
+            self.batches.append(list(batch))
+            return LARGE
+        return super().export(batch, timeout)
+
+
+def test_one_span_that_is_too_large_for_the_receiver_is_trimmed_alone(lane_of: Callable[..., Lane]) -> None:
+    """413 for a single span: its content is halved until the receiver takes it; the rest arrives whole."""
     target = Small()
     lane = lane_of(target)
     for number in range(1, 10):
-        lane.offer(draft(number, filler="x" * 5000 if number == 4 else ""))
+        lane.offer(draft(number, filler="x" * 15000 if number == 4 else ""))
+    assert True is lane.flush(10)
+    assert (9, 0) == (lane.ledger.report().delivered, lane.ledger.report().rejected)
+    assert 1 == sum(b"[truncated]" in span for span in target.delivered)
+
+
+def test_one_span_that_cannot_be_trimmed_is_rejected_alone(lane_of: Callable[..., Lane]) -> None:
+    """Nothing is left to cut, and it is still too large: it alone is given up."""
+    target = Small()
+    target.most = 500
+    lane = lane_of(target)
+    for number in range(1, 10):
+        one = draft(number)
+        if number == 4:
+            one.attributes = {f"k{index}": index for index in range(50)}
+        lane.offer(one)
     assert True is lane.flush(10)
     report = lane.ledger.report()
     assert (8, 1, {"HTTP 413": 1}) == (report.delivered, report.rejected, report.reasons)
+
+
+class Picky(Scripted):
+    """Answers 400 to a request with a span whose name it does not like; counts requests in `batches`."""
+
+    dislikes: tuple[bytes, ...] = ()
+
+    def export(self, batch: Sequence[bytes], timeout: float) -> Outcome:
+        if any(f'"{name}"'.encode() in span for span in batch for name in map(bytes.decode, self.dislikes)):
+            self.batches.append(list(batch))
+            return UNREADABLE
+        return super().export(batch, timeout)
+
+
+@pytest.mark.parametrize("bad", [(5,), (1,), (16,), (3, 4), (1, 9, 16), tuple(range(2, 17))])
+def test_one_refused_span_never_takes_others_along(lane_of: Callable[..., Lane], bad: tuple[int, ...]) -> None:
+    """400: the batch is halved until the spans are found that the receiver cannot read; all others arrive."""
+    target = Picky()
+    target.dislikes = tuple(f"span {number}".encode() for number in bad)
+    lane = lane_of(target)
+    offer(lane, 16)
+    assert True is lane.flush(10)
+    report = lane.ledger.report()
+    assert (16 - len(bad), len(bad), {"HTTP 400": len(bad)}) == (report.delivered, report.rejected, report.reasons)
+    assert True is (len(target.batches) <= 2 * 16 - 1)
+
+
+def test_a_receiver_that_reads_nothing_is_searched_once(lane_of: Callable[..., Lane]) -> None:
+    """When not one span of a batch was readable, the next batches are not taken apart, until something is accepted."""
+    target = Scripted(*[UNREADABLE] * 8)
+    lane = lane_of(target)
+    for count in (4, 4, 4):
+        offer(lane, count)
+        assert True is lane.flush(10)
+    assert [4, 2, 1, 1, 2, 1, 1, 4, 4] == [len(batch) for batch in target.batches]
+    report = lane.ledger.report()
+    assert (8, 4) == (report.rejected, report.delivered)
 
 
 def test_a_refused_request_does_not_stop_the_next(lane_of: Callable[..., Lane]) -> None:
@@ -432,32 +502,43 @@ def test_flush_keeps_its_deadline_with_a_hanging_receiver(hanging: Receiver) -> 
     pipeline.shutdown(0.1)
 
 
-def test_shutdown_keeps_its_deadline_with_a_hanging_receiver(hanging: Receiver) -> None:
-    """It returns False in its time, and what is left is dropped and counted."""
-    pipeline = spancast.Pipeline(destinations.otlp(hanging.url))
+@pytest.mark.parametrize(("spool", "column"), [(True, "spooled"), (False, "dropped")])
+def test_shutdown_keeps_its_deadline_with_a_hanging_receiver(hanging: Receiver, spool: bool, column: str) -> None:
+    """It returns False in its time; what is left goes to disk, or, without a spool, is dropped, and is counted."""
+    pipeline = spancast.Pipeline(destinations.otlp(hanging.url), spool=spool)
     with pipeline.trace(trace_name="a"):
         pass
     began = time.monotonic()
     assert False is pipeline.shutdown(0.3)
     assert True is (time.monotonic() - began < 5)
     report = pipeline.report()["otlp"]
-    assert (1, 0, 1) == (report.recorded, report.queued, report.dropped)
+    assert (1, 0, 1) == (report.recorded, report.queued, getattr(report, column))
 
 
-def test_flush_and_shutdown_keep_their_deadline_with_a_dead_receiver(caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing listens: False in time, one warning that names the address, and every span counted."""
+@pytest.mark.parametrize(
+    ("spool", "column", "ending"),
+    [
+        (True, "spooled", "1 spans stay on disk, to be sent at the next start or by `spancast replay`."),
+        (False, "dropped", "1 spans could not be sent before the shutdown deadline and are lost."),
+    ],
+)
+def test_flush_and_shutdown_keep_their_deadline_with_a_dead_receiver(
+    caplog: pytest.LogCaptureFixture, spool: bool, column: str, ending: str
+) -> None:
+    """Nothing listens: False in time, one warning that names the address, one at the end, and every span counted."""
     caplog.set_level(logging.WARNING, "spancast")
     with recording_receiver() as receiver:
         url = receiver.url
-    pipeline = spancast.Pipeline(destinations.otlp(url))
+    pipeline = spancast.Pipeline(destinations.otlp(url), spool=spool)
     with pipeline.trace(trace_name="a"):
         pass
     assert False is pipeline.flush(0.3)
     assert False is pipeline.shutdown(0.3)
     report = pipeline.report()["otlp"]
-    assert (1, 1) == (report.recorded, report.dropped)
-    (said,) = [record.getMessage() for record in caplog.records]
+    assert (1, 1) == (report.recorded, getattr(report, column))
+    said, last = [record.getMessage() for record in caplog.records]
     assert True is (f"nothing listens at {url.removeprefix('http://')} (connection refused)" in said)
+    assert f"spancast: destination otlp: {ending}" == last
 
 
 def test_a_flush_sends_without_waiting_for_more(lane_of: Callable[..., Lane]) -> None:
@@ -528,7 +609,7 @@ def test_a_dead_destination_does_not_hold_up_another(hanging: Receiver) -> None:
     with pipeline.trace(trace_name="b"):
         pass
     assert False is pipeline.shutdown(0.4)
-    assert (2, 2) == (pipeline.report()["otlp"].dropped, pipeline.report()["memory"].delivered)
+    assert (2, 2) == (pipeline.report()["otlp"].spooled, pipeline.report()["memory"].delivered)
 
 
 def test_offers_do_not_wait_for_a_hanging_destination(lane_of: Callable[..., Lane]) -> None:
@@ -589,7 +670,7 @@ def test_a_forked_child_starts_clean_and_the_parent_loses_nothing() -> None:
                     pass
             complete = pipeline.shutdown(20)
             report = pipeline.report()["otlp"]
-            print(side, complete, report.recorded, report.delivered, flush=True)
+            os.write(1, f"{side} {complete} {report.recorded} {report.delivered}\\n".encode())
             if child:
                 os.waitpid(child, 0)
             else:

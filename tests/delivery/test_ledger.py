@@ -124,6 +124,7 @@ def test_a_report_becomes_plain_data() -> None:
         "recorded": 1,
         **dict.fromkeys(COLUMNS, 0),
         "rejected": 1,
+        "replayed": 0,
         "reasons": {"HTTP 401": 1},
         "last_error": None,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,8 @@ from .span import Attributes, AttributeValue, Span
 
 MARK = "[truncated]"
 _ROUNDS = 24
+_MARK_BYTES = 64  # what the mark of one cut value needs
+_SHORTEST = 32  # characters: values are not trimmed further, ids and names among them
 
 
 def shorten(span: Span, limit: int) -> Span:
@@ -24,6 +27,41 @@ def shorten(span: Span, limit: int) -> Span:
         if any(_any_long(holder.attributes, limit) for holder in holders):
             changes[name] = tuple(replace(held, attributes=_shortened(held.attributes, limit)) for held in holders)
     return replace(span, **changes) if changes else span
+
+
+def trim(span: Span, limit: int, size: Callable[[Span], int]) -> Span | None:
+    """Return *span* with its longest values cut until its *size* is at most *limit*; None when that cannot be reached."""
+    over = size(span) - limit
+    if over <= 0:
+        return span
+    longest = _level(sorted(_lengths(span), reverse=True), over + _MARK_BYTES)
+    while longest >= _SHORTEST:
+        short = shorten(replace(span, status_message=cut(span.status_message, longest)), longest)
+        if size(short) <= limit:
+            return short
+        longest = longest * 7 // 8  # JSON inside JSON is longer than its characters
+    return None
+
+
+def _level(lengths: list[int], over: int) -> int:
+    """Return the length that the longest values have to be cut to, so that together they lose *over* characters."""
+    lost = 0
+    for count, length in enumerate(lengths, 1):
+        following = lengths[count] if count < len(lengths) else 0
+        lost += (length - following) * count
+        if lost >= over:
+            return following + (lost - over) // count
+    return 0
+
+
+def _lengths(span: Span) -> Iterator[int]:
+    yield len(span.status_message)
+    holders: list[Any] = [span, *span.events, *span.links]
+    for holder in holders:
+        for value in holder.attributes.values():
+            for item in value if isinstance(value, list) else (value,):
+                if isinstance(item, str):
+                    yield len(item)
 
 
 def _any_long(attributes: Attributes, limit: int) -> bool:

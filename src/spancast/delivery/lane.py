@@ -1,4 +1,10 @@
-"""A destination's queue and worker: offers never wait, the queue is bounded in bytes, the ledger knows every span."""
+"""A destination's queue and worker: offers never wait, the queue is bounded in bytes, the ledger knows every span.
+
+Three threads meet here. The application's offers, and waits for nothing. The worker takes batches, renders and sends them,
+and replays what lies on disk. The keeper carries spans from the queue to the disk while the worker cannot: when the queue is
+half full, or when the receiver has been failing for a while. A span is in exactly one pair of hands, the queue's, the
+worker's (`_hand`), or the one thread's that took it from there, under one lock; only who holds it may settle it.
+"""
 
 from __future__ import annotations
 
@@ -6,38 +12,42 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
 
-from .. import _version
 from ..conventions.limits import shorten
 from ..conventions.span import Attributes, Span
 from ..destinations.destination import Destination, Exporter
-from ..otlp import json
 from ..otlp.outcome import Outcome, Verdict
 from ..privacy import Redaction, only_safe, without_content
 from ..record.operation import Operation
 from ..recording.draft import Draft
 from ..recording.guard import report_fault
 from .ledger import Ledger
+from .replay import Replayed, replay
 from .retry import Backoff
+from .sender import Fate, Parcel, Sender
+from .spool import Spool, SpoolFile, SpoolFullError
 
 MAX_QUEUE_BYTES = 64 * 1024 * 1024
 MAX_BATCH = 512  # spans a request
 MAX_AGE = 0.5  # seconds until a span leaves, at most
 _HURRIED_PAUSE = 0.5  # seconds between two tries while someone waits for them
 _SLICE = 64  # spans between two chances for the application's threads to run
-_FRAME_BYTES = 6  # what a request adds to each span: protobuf's tag and length; JSON's comma is less
 _SPAN_BYTES = 700  # what a draft holds besides its content (measured with sys.getsizeof: 600 to 800)
+_OUTAGE = 5.0  # seconds of failures after which what is queued goes to disk instead of waiting in memory
+_LAST_TRIES = 2.0  # seconds for which a shutdown goes on trying a failing receiver, where a spool can keep the spans
+_LOOK_AGAIN = 30.0  # seconds until a spool that another process is sending is looked at again
+_LOOK_LATER = 600.0  # seconds until an empty one is
 
 _logger = logging.getLogger("spancast")
 
 
 class Lane:
-    """One destination's queue and worker thread. The thread starts with the first span."""
+    """One destination's queue and worker thread. The thread starts with the first span, or for what waits on disk."""
 
     def __init__(
         self,
@@ -46,31 +56,50 @@ class Lane:
         *,
         max_queue_bytes: int = MAX_QUEUE_BYTES,
         backoff: Backoff | None = None,
+        spool: Callable[[], Spool | None] = lambda: None,
     ) -> None:
+        """*spool* returns where spans are kept that cannot be delivered: a new one for each process; None keeps none."""
         self.destination = destination
-        self.ledger = Ledger(destination.name)
         self._resource = resource
-        self._exporter: Exporter = destination.target.exporter(resource)
         self._backoff = backoff or Backoff()
         self._max_bytes = max_queue_bytes
+        self._high = max_queue_bytes // 4 * 3
         self._prepare = preparation(destination)
+        self._spool_source = spool
         self._warned = False
-        self._envelope: int | None = None
         self._start_clean()
 
     def _start_clean(self) -> None:
+        self.ledger = Ledger(self.destination.name)
+        self._exporter: Exporter = self.destination.target.exporter(self._resource)
+        self._sender = Sender(self._exporter, self._resource, self.destination.max_request_bytes, self)
+        self._spool = self._spool_source()
         self._queue: deque[Draft] = deque()
+        self._hand: dict[Parcel, None] = {}  # None: held
         self._bytes = 0
-        self._changed = threading.Condition(threading.Lock())
+        lock = threading.Lock()
+        self._changed = threading.Condition(lock)  # for the worker, and for who waits for it
+        self._overfull = threading.Condition(lock)  # for the keeper
+        self._settling = threading.Lock()  # a file appears and its spans are counted, or neither
         self._hurry = False
         self._closing = False
         self._gone = False
+        self._sealed = False
         self._deadline: float | None = None
+        self._last_tries: float | None = None
+        self._failures = 0
+        self._last_failure = 0.0
+        self._failing_since: float | None = None
+        self._down = False
+        self._next_try = 0.0
+        self._look_at = self._next_look()
+        self._unreadable: set[str] = set()
         self._thread: threading.Thread | None = None
+        self._keeper: threading.Thread | None = None
 
     # ------------------------------------------------------------------ the application's side
     def offer(self, draft: Draft) -> None:
-        """Take a closed operation, or drop it when the queue is full. Never waits."""
+        """Take a closed operation, or drop it when the queue is full. Never waits, and never touches the disk."""
         size = draft.size + _SPAN_BYTES
         with self._changed:
             if self._gone or (self._queue and self._bytes + size > self._max_bytes):
@@ -82,6 +111,8 @@ class Lane:
             waiting = len(self._queue)
             if waiting == 1 or waiting == MAX_BATCH:
                 self._changed.notify_all()
+            if self._bytes > self._high:
+                self._overfull.notify()
         if self._thread is None:
             self._start()
 
@@ -90,15 +121,18 @@ class Lane:
         self.ledger.enter("sampled_out")
 
     def flush(self, timeout: float) -> bool:
-        """Send what is queued now; return whether all of it left the queue within *timeout* seconds."""
+        """Send what is queued, and what this process has on disk; return whether all is out within *timeout* seconds."""
         deadline = time.monotonic() + timeout
         with self._changed:
             self._hurry = True
             self._changed.notify_all()
-            while self.ledger.queued and (left := deadline - time.monotonic()) > 0:
+            while self._unsent() and (left := deadline - time.monotonic()) > 0:
                 self._changed.wait(left)
             self._hurry = False
-            return not self.ledger.queued
+            return not self._unsent()
+
+    def _unsent(self) -> int:
+        return self.ledger.queued + self.ledger.spooled
 
     def hurry(self) -> None:
         """Send what is queued without waiting for more."""
@@ -107,14 +141,21 @@ class Lane:
             self._changed.notify_all()
 
     def close_by(self, deadline: float) -> None:
-        """Send what is queued and stop, before *deadline* (monotonic seconds); does not wait for it."""
+        """Send what is queued and stop, before *deadline* (monotonic seconds); does not wait for it.
+
+        With a spool, the last part of the time is for writing there what could not be sent.
+        """
+        now = time.monotonic()
         with self._changed:
             self._closing = self._hurry = True
-            self._deadline = deadline
+            reserve = min(1.5, 0.3 * max(0.0, deadline - now)) if self._spool is not None else 0.0
+            self._deadline = deadline - reserve
+            self._last_tries = now + _LAST_TRIES
             self._changed.notify_all()
+            self._overfull.notify_all()
 
     def shutdown(self, timeout: float) -> bool:
-        """Send what is queued, within *timeout* seconds, and stop. What is left then is dropped, and counted."""
+        """Send what is queued, within *timeout* seconds, and stop. What is left then is spooled or dropped, and counted."""
         deadline = time.monotonic() + timeout
         self.close_by(deadline)
         if self._thread is None or (self._queue and not self._alive()):
@@ -123,29 +164,77 @@ class Lane:
         if thread is None:  # the interpreter is exiting and starts no threads any more
             self._work()
         elif thread is not threading.current_thread():
-            thread.join(max(0.0, deadline - time.monotonic()))
-        return self._let_go()
+            grace = 0.1 if self._spool is not None else 0.0  # for an answer that comes with the deadline
+            thread.join(max(0.0, (self._deadline or deadline) + grace - time.monotonic()))
+            if thread.is_alive() and self._spool is not None:
+                self._rescue(deadline)
+                thread.join(max(0.0, deadline - time.monotonic()) if self.ledger.queued else 0.0)
+        return self._let_go(deadline)
 
-    def _let_go(self) -> bool:
+    def keep_safe(self, deadline: float) -> None:
+        """Write to disk what could not be sent so far, before *deadline*: the process may be killed."""
+        if self._spool is not None:
+            self._rescue(deadline)
+
+    def _rescue(self, deadline: float) -> None:
+        """Take over what the worker could not send, from whatever it is stuck in, and write it to disk."""
+        first = True
+        while (first or time.monotonic() < deadline) and (parcels := self._taken()):
+            self._to_disk(parcels, "shutdown deadline")
+            first = False
+
+    def _taken(self) -> list[Parcel]:
+        """Return some of what is queued, else what the worker holds."""
+        with self._changed:
+            if self._queue:
+                return self._take()
+            parcels = list(self._hand)
+            self._hand.clear()
+            return parcels
+
+    def _let_go(self, deadline: float) -> bool:
+        keeper = self._keeper
         with self._changed:
             self._gone = True
             self._queue.clear()
+            self._hand.clear()
             self._bytes = 0
+            self._changed.notify_all()
+            self._overfull.notify_all()
+        if keeper is not None and keeper is not threading.current_thread():
+            keeper.join(max(0.0, deadline - time.monotonic()))
+        held = self._settling.acquire(timeout=max(0.05, deadline - time.monotonic()))
+        try:  # what is being written just now either has become a file, or never will
+            self._sealed = True
             left = self.ledger.queued
             self.ledger.move("dropped", left, "shutdown deadline")
-        if left:
-            self._say(f"{left} spans could not be sent before the shutdown deadline")
-        return not left
+        finally:
+            if held:
+                self._settling.release()
+        spooled = self.ledger.spooled
+        if left or spooled:
+            _logger.warning("spancast: destination %s: %s.", self.destination.name, _ending(left, spooled))
+        return not left and not spooled
 
     def after_fork_in_child(self) -> None:
-        """Start clean in a forked child: what is queued belongs to the parent, and the thread did not come along."""
+        """Start clean in a forked child: what is queued belongs to the parent, and the threads did not come along."""
         ended = self._closing
-        self.ledger = Ledger(self.destination.name)
-        self._exporter = self.destination.target.exporter(self._resource)
+        if self._spool is not None:
+            self._spool.after_fork_in_child()
         self._start_clean()
         self._closing = self._gone = ended  # what was shut down stays so
 
     # ------------------------------------------------------------------ the worker's side
+    def start_replay(self) -> None:
+        """Start the worker when former processes left something on disk."""
+        if self._spool is not None and self._look_at <= time.monotonic():
+            self._start()
+
+    def _next_look(self) -> float:
+        """Return when to look for files: now when there are some; later, as other processes may leave some behind."""
+        now = time.monotonic()
+        return now if self._spool is not None and self._spool.files() else now + _LOOK_LATER
+
     def _alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
@@ -160,12 +249,21 @@ class Lane:
             except RuntimeError:  # at interpreter exit
                 self._thread = None
 
+    def _start_keeper(self) -> None:
+        if self._spool is None or self._closing:
+            return
+        keeper = threading.Thread(target=self._keep, name=f"spancast-{self.destination.name}-spool", daemon=True)
+        with suppress(RuntimeError):  # at interpreter exit
+            keeper.start()
+            self._keeper = keeper
+
     def _work(self) -> None:
         token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # our own requests are no part of any trace
         try:
-            while drafts := self._next():
+            self._start_keeper()
+            while (parcels := self._next()) is not None:
                 try:
-                    self._deliver(drafts)
+                    self._deliver(parcels) if parcels else self._replay_next()
                 except Exception as error:  # the worker outlives any fault of ours; the ledger keeps count
                     self._give_up("fault")
                     report_fault("lane", error)
@@ -176,116 +274,248 @@ class Lane:
     def _give_up(self, reason: str) -> None:
         """Drop what was taken from the queue and has not been settled."""
         with self._changed:
-            taken = self.ledger.queued - len(self._queue)
-            if not self._gone:
-                self.ledger.move("dropped", taken, reason)
+            taken = len(self._hand)
+            self._hand.clear()
+            self.ledger.move("dropped", taken, reason)
             self._changed.notify_all()
 
-    def _next(self) -> list[Draft]:
-        """Wait for spans; return the next ones when they are many, old enough, or wanted now. Nothing means: stop."""
+    def _next(self) -> list[Parcel] | None:
+        """Wait for spans; return the next ones when they are many, old enough, or wanted now.
+
+        An empty list means that a file on disk is due; None means: stop.
+        """
         with self._changed:
-            while not self._queue and not self._closing:
-                self._changed.wait()
+            while (wait := self._wait_for_work()) > 0:
+                self._changed.wait(wait)
+            if not self._queue:
+                return [] if self._replay_due() else None
             ripe = time.monotonic() + MAX_AGE
             while len(self._queue) < MAX_BATCH and not (self._hurry or self._closing):
                 left = ripe - time.monotonic()
                 if left <= 0:
                     break
                 self._changed.wait(left)
-            taken = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
-            self._bytes -= sum(draft.size + _SPAN_BYTES for draft in taken)
-            return taken
+            parcels = self._take()
+            self._hand.update(dict.fromkeys(parcels))
+            return parcels
 
-    def _deliver(self, drafts: list[Draft]) -> None:
-        batch: list[Any] = []
-        size = 0
-        for index, draft in enumerate(drafts):
-            if index % _SLICE == _SLICE - 1:
-                time.sleep(0)
-            encoded = self._encoded(draft)
-            if encoded is None:
-                continue
-            length = len(encoded) + _FRAME_BYTES if isinstance(encoded, bytes) else 0
-            if batch and size + length > self._room():
-                self._send(batch)
-                batch, size = [], 0
-            batch.append(encoded)
-            size += length
-        if batch:
-            self._send(batch)
+    def _wait_for_work(self) -> float:
+        """Return how long there is nothing to do, in seconds; 0 when there is something."""
+        if self._closing or self._gone:
+            return 0.0
+        now = time.monotonic()
+        if self._down:
+            next_try = min(self._next_try, self._last_failure + _HURRIED_PAUSE) if self._hurry else self._next_try
+            if next_try > now:
+                return next_try - now
+        if self._queue or self._replay_due():
+            return 0.0
+        return max(0.01, self._look_at - now) if self._spool is not None else 3600.0
 
-    def _room(self) -> int:
-        """Return how many bytes of spans fit into a request beside the resource; JSON's envelope is the larger one."""
-        if self._envelope is None:
-            self._envelope = len(json.encode_request(self._resource(), "spancast", _version.VERSION, ())) + 1
-        return self.destination.max_request_bytes - self._envelope
+    def _replay_due(self) -> bool:
+        if self._spool is None or self._gone:
+            return False
+        if self._closing:  # only what this process could not send, and only while the receiver answers
+            return bool(self.ledger.spooled) and not self._failures and self.time_left() > 0 and bool(self._waiting())
+        return time.monotonic() >= self._look_at
 
-    def _encoded(self, draft: Draft) -> Any:
-        try:
-            return self._exporter.encode(self._prepare(draft.operation()))
-        except Exception as error:
-            self._settle("dropped", 1, "could not be rendered")
-            report_fault("render", error)
-            return None
+    def _waiting(self) -> list[SpoolFile]:
+        files = self._spool.files() if self._spool is not None else []
+        return [file for file in files if file.path.name not in self._unreadable]
 
-    def _send(self, batch: Sequence[Any]) -> None:
-        """Send a batch until it is delivered, refused, or too old. One refused request never stops the next."""
-        began = time.monotonic()
-        tries = 0
-        while not self._gone:
-            outcome = self._exporter.export(batch, self._time_left())
-            tries += 1
-            if outcome.verdict is Verdict.DELIVERED:
-                return self._delivered(len(batch), outcome)
-            self._failed(outcome)
-            if outcome.verdict is Verdict.TOO_LARGE and len(batch) > 1:
-                middle = len(batch) // 2
-                self._send(batch[:middle])
-                return self._send(batch[middle:])
-            if outcome.verdict is not Verdict.RETRY:
-                return self._settle("rejected", len(batch), outcome.reason)
-            if not self._pause(self._backoff.wait(tries, outcome.retry_after), began):
-                if self._closing:
-                    return None  # still in the queue's column: `shutdown` counts what is left
-                return self._settle("dropped", len(batch), outcome.reason)
+    def _take(self) -> list[Parcel]:
+        drafts = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
+        self._bytes -= sum(draft.size + _SPAN_BYTES for draft in drafts)
+        return [Parcel(draft) for draft in drafts]
+
+    def _deliver(self, parcels: list[Parcel]) -> None:
+        if self.time_left() <= 0:
+            return self._put_by(parcels, "shutdown deadline")
+        for batch in self._sender.batches(self._encoded(parcels)):
+            self._sender.send(batch)
         return None
 
-    def _delivered(self, count: int, outcome: Outcome) -> None:
-        rejected = min(count, max(0, outcome.rejected))
-        if rejected:
-            self._failed(replace(outcome, message=f"the receiver rejected {rejected} spans: {outcome.message}"))
-        self._settle("delivered", count - rejected)
-        self._settle("rejected", rejected, outcome.reason)
+    def _encoded(self, parcels: Iterable[Parcel]) -> Iterable[Parcel]:
+        for index, parcel in enumerate(parcels):
+            if index % _SLICE == _SLICE - 1:
+                time.sleep(0)
+            try:
+                self._sender.encode(parcel, self._span(parcel))
+            except Exception as error:  # one span that cannot be rendered takes no other along
+                with self._changed:
+                    self.ledger.move("dropped", self._released([parcel]), "could not be rendered")
+                    self._changed.notify_all()
+                report_fault("render", error)
+                continue
+            yield parcel
 
-    def _settle(self, column: str, count: int, reason: str | None = None) -> None:
+    def _span(self, parcel: Parcel) -> Span:
+        """Return the parcel's span, rendered when it is first needed."""
+        if parcel.span is None and parcel.draft is not None:
+            parcel.span = self._prepare(parcel.draft.operation())
+        assert parcel.span is not None  # noqa: S101  (a parcel has a draft or a span)
+        return parcel.span
+
+    def _replay_next(self) -> None:
+        """Send the oldest file on disk, unless another process is sending."""
+        spool = self._spool
+        if spool is None:
+            return None
+        try:
+            with spool.exclusively() as alone:
+                files = self._waiting() if alone else []
+                if not files:
+                    self._look_at = time.monotonic() + (_LOOK_LATER if alone else _LOOK_AGAIN)
+                    return None
+                old = {file.path for file in spool.too_old()}
+                for file in files:
+                    if file.path in old:
+                        self._expire(spool, file)
+                        continue
+                    return self._replay(spool, file)
+        finally:
+            with self._changed:
+                self._changed.notify_all()
+
+    def _expire(self, spool: Spool, file: SpoolFile) -> None:
+        spool.remove(file)
+        self._account(file, "dropped", file.count, "too old")
+        self._failed_on_disk(f"{file.count} spans that lay on disk were too old and were deleted")
+
+    def _replay(self, spool: Spool, file: SpoolFile) -> None:
+        try:
+            done = replay(self.destination, spool, file, self.time_left, self.failed)
+        except Exception as error:  # a file of another user, or one that only a fault of ours cannot read
+            self._unreadable.add(file.path.name)
+            if not isinstance(error, OSError):
+                report_fault("replay", error)
+            return
+        self._book(done)
+
+    def _book(self, done: Replayed) -> None:
         with self._changed:
-            if not self._gone:  # after the shutdown deadline the ledger is closed
-                self.ledger.move(column, count, reason)
-            self._changed.notify_all()
+            if done.delivered or done.rejected:
+                self._up()
+            self._account(done.file, "delivered", done.delivered, None)
+            for reason, count in done.reasons.items():
+                self._account(done.file, "rejected", count, reason)
+            self._account(done.file, "dropped", done.lost, "torn line on disk")
+            if done.left:
+                self._down = True
+                self._next_try = time.monotonic() + self._backoff.wait(max(1, self._failures), None)
+        if done.lost:
+            self._failed_on_disk(f"{done.lost} spans lay in torn lines on disk and are lost")
 
-    def _pause(self, seconds: float, began: float) -> bool:
+    def _account(self, file: SpoolFile, column: str, count: int, reason: str | None) -> None:
+        if self._spool is not None and file.owner == self._spool.owner:
+            self.ledger.move(column, count, reason, origin="spooled")
+        elif column == "delivered":
+            self.ledger.replay(count)
+
+    def _failed_on_disk(self, message: str) -> None:
+        self.ledger.fail(message)
+        self._say(message)
+
+    # ------------------------------------------------------------------ what a sender asks and tells
+    def time_left(self) -> float:
+        """Return for how long a request may last; 0 means that no more is to be tried."""
+        if self._gone:
+            return 0.0
+        if self._deadline is None:
+            return 3600.0
+        now = time.monotonic()
+        if self._spool is None:
+            return max(0.05, self._deadline - now)  # one more try: there is nowhere else to go
+        if self._down and self._last_tries is not None and now > self._last_tries:
+            return 0.0
+        return max(0.0, self._deadline - now)
+
+    def pause(self, tries: int, outcome: Outcome, began: float) -> bool:
         """Wait before the next try; return whether there is time for one. A flush cuts the wait short."""
+        seconds = self._backoff.wait(tries, outcome.retry_after)
         now = time.monotonic()
         with self._changed:
-            limit = began + self._backoff.deadline
-            if self._deadline is not None:
-                limit = min(limit, self._deadline)
-            if now + seconds >= limit:
-                return False
+            soon = now + (min(seconds, _HURRIED_PAUSE) if self._hurry else seconds)
+            over = self._deadline is not None and soon >= self._deadline
+            if self._down or over or now + seconds >= began + self._backoff.deadline:
+                return self._turn_down(now, outcome)
             # in a loop: each new span wakes the worker too, and must not cut the receiver's `Retry-After` short
             while not self._gone:
+                if self._spool is not None and self._last_tries is not None and time.monotonic() > self._last_tries:
+                    return self._turn_down(now, outcome)
                 until = now + (min(seconds, _HURRIED_PAUSE) if self._hurry else seconds)
                 if (left := until - time.monotonic()) <= 0:
                     break
                 self._changed.wait(left)
             return not self._gone
 
-    def _time_left(self) -> float:
-        return max(0.05, self._deadline - time.monotonic()) if self._deadline is not None else 3600.0
+    def _turn_down(self, now: float, outcome: Outcome) -> bool:
+        """With a spool to keep what comes, leave the receiver alone until its time; returns False."""
+        if self._spool is not None:
+            self._down = True
+            self._next_try = now + self._backoff.wait(max(1, self._failures), outcome.retry_after)
+        return False
 
-    def _failed(self, outcome: Outcome) -> None:
+    def failed(self, outcome: Outcome) -> None:
+        """Hear of an answer that was no success."""
+        now = time.monotonic()
+        with self._changed:
+            if outcome.verdict is Verdict.RETRY:
+                self._failures += 1
+                self._last_failure = now
+                if self._failing_since is None:
+                    self._failing_since = now
+                self._overfull.notify_all()
         self.ledger.fail(outcome.message)
         self._say(outcome.message)
+
+    def settle(self, fate: Fate, parcels: Sequence[Parcel], reason: str | None) -> None:
+        """Write down what became of spans, of those that are still the worker's."""
+        if fate is Fate.UNDELIVERED:
+            return self._put_by(parcels, reason)
+        with self._changed:
+            self._up()
+            self.ledger.move(fate.value, self._released(parcels), reason)
+            self._changed.notify_all()
+        return None
+
+    def _up(self) -> None:
+        """The receiver has answered: what waits on disk can follow."""
+        if self._failing_since is not None or self._down:
+            self._failing_since = None
+            self._failures = 0
+            self._down = False
+            self._look_at = time.monotonic()
+
+    def _released(self, parcels: Sequence[Parcel]) -> int:
+        return sum(self._hand.pop(parcel, False) is None for parcel in parcels)
+
+    def _put_by(self, parcels: Sequence[Parcel], reason: str | None) -> None:
+        """Keep on disk what could not be delivered; without a spool it is dropped."""
+        with self._changed:
+            if self._spool is None and self._closing:
+                return  # still in the queue's column: `shutdown` counts what is left
+            mine = [parcel for parcel in parcels if self._hand.pop(parcel, False) is None]
+            if self._spool is None:
+                self.ledger.move("dropped", len(mine), reason)
+                self._changed.notify_all()
+        if self._spool is not None:
+            self._to_disk(mine, reason)
+
+    # ------------------------------------------------------------------ the disk
+    def _keep(self) -> None:
+        """Carry spans from the queue to the disk while the worker cannot keep up (the keeper's thread)."""
+        while True:
+            with self._changed:
+                while not (self._gone or self._must_keep()):
+                    self._overfull.wait(_OUTAGE / 2 if self._failing_since is not None else None)
+                if self._gone:
+                    return
+                parcels = self._take()
+            try:
+                self._to_disk(parcels, "queue full" if self._failing_since is None else "receiver failing")
+            except Exception as error:  # the keeper outlives any fault of ours
+                report_fault("spool", error)
 
     def _say(self, message: str) -> None:
         """Warn about the first failure of this destination; the ledger knows of the others."""
@@ -296,6 +526,75 @@ class Lane:
                 self.destination.name,
                 message,
             )
+
+    def _must_keep(self) -> bool:
+        if not self._queue or self._spool is None:
+            return False
+        if self._bytes > self._high:
+            return True
+        failing = self._failing_since
+        return failing is not None and (self._closing or time.monotonic() - failing > _OUTAGE)
+
+    def _to_disk(self, parcels: Sequence[Parcel], reason: str | None) -> None:
+        """Write spans, which nobody else holds, to the spool; what cannot be written is dropped, and counted."""
+        spans, fault = self._spans(parcels)
+        self.ledger.move("dropped", len(parcels) - len(spans), "could not be rendered")
+        try:
+            if spans and self._spool is not None:
+                self._write(self._spool, spans, reason)
+        finally:
+            with self._changed:
+                self._changed.notify_all()
+        if fault is not None:
+            report_fault("render", fault)
+
+    def _spans(self, parcels: Sequence[Parcel]) -> tuple[list[Span], Exception | None]:
+        spans: list[Span] = []
+        fault: Exception | None = None
+        for index, parcel in enumerate(parcels):
+            if index % _SLICE == _SLICE - 1:
+                time.sleep(0)
+            try:
+                spans.append(self._span(parcel))
+            except Exception as error:  # one span that cannot be rendered takes no other along
+                fault = fault or error
+        return spans, fault
+
+    def _write(self, spool: Spool, spans: list[Span], reason: str | None) -> None:
+        try:
+            staged = spool.stage(spans, self._resource())
+        except Exception as error:  # a full disk, a folder that is not ours, a bound, or a value that no JSON can hold
+            return self._lost(len(spans), error)
+        with self._settling:
+            if self._sealed:  # the ledger is closed: these were counted as dropped
+                return spool.discard(staged)
+            try:
+                spool.commit(staged)
+            except OSError as error:
+                spool.discard(staged)
+                return self._lost(len(spans), error)
+            self.ledger.move("spooled", len(spans), reason)
+        self._look_at = min(self._look_at, time.monotonic())
+        return spool.tidy()
+
+    def _lost(self, count: int, error: Exception) -> None:
+        said = "spool full" if isinstance(error, SpoolFullError) else getattr(error, "strerror", None)
+        why = said or type(error).__name__
+        if not self._sealed:
+            self.ledger.move("dropped", count, why if why == "spool full" else f"spool: {why}")
+        self._failed_on_disk(f"spans that could not be sent cannot be kept on disk either: {why}")
+        if not isinstance(error, OSError):
+            report_fault("spool", error)
+
+
+def _ending(left: int, spooled: int) -> str:
+    """Say what a shutdown leaves behind."""
+    parts = []
+    if spooled:
+        parts.append(f"{spooled} spans stay on disk, to be sent at the next start or by `spancast replay`")
+    if left:
+        parts.append(f"{left} spans could not be sent before the shutdown deadline and are lost")
+    return "; ".join(parts)
 
 
 def preparation(destination: Destination) -> Callable[[Operation], Span]:

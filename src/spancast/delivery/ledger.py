@@ -18,11 +18,12 @@ class DestinationReport:
         recorded: All spans that ended.
         delivered: Accepted by the receiver.
         rejected: Refused by the receiver.
-        spooled: On disk, to be sent later.
+        spooled: On disk, to be sent later; what is sent from there later, by this process, is counted as delivered.
         dropped: Given up.
         sampled_out: Not chosen by the sampling rate.
         queued: Still on their way.
-        reasons: How many spans were rejected or dropped for which reason.
+        replayed: Delivered from the disk for other processes; no part of recorded.
+        reasons: How many spans were rejected, spooled or dropped for which reason.
         last_error: The newest failure, in plain words.
     """
 
@@ -34,12 +35,15 @@ class DestinationReport:
     dropped: int = 0
     sampled_out: int = 0
     queued: int = 0
+    replayed: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)
     last_error: str | None = None
 
     def __str__(self) -> str:
         """Say it in one line, leaving out empty columns."""
         parts = [f"{count} {column.replace('_', ' ')}" for column in COLUMNS if (count := getattr(self, column))]
+        if self.replayed:
+            parts.append(f"{self.replayed} replayed for other processes")
         text = f"{self.name}: {', '.join(parts) or 'nothing recorded'}"
         return f"{text} ({self.last_error})" if self.last_error else text
 
@@ -69,7 +73,7 @@ class DeliveryReport:
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """Return plain data, for scripts."""
-        names = ("recorded", *COLUMNS, "reasons", "last_error")
+        names = ("recorded", *COLUMNS, "replayed", "reasons", "last_error")
         return {report.name: {name: getattr(report, name) for name in names} for report in self.destinations}
 
     def __repr__(self) -> str:
@@ -84,6 +88,7 @@ class Ledger:
         self.name = name
         self._lock = threading.Lock()
         self._counts = dict.fromkeys(COLUMNS, 0)
+        self._replayed = 0
         self._reasons: dict[str, int] = {}
         self._last_error: str | None = None
 
@@ -93,13 +98,18 @@ class Ledger:
             self._counts[column] += count
             self._note(count, reason)
 
-    def move(self, column: str, count: int, reason: str | None = None) -> None:
-        """Move *count* queued spans to *column*; *reason* says why, where it is not their delivery."""
+    def move(self, column: str, count: int, reason: str | None = None, *, origin: str = "queued") -> None:
+        """Move *count* spans from *origin* to *column*; *reason* says why, where it is not their delivery."""
         if count:
             with self._lock:
-                self._counts["queued"] -= count
+                self._counts[origin] -= count
                 self._counts[column] += count
                 self._note(count, reason)
+
+    def replay(self, count: int) -> None:
+        """Count spans of other processes that were delivered from the disk."""
+        with self._lock:
+            self._replayed += count
 
     def _note(self, count: int, reason: str | None) -> None:
         if reason is not None:
@@ -115,6 +125,11 @@ class Ledger:
         """How many spans are still on their way."""
         return self._counts["queued"]
 
+    @property
+    def spooled(self) -> int:
+        """How many spans of this process wait on the disk."""
+        return self._counts["spooled"]
+
     def report(self) -> DestinationReport:
         """Return the counts as they are now."""
         with self._lock:
@@ -122,6 +137,7 @@ class Ledger:
             return DestinationReport(
                 name=self.name,
                 recorded=sum(counts.values()),
+                replayed=self._replayed,
                 reasons=dict(self._reasons),
                 last_error=self._last_error,
                 **counts,

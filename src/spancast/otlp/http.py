@@ -1,14 +1,18 @@
 """One POST of OTLP over HTTP, and what its answer means (contracts 4.3).
 
 Success is any 2xx (Datadog answers 202); 429, 502, 503, 504, timeouts and lost connections may be sent again; nothing
-else may. Redirects are not followed: a POST that became a GET would look like success. An answer is read up to 4 MiB.
+else may. Redirects are not followed: a POST that became a GET would look like success. An answer is read up to 4 MiB, and
+all of an exchange, from connecting to the last byte, has one deadline.
 """
 
 from __future__ import annotations
 
 import gzip
+import http.client
+import io
 import math
 import re
+import socket
 import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
@@ -67,6 +71,7 @@ class HttpExporter:
         self._resource = resource
         self._tls = tls or Tls()
         self._pool: Any = None
+        self._deadline = _Deadline()
         self.encode: Callable[[Span], bytes] = self._encoding.span
 
     def export(self, batch: Sequence[Any], timeout: float) -> Outcome:
@@ -86,9 +91,9 @@ class HttpExporter:
         if self._gzip and len(body) > _GZIP_ABOVE:
             body = gzip.compress(body, _GZIP_LEVEL)
             headers["Content-Encoding"] = "gzip"
-        deadline = time.monotonic() + timeout
+        self._deadline.at = time.monotonic() + timeout
         try:
-            return self._exchange(body, headers, timeout, deadline)
+            return self._exchange(body, headers, timeout)
         except urllib3.exceptions.HTTPError as error:
             return _unreached(error, urlsplit(self._url).netloc, timeout)
 
@@ -106,7 +111,7 @@ class HttpExporter:
             headers[name] = _sendable(name, value)
         return headers
 
-    def _exchange(self, body: bytes, headers: Mapping[str, str], timeout: float, deadline: float) -> Outcome:
+    def _exchange(self, body: bytes, headers: Mapping[str, str], timeout: float) -> Outcome:
         response = self._connections().request(
             "POST",
             self._url,
@@ -117,17 +122,26 @@ class HttpExporter:
             retries=False,
             preload_content=False,
         )
-        content, whole = _read(response, deadline)
+        content, whole = _read(response, self._deadline.at)
         response.release_conn() if whole else response.close()
         return read_answer(response.status, response.headers, content)
 
     def _connections(self) -> Any:
         if self._pool is None:
-            self._pool = _pool(self._url, self._tls)
+            self._pool = _pool(self._url, self._tls, self._deadline)
         return self._pool
 
 
-def _pool(url: str, tls: Tls) -> Any:
+class _Deadline:
+    """When the exchange under way has to be over, in monotonic seconds."""
+
+    __slots__ = ("at",)
+
+    def __init__(self) -> None:
+        self.at = math.inf
+
+
+def _pool(url: str, tls: Tls, deadline: _Deadline) -> Any:
     """Return a connection pool: TLS always verified, the environment's proxies used as other clients do."""
     options: dict[str, Any] = {"maxsize": 1, "cert_reqs": "CERT_REQUIRED"}
     if tls.ca_file:
@@ -137,9 +151,54 @@ def _pool(url: str, tls: Tls) -> Any:
         options["key_file"] = tls.client_key
     parts = urlsplit(url)
     proxy = urllib.request.getproxies().get(parts.scheme)
-    if proxy and not urllib.request.proxy_bypass(parts.netloc):
-        return urllib3.ProxyManager(proxy, **options)
-    return urllib3.PoolManager(**options)
+    proxied = proxy and not urllib.request.proxy_bypass(parts.netloc)
+    manager = urllib3.ProxyManager(str(proxy), **options) if proxied else urllib3.PoolManager(**options)
+    manager.pool_classes_by_scheme = {
+        scheme: _punctual(pool, deadline) for scheme, pool in manager.pool_classes_by_scheme.items()
+    }
+    return manager
+
+
+class _Reader(io.RawIOBase):
+    """A socket's bytes, none of them after the deadline."""
+
+    def __init__(self, raw: Any, sock: socket.socket, deadline: _Deadline) -> None:
+        self._raw = raw
+        self._sock = sock
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        """Say that this is for reading."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what comes next, within the time that is left."""
+        left = self._deadline.at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._sock.settimeout(min(left, 3600.0))
+        count: int = self._raw.readinto(buffer)
+        return count
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self._raw.close()
+        super().close()
+
+
+def _punctual(pool: Any, deadline: _Deadline) -> Any:
+    """Return a class of pools whose connections read an answer, its head included, before *deadline*.
+
+    urllib3's own timeout holds for each read: a receiver that sends its head a byte at a time would hold the lane.
+    """
+
+    class Response(http.client.HTTPResponse):
+        def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
+            super().__init__(sock, *args, **options)
+            self.fp = io.BufferedReader(_Reader(self.fp.detach(), sock, deadline))
+
+    connection = type("Connection", (pool.ConnectionCls,), {"response_class": Response})
+    return type("Pool", (pool,), {"ConnectionCls": connection})
 
 
 class _HeaderError(ValueError):
@@ -253,7 +312,7 @@ def _unreached(error: Exception, host: str, timeout: float) -> Outcome:
     names = {type(error).__name__, type(getattr(error, "reason", None)).__name__}
     text = str(error)
     if names & {"ReadTimeoutError", "ConnectTimeoutError", "TimeoutError"}:
-        reason, message = "timeout", f"{host} did not answer within {timeout:g} s"
+        reason, message = "timeout", f"{host} did not answer within {timeout:.3g} s"
     elif names & {"NameResolutionError"}:
         reason, message = "unknown host", f"the name {host} cannot be resolved"
     elif "SSLError" in names:
