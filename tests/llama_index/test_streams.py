@@ -1,0 +1,365 @@
+"""Streams: open to the last token, with usage and time to first token, and ended however they are left."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse
+from llama_index.core.base.response.schema import AsyncStreamingResponse, StreamingResponse
+from llama_index.core.chat_engine import SimpleChatEngine
+from llama_index.core.llms.callbacks import llm_completion_callback
+from llama_index.core.prompts import PromptTemplate
+from llama_index.core.query_engine import CustomQueryEngine, RetrieverQueryEngine
+from llama_index_instrumentation import get_dispatcher
+from opentelemetry import trace as otel
+
+import spancast
+from spancast.destinations import MemoryDestination
+from spancast.llama_index.streams import AsyncTokenStream, Reaper, TokenStream, wrapped
+
+from ..langchain.trees import one, traces, tree
+from .conftest import settled
+from .models import USAGE, PlainLLM, PlainRetriever, ScriptedLLM
+
+pytestmark = pytest.mark.usefixtures("instrumented")
+ASKED = [ChatMessage(role="user", content="hi")]
+dispatcher = get_dispatcher(__name__)
+
+
+def streaming_engine(llm: Any) -> RetrieverQueryEngine:
+    """Return a query engine that streams."""
+    return RetrieverQueryEngine.from_args(PlainRetriever(), llm=llm, streaming=True)
+
+
+def spans_of(memory: MemoryDestination, pipeline: spancast.Pipeline) -> list[Any]:
+    """Return the spans once everything has ended."""
+    gc.collect()
+    settled(lambda: pipeline.recorder.open_operations == 0)
+    return memory.spans
+
+
+# ---------------------------------------------------------------- models
+def test_a_stream_is_timed_to_its_last_token(memory: MemoryDestination) -> None:
+    """Usage, finish reason and answer come from the last piece; the first one is timed."""
+    seen = 0
+    for _ in ScriptedLLM("a b c").stream_chat(ASKED):
+        seen += 1
+        assert [] == memory.spans
+    span = one(memory.spans, "ScriptedLLM.stream_chat")
+    assert 0 < span.attributes["gen_ai.response.time_to_first_chunk"] * 1e9 <= span.end_ns - span.start_ns
+    assert ("a b c", 150, "stop") == tuple(
+        span.attributes[key] for key in ("output.value", "llm.token_count.total", "llm.finish_reason")
+    )
+    assert 4 == seen
+
+
+def test_usage_is_that_of_the_last_chunk_that_has_one(memory: MemoryDestination) -> None:
+    """Some providers send the token counts before the last chunk; they are kept, also of an abandoned stream."""
+
+    class Early(ScriptedLLM):
+        def _pieces(self) -> Iterator[ChatResponse]:
+            for raw in ({"usage": {"prompt_tokens": 1}}, {"usage": dict(USAGE)}, {"usage": None}):
+                yield ChatResponse(message=ChatMessage(role="assistant", content="x"), delta="x", raw=raw)
+
+    list(Early().stream_chat(ASKED))
+    stream = Early().stream_chat(ASKED)
+    next(stream), next(stream)
+    stream.close()
+    assert [150, 150] == [span.attributes["llm.token_count.total"] for span in memory.spans]
+    assert [None, "abandoned"] == [span.attributes.get("spancast.ending") for span in memory.spans]
+
+
+@pytest.mark.parametrize("read", [0, 1, 4])
+def test_a_models_stream_ends_when_it_is_left(
+    read: int, memory: MemoryDestination, pipeline: spancast.Pipeline
+) -> None:
+    """Thrown away before, amid or after reading: it ends, and never as an error."""
+    stream = ScriptedLLM("a b c").stream_chat(ASKED)
+    for _ in range(read):
+        next(stream)
+    if read == 4:
+        list(stream)
+    del stream
+    span = one(spans_of(memory, pipeline), "ScriptedLLM.stream_chat")
+    assert {0: "never started", 1: "abandoned", 4: None}[read] == span.attributes.get("spancast.ending")
+    assert ("OK" if read == 4 else "UNSET") == str(span.status)
+
+
+@pytest.mark.parametrize("read", [0, 1, 4])
+def test_an_async_models_stream_ends_when_it_is_left(
+    read: int, memory: MemoryDestination, pipeline: spancast.Pipeline
+) -> None:
+    """The same for async streams; what the event loop closes is abandoned too."""
+
+    async def go() -> None:
+        stream = await ScriptedLLM("a b c").astream_chat(ASKED)
+        for _ in range(read):
+            await stream.__anext__()
+        if read == 4:
+            async for _ in stream:
+                pass
+
+    asyncio.run(go())
+    span = one(spans_of(memory, pipeline), "ScriptedLLM.astream_chat")
+    assert {0: "never started", 1: "abandoned", 4: None}[read] == span.attributes.get("spancast.ending")
+
+
+def test_an_error_amid_a_stream_is_the_generations_failure(memory: MemoryDestination) -> None:
+    """The dispatcher has ended the call long before; the error is found all the same."""
+
+    class Breaking(ScriptedLLM):
+        def _pieces(self) -> Iterator[ChatResponse]:
+            yield ChatResponse(message=ChatMessage(role="assistant", content="x"), delta="x")
+            raise ConnectionResetError("cut off")
+
+    with pytest.raises(ConnectionResetError):
+        list(Breaking().stream_chat(ASKED))
+    span = one(memory.spans, "Breaking.stream_chat")
+    assert ("ERROR: cut off", "ConnectionResetError") == (
+        f"{span.status}: {span.status.message}",
+        span.attributes["error.type"],
+    )
+
+
+def test_an_undecorated_models_stream_ends_too(memory: MemoryDestination, pipeline: spancast.Pipeline) -> None:
+    """It tells nothing of its end: it ends when it is thrown away, and nothing is claimed about how."""
+    assert ["own", " answer"] == [piece.delta for piece in PlainLLM().stream_complete("q")]
+    span = one(spans_of(memory, pipeline), "PlainLLM.stream_complete")
+    assert ("OK", None) == (str(span.status), span.attributes.get("spancast.ending"))
+    assert "own-1" == span.attributes["llm.model_name"]
+
+
+def test_layers_of_a_stream_are_one_generation(memory: MemoryDestination) -> None:
+    """A chat that LlamaIndex makes of a completion is one model call, with that one's token counts."""
+
+    class Completing(PlainLLM):
+        @llm_completion_callback()
+        def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> Iterator[CompletionResponse]:
+            def pieces() -> Iterator[CompletionResponse]:
+                yield CompletionResponse(text="own", delta="own")
+                yield CompletionResponse(text="own answer", delta=" answer", raw={"usage": dict(USAGE)})
+
+            return pieces()
+
+    list(Completing().stream_chat(ASKED))
+    span = one(memory.spans, "Completing.stream_chat")
+    assert ("own answer", 150) == (span.attributes["output.value"], span.attributes["llm.token_count.total"])
+
+
+def test_a_predicted_stream_keeps_template_and_tree(memory: MemoryDestination) -> None:
+    """`LLM.stream` is a layer: one generation, with the template."""
+    assert "a b" == "".join(ScriptedLLM("a b").stream(PromptTemplate("Say {it}"), it="x"))
+    span = one(memory.spans, "ScriptedLLM.stream_chat")
+    assert ("Say {it}", '{"it":"x"}') == tuple(
+        span.attributes[f"llm.prompt_template.{key}"] for key in ("template", "variables")
+    )
+
+
+# ---------------------------------------------------------------- engines
+def test_a_query_stays_open_to_the_last_token(memory: MemoryDestination) -> None:
+    """Query, synthesis and generation end together, after the consumer has read the last token, in one trace."""
+    response = streaming_engine(ScriptedLLM("a b c")).query("q")
+    read = 0
+    for _ in response.response_gen:
+        read = max(read, *(span.end_ns for span in memory.spans))
+    waited = [span for span in memory.spans if span.kind.value in ("CHAIN", "LLM")]
+    assert 3 == len(waited)
+    assert all(span.end_ns > read for span in waited)
+    assert ["a b c"] * 3 == [span.attributes["output.value"] for span in waited]
+    assert 1 == traces(memory.spans)
+
+
+def test_the_consumers_own_spans_are_not_inside_a_stream(memory: MemoryDestination) -> None:
+    """Between two tokens the consumer is outside: neither our span is current, nor do its calls nest under it."""
+    response = streaming_engine(ScriptedLLM("a b")).query("q")
+    for _ in response.response_gen:
+        assert not otel.get_current_span().get_span_context().is_valid
+        ScriptedLLM("other").complete("x")
+    assert 4 == traces(memory.spans)
+
+
+def test_inside_a_streaming_model_its_span_is_current(memory: MemoryDestination) -> None:
+    """LlamaIndex calls the model at the first token, in the consumer's context: an HTTP span there still is the model's."""
+    inside: list[int] = []
+    look = lambda: inside.append(otel.get_current_span().get_span_context().span_id)  # noqa: E731
+
+    async def go() -> None:
+        response = await streaming_engine(ScriptedLLM("a b", inside=look)).aquery("q")
+        async for _ in response.response_gen:
+            assert not otel.get_current_span().get_span_context().is_valid
+
+    list(streaming_engine(ScriptedLLM("a b", inside=look)).query("q").response_gen)
+    asyncio.run(go())
+    models = [span.span_id for span in memory.spans if span.kind.value == "LLM"]
+    assert models == [f"{span_id:016x}" for span_id in inside]
+
+
+def test_a_response_can_be_read_in_llama_indexs_own_ways(memory: MemoryDestination, capsys: Any) -> None:
+    """`str()`, `get_response()` and `print_response_stream()` read the wrapped stream."""
+    answers = [streaming_engine(ScriptedLLM("a b")).query("q") for _ in range(3)]
+    answers[2].print_response_stream()
+    assert ("a b", "a b", "a b") == (str(answers[0]), answers[1].get_response().response, capsys.readouterr().out)
+    assert 3 * 4 == len(memory.spans)
+
+
+def test_a_stream_may_be_read_in_another_thread(memory: MemoryDestination) -> None:
+    """Web servers read streams in threads of their own: the tree stays whole."""
+    response = streaming_engine(ScriptedLLM("a b")).query("q")
+    reader = threading.Thread(target=lambda: list(response.response_gen))
+    reader.start()
+    reader.join()
+    assert (4, 1) == (len(memory.spans), traces(memory.spans))
+
+
+def test_an_async_stream_may_be_read_in_another_task(memory: MemoryDestination) -> None:
+    """The same for tasks; the reader's task stays the current one inside."""
+    tasks: list[Any] = []
+
+    async def read(response: Any) -> None:
+        async for _ in response.response_gen:
+            tasks.append(asyncio.current_task())
+
+    async def go() -> None:
+        llm = ScriptedLLM("a b", inside=lambda: tasks.append(asyncio.current_task()))
+        response = await streaming_engine(llm).aquery("q")
+        task = asyncio.create_task(read(response))
+        await task
+        assert {task} == set(tasks)
+
+    asyncio.run(go())
+    assert (4, 1) == (len(memory.spans), traces(memory.spans))
+
+
+def test_a_cancelled_reader_ends_the_stream(memory: MemoryDestination, pipeline: spancast.Pipeline) -> None:
+    """Cancelled amid the answer: cancelled, not failed."""
+
+    class Stalling(ScriptedLLM):
+        async def astream_chat(self, messages: Any, **kwargs: Any) -> AsyncIterator[ChatResponse]:
+            async def pieces() -> AsyncIterator[ChatResponse]:
+                yield ChatResponse(message=ChatMessage(role="assistant", content="x"), delta="x")
+                await asyncio.sleep(30)
+
+            return pieces()
+
+    async def go() -> None:
+        response = await streaming_engine(Stalling()).aquery("q")
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(read(response), 0.05)
+
+    async def read(response: Any) -> None:
+        async for _ in response.response_gen:
+            pass
+
+    asyncio.run(go())
+    ended = {span.name: span.attributes.get("spancast.ending") for span in spans_of(memory, pipeline)}
+    assert ("cancelled", "cancelled") == (ended["RetrieverQueryEngine.aquery"], ended["CompactAndRefine.asynthesize"])
+    assert all(str(span.status) != "ERROR" for span in memory.spans)
+
+
+class Streaming(CustomQueryEngine):
+    """A user's own engine, which gives back a stream of its own."""
+
+    def custom_query(self, query_str: str) -> Any:
+        return StreamingResponse(response_gen=(word for word in ("own", " words")))
+
+    async def acustom_query(self, query_str: str) -> Any:
+        async def words() -> AsyncIterator[str]:
+            yield "own"
+            yield " words"
+
+        return AsyncStreamingResponse(response_gen=words())
+
+
+def test_a_users_own_streaming_engine(memory: MemoryDestination) -> None:
+    """Whoever makes the response, its stream ends the query."""
+    assert "own words" == str(Streaming().query("q"))
+
+    async def go() -> None:
+        response = await Streaming().aquery("q")
+        assert "own words" == (await response.get_response()).response
+
+    asyncio.run(go())
+    assert ["CHAIN Streaming.query", "CHAIN Streaming.aquery"] == tree(memory.spans)
+    assert {"own words"} == {span.attributes["output.value"] for span in memory.spans}
+
+
+@dispatcher.span
+def counting(n: int) -> Iterator[int]:
+    """A user's own generator under LlamaIndex's decorator, which ends the call at once."""
+    yield from range(n)
+
+
+def test_a_users_own_generator_ends_when_it_is_gone(memory: MemoryDestination, pipeline: spancast.Pipeline) -> None:
+    """It is not ended when it is made, but when it is thrown away."""
+    numbers = counting(2)
+    assert [] == memory.spans
+    assert [0, 1] == list(numbers)
+    del numbers
+    assert "counting" == one(spans_of(memory, pipeline), "counting").name
+
+
+# ---------------------------------------------------------------- chat engines
+def test_a_chat_engines_stream_never_read_ends(memory: MemoryDestination, pipeline: spancast.Pipeline) -> None:
+    """LlamaIndex reads it in a thread of its own: the whole answer is there though nobody asked for it."""
+    response = SimpleChatEngine.from_defaults(llm=ScriptedLLM("a b")).stream_chat("hi")
+    del response
+    assert ["CHAIN SimpleChatEngine.stream_chat", "  LLM ScriptedLLM.stream_chat"] == tree(spans_of(memory, pipeline))
+
+
+def test_an_error_in_a_chat_engines_stream(memory: MemoryDestination, pipeline: spancast.Pipeline) -> None:
+    """The thread's error is the chat's failure."""
+    response = SimpleChatEngine.from_defaults(llm=ScriptedLLM(TimeoutError("slow"))).stream_chat("hi")
+    with pytest.raises(TimeoutError):
+        list(response.response_gen)
+    assert {"ERROR"} == {str(span.status) for span in spans_of(memory, pipeline)}
+    assert 2 == len(memory.spans)
+
+
+# ---------------------------------------------------------------- the wrapper itself
+def test_a_wrapped_stream_is_a_generator_still() -> None:
+    """`send`, `throw` and `close` reach the stream inside, and each end is told once."""
+    ends: list[Any] = []
+    settle = lambda *end: ends.append(end)  # noqa: E731
+
+    def talk() -> Iterator[str]:
+        said = yield "a"
+        try:
+            yield f"heard {said}"
+        except LookupError:
+            yield "caught"
+
+    stream = wrapped(talk(), settle, "c1", Reaper())
+    assert isinstance(stream, TokenStream)
+    assert ["a", "heard me", "caught"] == [next(stream), stream.send("me"), stream.throw(LookupError())]
+    stream.close()
+    stream.close()
+    assert [("c1", None, "abandoned", "aheard mecaught")] == ends
+    assert None is wrapped(["no", "stream"], settle, "c2", Reaper())
+
+
+def test_a_wrapped_async_stream_is_an_async_generator_still() -> None:
+    """The same for async ones."""
+    ends: list[Any] = []
+
+    async def talk() -> AsyncIterator[str]:
+        said = yield "a"
+        try:
+            yield f"heard {said}"
+        except LookupError:
+            yield "caught"
+
+    async def go() -> None:
+        stream = wrapped(talk(), lambda *end: ends.append(end), "c1", Reaper())
+        assert isinstance(stream, AsyncTokenStream)
+        assert "a" == await stream.asend(None)
+        assert ["heard me", "caught"] == [await stream.asend("me"), await stream.athrow(LookupError())]
+        await stream.aclose()
+
+    asyncio.run(go())
+    assert [("c1", None, "abandoned", "aheard mecaught")] == ends
