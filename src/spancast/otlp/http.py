@@ -237,12 +237,13 @@ def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> Outc
     """Return what an answer means."""
     if 200 <= status < 300:
         return _success(status, headers, content)
-    message = f"HTTP {status}: {_explained(status, content)}"
+    too_large = status == 413 or (status == 400 and _TOO_LARGE.search(content[:4096]))
+    message = f"HTTP {status}: {_explained(413 if too_large else status, content)}"
     reason = f"HTTP {status}"
     if status in _RETRYABLE:
         after = _retry_after(headers.get("Retry-After"))
         return Outcome(verdict=Verdict.RETRY, reason=reason, message=message, retry_after=after, status=status)
-    if status == 413 or (status == 400 and _TOO_LARGE.search(content[:4096])):
+    if too_large:
         return Outcome(verdict=Verdict.TOO_LARGE, reason=reason, message=message, status=status)
     return Outcome(verdict=Verdict.REFUSED, reason=reason, message=message, status=status)
 
