@@ -107,6 +107,11 @@ class Pipeline:
         """The destinations, in the order in which they were given."""
         return tuple(lane.destination for lane in self._lanes)
 
+    @property
+    def ended(self) -> bool:
+        """Whether it was shut down."""
+        return self._ended
+
     def _offer(self, draft: Draft) -> None:
         if draft.sampled == self._everyone:
             for lane in self._lanes:

@@ -169,7 +169,9 @@ def install(
         raise SettingsError(f"detail={detail!r} is not known: use 'normal' or 'full'.")
     with _changing:
         if pipeline is not None or detail != "normal" or vectors or fields or not _installed:
-            _spans.settle_on(Settings(pipeline, detail == "full", vectors, given(fields)))
+            from ..pipeline import surrounding
+
+            _spans.settle_on(Settings(pipeline, surrounding(), detail == "full", vectors, given(fields)))
         root = get_dispatcher()
         if not any(handler is _spans for handler in root.span_handlers):
             root.add_span_handler(_spans)

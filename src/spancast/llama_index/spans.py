@@ -47,12 +47,14 @@ class Settings:
 
     Attributes:
         pipeline: Records into this one; else into the one in use when a call begins.
+        made_in: The pipeline that was in use where the user asked: plain threads do not see the block around it.
         everything: Shows every layer.
         vectors: Keeps embedding vectors.
         defaults: Trace fields that hold when nothing nearer says otherwise.
     """
 
     pipeline: Pipeline | None = None
+    made_in: Pipeline | None = None
     everything: bool = False
     vectors: bool = False
     defaults: TraceFields = EMPTY
@@ -157,7 +159,8 @@ class SpanHandler(BaseSpanHandler[Any]):
         if pipeline is None:
             from ..pipeline import in_use
 
-            pipeline = in_use()
+            block = self._settings.made_in
+            pipeline = in_use(block if block is not None and not block.ended else None)
         return pipeline.recorder if pipeline.enabled else None
 
     # ------------------------------------------------------------------ a call begins
