@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from . import sigterm
 from .delivery.lane import MAX_QUEUE_BYTES, Lane
 from .delivery.ledger import DeliveryReport
 from .delivery.spool import MAX_BYTES as MAX_SPOOL_BYTES
@@ -27,7 +28,7 @@ from .destinations.settings import flag
 from .recording.draft import Draft
 from .recording.paused import Pauses, state_folder
 from .recording.recorder import Recorder
-from .recording.sampling import SamplingRule
+from .recording.sampling import SamplingRule, Undecided
 from .recording.trace import current_trace, trace, use_recorder
 from .resource import importing, resource_source
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("spancast")
 EXIT_TIMEOUT = 5.0
+SIGNAL_TIMEOUT = 3.0  # before a handler of the application gets its SIGTERM
 
 
 class Pipeline:
@@ -87,12 +89,15 @@ class Pipeline:
             for destination in chosen
         )
         rules = [
-            SamplingRule(destination.sampling_rate, destination.name, not destination.privacy_mode)
+            SamplingRule(
+                destination.sampling_rate, destination.name, not destination.privacy_mode, destination.keep_errors
+            )
             for destination in chosen
         ]
         folder = state_folder(os.environ)
         self.recorder = Recorder(self._offer, rules, Pauses(folder / "paused" if folder else None))
         self._everyone = (1 << len(self._lanes)) - 1
+        self._undecided = Undecided(size, self._settle_for)
         self._tokens: list[Token[Pipeline | None]] = []
         self._ended = False
         _watch(self)
@@ -113,15 +118,26 @@ class Pipeline:
         return self._ended
 
     def _offer(self, draft: Draft) -> None:
-        if draft.sampled == self._everyone:
+        tree = draft.tree
+        if tree is not None:  # some destinations want it only if its trace fails: they wait for the root's end
+            self._undecided.take(draft, tree)
+            self._hand_out(draft, draft.sampled & ~tree.unsure, self._everyone & ~tree.unsure)
+        elif draft.sampled == self._everyone:
             for lane in self._lanes:
                 lane.offer(draft)
         else:
-            for index, lane in enumerate(self._lanes):
-                if draft.sampled >> index & 1:
-                    lane.offer(draft)
-                else:
-                    lane.skip()
+            self._hand_out(draft, draft.sampled, self._everyone)
+
+    def _hand_out(self, draft: Draft, chosen: int, asked: int) -> None:
+        """Offer *draft* to the lanes that are *chosen*; the others that were *asked* skip it."""
+        for index, lane in enumerate(self._lanes):
+            if chosen >> index & 1:
+                lane.offer(draft)
+            elif asked >> index & 1:
+                lane.skip()
+
+    def _settle_for(self, draft: Draft, waiting: int, kept: bool) -> None:
+        self._hand_out(draft, waiting if kept else 0, waiting)
 
     def trace(self, **fields: object) -> trace:
         """Return `spancast.trace(...)` for this pipeline."""
@@ -147,10 +163,22 @@ class Pipeline:
         self._ended = True
         deadline = time.monotonic() + timeout
         self.recorder.close_all()
+        self._undecided.decide_all()
         for lane in self._lanes:
             lane.close_by(deadline)
         complete = all([lane.shutdown(max(0.0, deadline - time.monotonic())) for lane in self._lanes])
         _running.discard(self)
+        return complete
+
+    def keep_safe(self, timeout: float = SIGNAL_TIMEOUT) -> bool:
+        """Send what has ended so far, within *timeout* seconds; what is left then goes to disk. The pipeline goes on.
+
+        For the moment before a process may be killed. Returns whether all is out.
+        """
+        deadline = time.monotonic() + timeout
+        complete = self.flush(timeout * 0.7)
+        for lane in self._lanes:
+            lane.keep_safe(deadline)
         return complete
 
     def report(self) -> DeliveryReport:
@@ -160,6 +188,7 @@ class Pipeline:
     def after_fork_in_child(self) -> None:
         """Start clean in a forked child; the parent keeps what was open and queued."""
         self.recorder.forget()
+        self._undecided.forget()
         for lane in self._lanes:
             lane.after_fork_in_child()
 
@@ -284,16 +313,19 @@ def configure(
     max_queue_bytes: int = MAX_QUEUE_BYTES,
     spool: bool | str | os.PathLike[str] | None = None,
     max_spool_bytes: int = MAX_SPOOL_BYTES,
+    handle_sigterm: bool = False,
 ) -> Pipeline:
     """Set and return the process's default pipeline; a former one is shut down.
 
     Without destinations, the environment's (`ARIZE_*`, `OTEL_EXPORTER_OTLP_*`), else the local file. The arguments are
-    those of `Pipeline`.
+    those of `Pipeline`. With *handle_sigterm*, a SIGTERM first sends or spools what was recorded; then the handler that
+    was there before gets it, or the process ends as it would have.
 
     Raises:
         SettingsError: When a setting cannot be used; the message says which, why, and what would be right.
     """
     global _default
+    validation.flag(handle_sigterm, "handle_sigterm")
     pipeline = Pipeline(
         *destinations,
         service_name=service_name,
@@ -306,6 +338,8 @@ def configure(
     former, _default = _default, pipeline
     if former is not None:
         former.shutdown()
+    if handle_sigterm:
+        sigterm.install(_secure)
     return pipeline
 
 
@@ -343,6 +377,7 @@ def _silent() -> Pipeline:
     pipeline._everyone = 0
     pipeline._tokens = []
     pipeline._ended = False
+    pipeline._undecided = Undecided(0, pipeline._settle_for)
     pipeline.recorder = Recorder(pipeline._offer)
     return pipeline
 
@@ -394,11 +429,24 @@ def _at_exit() -> None:
         pipeline.shutdown(max(0.1, deadline - time.monotonic()))
 
 
+def _secure(ending: bool) -> None:
+    """Bring what was recorded out of danger: a SIGTERM has come, and *ending* says that nobody else handles it."""
+    if ending:
+        return _at_exit()
+    for pipeline in list(_running):
+        pipeline.keep_safe()
+    return None
+
+
 def _at_exit_of_worker(hook: Callable[[], None]) -> None:
-    """Run *hook* when a process of multiprocessing ends, which it does without the hooks of atexit."""
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None:
+    """Run *hook* when a process of multiprocessing or billiard (celery) ends, which it does without atexit's hooks."""
+    for util in _worker_utilities():
         util.Finalize(None, hook, exitpriority=10)
+
+
+def _worker_utilities() -> list[Any]:
+    loaded = (sys.modules.get(name) for name in ("multiprocessing.util", "billiard.util"))
+    return [util for util in loaded if util is not None]
 
 
 def _after_fork_in_child() -> None:
@@ -407,6 +455,6 @@ def _after_fork_in_child() -> None:
     importing.after_fork_in_child()
     for pipeline in list(_pipelines):
         pipeline.after_fork_in_child()
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None:  # its finalizers are cleared after this, before what is registered here runs
+    sigterm.after_fork_in_child()
+    for util in _worker_utilities():  # their finalizers are cleared after this, before what is registered here runs
         util.register_after_fork(_at_exit, _at_exit_of_worker)

@@ -50,6 +50,7 @@ class CommonKeywords(TypedDict, total=False):
     privacy_mode: bool
     redact: Redact | None
     sampling_rate: float
+    keep_errors: bool
     convention: str | None
     protocol: str | None
     compression: str | None
@@ -103,6 +104,7 @@ class Destination:
         privacy_mode: Let no content leave (the allow-list of `spancast.privacy`).
         redact: Applied to every text of content.
         sampling_rate: The share of traces, 0.0001 to 1, chosen by session.
+        keep_errors: Keep every trace in which something failed, whatever the rate; decided when its root closes.
         convention: `openinference` or `gen_ai`.
         max_request_bytes: The largest request, before compression.
         resource: Attributes of the sending application that only this destination gets.
@@ -116,6 +118,7 @@ class Destination:
     privacy_mode: bool = False
     redact: Redact | None = None
     sampling_rate: float = 1.0
+    keep_errors: bool = False
     max_request_bytes: int = DEFAULT_REQUEST_BYTES
     max_attribute_length: int = 10_000_000  # characters; OpenRouter's own limit (contracts 1.4)
     resource: Mapping[str, Any] = field(default_factory=dict)
@@ -165,6 +168,7 @@ def http_destination(
         privacy_mode=settings["privacy_mode"],
         redact=settings["redact"],
         sampling_rate=settings["sampling_rate"],
+        keep_errors=settings["keep_errors"],
         max_request_bytes=settings["max_request_bytes"] or max_request_bytes,
         resource={**(resource or {}), **settings["resource"]},
         span_attributes=span_attributes or {},
@@ -205,6 +209,7 @@ def checked(preset: str, common: Mapping[str, Any]) -> dict[str, Any]:
         "privacy_mode": validation.flag(common.get("privacy_mode", False), "privacy_mode"),
         "redact": validation.function(common.get("redact"), "redact"),
         "sampling_rate": validation.sampling_rate(common.get("sampling_rate", 1.0)),
+        "keep_errors": validation.flag(common.get("keep_errors", False), "keep_errors"),
         "convention": convention and validation.choice(convention, "convention", validation.CONVENTION_NAMES),
         "protocol": protocol and validation.choice(protocol, "protocol", validation.PROTOCOL_NAMES),
         "compression": None

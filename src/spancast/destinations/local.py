@@ -312,6 +312,7 @@ def local_destination(preset: str, target: Any, convention: str, common: Mapping
         privacy_mode=settings["privacy_mode"],
         redact=settings["redact"],
         sampling_rate=settings["sampling_rate"],
+        keep_errors=settings["keep_errors"],
         max_request_bytes=settings["max_request_bytes"] or DEFAULT_REQUEST_BYTES,
         resource=settings["resource"],
         render=CONVENTIONS[chosen],

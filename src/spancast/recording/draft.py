@@ -17,6 +17,7 @@ from .fields import EMPTY, UNSAID, FieldScope, Said, TraceFields
 if TYPE_CHECKING:
     from .current import CurrentSpan
     from .paused import Pause
+    from .sampling import Tree
 
 
 class Content:
@@ -95,6 +96,7 @@ class Draft:
         "start_ns",
         "trace_id",
         "translate",
+        "tree",
         "wrapped_in",
     )
 
@@ -132,6 +134,7 @@ class Draft:
         self.current: CurrentSpan | None = None
         self.on_close: Callable[[Draft], object] | None = None
         self.resumes: Pause | None = None
+        self.tree: Tree | None = None
         self.outer: Any = None
         self._operation: Operation | None = None
 

@@ -16,7 +16,7 @@ from .fields import EMPTY, FieldScope, Said, TraceFields, field_scope, read_said
 from .identity import new_span_id, new_trace_id, read_span_id, read_trace_id
 from .notice import warn_once
 from .paused import Pause, Pauses
-from .sampling import SamplingRule, sampled
+from .sampling import SamplingRule, Tree, provisional, sampled
 
 Offer = Callable[[Draft], None]
 MAX_OPEN: Final = 100_000  # open operations; beyond, the oldest is ended as incomplete
@@ -143,6 +143,7 @@ class Recorder:
         """Take over what the parent holds; what is said here for the first time is laid over it."""
         draft.parent = parent
         draft.sampled = parent.sampled
+        draft.tree = parent.tree
         draft.capture = parent.capture
         draft.said = said or parent.said
         fields = parent.fields.over(defaults)
@@ -185,6 +186,8 @@ class Recorder:
         draft.sampled = self._sampled(draft, around, fields)
         draft.capture = bool(draft.sampled & self._content)
         self._name(draft, fields, root=True)
+        if draft.tree is not None:
+            draft.tree.last = outermost(draft).span_id
         draft.fields = fields.inherited()
         self._settle(draft, scope)
         return draft
@@ -223,7 +226,11 @@ class Recorder:
             return 0  # whoever began the trace decided that it is not recorded
         if self._every_trace:
             return self._all
-        return sampled(self._rules, fields.session_id, draft.trace_id)
+        chosen = sampled(self._rules, fields.session_id, draft.trace_id)
+        unsure = provisional(self._rules, chosen)
+        if unsure:
+            draft.tree = Tree(unsure)
+        return chosen | unsure
 
     def _name(self, draft: Draft, fields: TraceFields, *, root: bool) -> None:
         """Give the draft the name that the user chose, and put a span around it for each further name.
@@ -259,6 +266,7 @@ class Recorder:
         while wrapper is not None:
             wrapper.fields = draft.fields
             wrapper.sampled = draft.sampled
+            wrapper.tree = draft.tree
             wrapper.capture = draft.capture
             wrapper = wrapper.wrapped_in
         draft.scope = scope
@@ -392,6 +400,13 @@ class Recorder:
             self._open.pop(key, None)
 
 
+def outermost(draft: Draft) -> Draft:
+    """Return the last of the chains that stand around *draft* and close with it."""
+    while draft.wrapped_in is not None:
+        draft = draft.wrapped_in
+    return draft
+
+
 def remnant(draft: Draft) -> Draft:
     """Return a draft's place in the tree without what it holds: ids, fields, sampling."""
     left = Draft(draft.kind, draft.name, draft.start_ns, draft.trace_id, draft.span_id)
@@ -399,6 +414,7 @@ def remnant(draft: Draft) -> Draft:
     left.said = draft.said
     left.scope = draft.scope
     left.sampled = draft.sampled
+    left.tree = draft.tree
     left.capture = draft.capture
     left.origin = draft.origin
     left.end_ns = draft.end_ns or 1

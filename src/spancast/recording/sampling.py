@@ -1,24 +1,32 @@
-"""Which destinations see a trace: decided once, when its root opens, for the whole trace."""
+"""Which destinations see a trace: decided when its root opens, for the whole trace; or, to keep errors, when it closes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .draft import Draft
 
 _RANGE = 2**64
+_SPAN_BYTES = 700  # what a draft holds besides its content
 
 
 @dataclass(frozen=True, slots=True)
 class SamplingRule:
     """Keep this share (*rate*, 0 to 1) of all sessions; *salt* makes destinations choose independently.
 
-    *content* says whether the destination may see content: where none may, none is held.
+    *content* says whether the destination may see content: where none may, none is held. With *keep_errors* a trace that is
+    not of that share is kept all the same when something in it failed.
     """
 
     rate: float
     salt: str
     content: bool = True
+    keep_errors: bool = False
 
     def keeps(self, key: str) -> bool:
         """Return whether the session or trace *key* is kept: always the same answer for the same key."""
@@ -32,3 +40,91 @@ def sampled(rules: Sequence[SamplingRule], session_id: str | None, trace_id: int
     """Return a bit mask of the rules that keep the trace: by its session, else by its trace id."""
     key = session_id or f"{trace_id:032x}"
     return sum(1 << index for index, rule in enumerate(rules) if rule.keeps(key))
+
+
+def provisional(rules: Sequence[SamplingRule], chosen: int) -> int:
+    """Return a bit mask of the rules that would keep the trace for its errors."""
+    return sum(1 << index for index, rule in enumerate(rules) if rule.keep_errors and not chosen >> index & 1)
+
+
+# ---------------------------------------------------------------- decided at the end
+class Tree:
+    """What is known of a trace whose fate is open: its operations share it.
+
+    Attributes:
+        unsure: The bits of the destinations that want it only for its errors.
+        last: The id of the span that closes last, with the root.
+        failed: Whether anything in it failed so far.
+        kept: The decision, once the root has closed.
+    """
+
+    __slots__ = ("failed", "held", "kept", "last", "size", "unsure")
+
+    def __init__(self, unsure: int) -> None:
+        self.unsure = unsure
+        self.last = 0
+        self.failed = False
+        self.kept: bool | None = None
+        self.held: list[Draft] = []
+        self.size = 0
+
+
+class Undecided:
+    """Holds the closed operations of open traces until each trace's root closes; bounded in bytes.
+
+    Beyond the bound the oldest trace is decided early, as not kept: its operations are let go.
+    """
+
+    def __init__(self, most_bytes: int, decided: Callable[[Draft, int, bool], object]) -> None:
+        """*decided* gets each operation, the destinations that waited for it, and whether they are to have it."""
+        self._most_bytes = most_bytes
+        self._decided = decided
+        self.forget()
+
+    def forget(self) -> None:
+        """Hold nothing: in a forked child all of it belongs to the parent."""
+        self._lock = threading.Lock()
+        self._trees: dict[Tree, None] = {}
+        self._size = 0
+
+    def take(self, draft: Draft, tree: Tree) -> None:
+        """Hold *draft* until its trace is decided; pass it on where that is done."""
+        ready: list[Draft] = []
+        with self._lock:
+            tree.failed = tree.failed or draft.failure is not None
+            if tree.kept is not None:
+                ready = [draft]
+            else:
+                self._hold(draft, tree)
+                if draft.span_id == tree.last:
+                    ready = self._decide(tree, tree.failed)
+                while self._size > self._most_bytes and self._trees:
+                    ready += self._decide(next(iter(self._trees)), False)
+        self._pass_on(ready)
+
+    def decide_all(self) -> None:
+        """Decide by what is known: the process ends."""
+        with self._lock:
+            ready = [draft for tree in list(self._trees) for draft in self._decide(tree, tree.failed)]
+        self._pass_on(ready)
+
+    def _hold(self, draft: Draft, tree: Tree) -> None:
+        tree.held.append(draft)
+        size = draft.size + _SPAN_BYTES
+        tree.size += size
+        self._size += size
+        self._trees[tree] = None
+
+    def _decide(self, tree: Tree, kept: bool) -> list[Draft]:
+        tree.kept = kept
+        drafts, tree.held = tree.held, []
+        self._size -= tree.size
+        tree.size = 0
+        self._trees.pop(tree, None)
+        return drafts
+
+    def _pass_on(self, drafts: list[Draft]) -> None:
+        for draft in drafts:
+            tree = draft.tree
+            if tree is not None:
+                self._decided(draft, tree.unsure, bool(tree.kept))
