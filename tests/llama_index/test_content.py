@@ -393,6 +393,7 @@ def test_objects_stay_picklable(pipeline: spancast.Pipeline) -> None:
     pickle.dumps(index.docstore)
 
 
+@pytest.mark.filterwarnings("ignore::workflows.context.state_store.UnserializableKeyWarning")
 def test_a_workflows_context_stays_serialisable(memory: MemoryDestination) -> None:
     """A context is saved after a traced run, restored from JSON, and goes on."""
 
@@ -404,6 +405,10 @@ def test_a_workflows_context_stays_serialisable(memory: MemoryDestination) -> No
         again = Context.from_dict(flow, orjson.loads(orjson.dumps(context.to_dict())))
         assert 1 == await again.store.get("seen")
         await flow.run(ctx=again, topic="more")
+        agent = two_tool_agent()
+        context = Context(agent)
+        await agent.run("hi", ctx=context)
+        orjson.dumps(context.to_dict())
 
     asyncio.run(go())
     assert 2 == sum(span.name == "FanOut.run" for span in memory.spans)

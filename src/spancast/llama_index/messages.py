@@ -203,7 +203,7 @@ def to_message(held: MessageSnapshot) -> Message:
     return Message(
         role=role,
         parts=tuple(parts),
-        name=name if isinstance(name, str) and role != "tool" else None,
+        name=name if isinstance(name, str) else None,
         tool_call_id=str(call_id) if call_id else None,
     )
 

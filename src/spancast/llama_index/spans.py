@@ -249,6 +249,9 @@ class SpanHandler(BaseSpanHandler[Any]):
             _mark_parents(outer)
         if role == AGENT:
             draft.name = draft.snapshots["agent"] = _agent_name(made.instance)
+        draft.snapshots["within"] = _agent_around(parent)
+        if role == STEP:
+            draft.snapshots["step"] = made.method
         content.hold_start(role, made.instance, made.method, arguments, draft)
         if role == TOOL and outer is not None and outer.role == STEP:
             draft.snapshots["call_id"] = workflow.field(outer.event, "tool_id")
@@ -396,6 +399,7 @@ class SpanHandler(BaseSpanHandler[Any]):
             translate=TRANSLATIONS[TOOL],
             current=False,
         )
+        tool.snapshots["within"] = _agent_around(draft)
         tool.snapshots["call_id"] = workflow.field(ended.event, "tool_id")
         if tool.capture:
             tool.snapshots["input"] = hold(workflow.field(ended.event, "tool_kwargs"), tool)
@@ -593,6 +597,15 @@ def _own_tags(tags: Mapping[str, Any] | None) -> dict[str, Any] | None:
 def _agent_name(instance: Any) -> str:
     name = content.attributes_of(instance).get("name")
     return name if isinstance(name, str) and name else type(instance).__name__
+
+
+def _agent_around(parent: Draft | None) -> str | None:
+    """Return the name of the agent that an operation belongs to."""
+    if parent is None:
+        return None
+    held = parent.snapshots
+    name = held.get("agent") or held.get("within")
+    return name if isinstance(name, str) else None
 
 
 def _template(outer: Call | None, draft: Draft) -> object:

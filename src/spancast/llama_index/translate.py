@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..record.json import JSON
-from ..record.message import Message, Text, conversation
+from ..record.message import Message, Text, ToolCall, conversation
 from ..record.operation import (
     NOTHING,
     Agent,
@@ -29,7 +30,7 @@ _CONSUMED = frozenset(CONSUMED)
 def call(draft: Draft) -> Content:
     """Translate a chain: query engines, workflows, steps, the application's own functions."""
     held = draft.snapshots
-    return Content(input=_shown(held.get("input")), output=_shown(held.get("output")), metadata=_metadata(draft))
+    return Content(input=_shown(held.get("input")), output=_shown(held.get("output")), **_about(draft))
 
 
 def _shown(value: object) -> JSON:
@@ -62,7 +63,7 @@ def agent(draft: Draft) -> Content:
         input=_shown(given),
         output=output if told else _shown(held.get("output")),
         detail=detail,
-        metadata=_metadata(draft),
+        **_about(draft),
     )
 
 
@@ -82,7 +83,7 @@ def tool(draft: Draft) -> Content:
     held = draft.snapshots
     detail = ToolUse(name=draft.name, description=held.get("description"), call_id=held.get("call_id"))
     given, made = as_data(held.get("input")), as_data(held.get("output"))
-    return Content(input=given, output=made, detail=detail, metadata=_metadata(draft))
+    return Content(input=given, output=made, detail=detail, **_about(draft))
 
 
 def retrieval(draft: Draft) -> Content:
@@ -90,7 +91,7 @@ def retrieval(draft: Draft) -> Content:
     held = draft.snapshots
     query = as_data(held.get("input"))
     detail = Retrieval(query=query if isinstance(query, str) else "", documents=to_documents(held.get("output")))
-    return Content(input=query, output=as_data(held.get("output")), detail=detail, metadata=_metadata(draft))
+    return Content(input=query, output=as_data(held.get("output")), detail=detail, **_about(draft))
 
 
 def reranking(draft: Draft) -> Content:
@@ -104,7 +105,7 @@ def reranking(draft: Draft) -> Content:
         input_documents=to_documents(held.get("documents")),
         output_documents=to_documents(held.get("output")),
     )
-    return Content(input=query, output=as_data(held.get("output")), detail=detail, metadata=_metadata(draft))
+    return Content(input=query, output=as_data(held.get("output")), detail=detail, **_about(draft))
 
 
 def embedding(draft: Draft) -> Content:
@@ -120,7 +121,7 @@ def embedding(draft: Draft) -> Content:
         count=held.get("count"),
         dimensions=held.get("dimensions"),
     )
-    return Content(input=texts[0] if len(texts) == 1 else list(texts) or None, detail=detail, metadata=_metadata(draft))
+    return Content(input=texts[0] if len(texts) == 1 else list(texts) or None, detail=detail, **_about(draft))
 
 
 def generation(draft: Draft) -> Content:
@@ -138,7 +139,7 @@ def generation(draft: Draft) -> Content:
         response_model=outcome.response_model(answer) if answer else None,
         response_id=outcome.response_id(answer) if answer else None,
         parameters=_mapping(as_data(held.get("parameters"))),
-        input_messages=to_messages(held.get("messages")),
+        input_messages=_with_tool_names(to_messages(held.get("messages"))),
         output_messages=_told(answer, reason) if answer and draft.capture else (),
         tools=tuple(_definition(tool) for tool in held.get("tools") or () if isinstance(tool, dict)),
         finish_reasons=(reason,) if reason else (),
@@ -149,7 +150,18 @@ def generation(draft: Draft) -> Content:
         prompt_template=_template(template),
         prompt_variables=_mapping(as_data(variables)),
     )
-    return Content(detail=detail, metadata=_metadata(draft))
+    return Content(detail=detail, **_about(draft))
+
+
+def _with_tool_names(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """Name the tool in each tool's answer, which LlamaIndex leaves to the call that it answers."""
+    names = {part.id: part.name for message in messages for part in message.parts if isinstance(part, ToolCall)}
+    return tuple(
+        replace(message, name=names[message.tool_call_id])
+        if message.tool_call_id in names and message.name is None
+        else message
+        for message in messages
+    )
 
 
 def _told(answer: outcome.AnswerSnapshot, reason: str | None) -> tuple[Message, ...]:
@@ -187,6 +199,12 @@ def _definition(tool: Mapping[str, Any]) -> ToolDefinition:
 
 def _mapping(value: JSON) -> Mapping[str, JSON]:
     return value if isinstance(value, Mapping) and value else NOTHING
+
+
+def _about(draft: Draft) -> dict[str, Any]:
+    """Return what every kind says alike: the user's tags, the agent around it, the step that it is."""
+    held = draft.snapshots
+    return {"metadata": _metadata(draft), "agent": held.get("within"), "node": held.get("step")}
 
 
 def _metadata(draft: Draft) -> Mapping[str, JSON]:
