@@ -182,7 +182,8 @@ def _content_parts(held: MessageSnapshot) -> Iterator[Part]:
         if content:
             yield Text(str.__str__(content))
     elif isinstance(content, list):
-        yield from _blocks(_standard_blocks(held, content))
+        plain = [block if isinstance(block, str) else _plain(block) for block in content]
+        yield from _blocks([_plain(block) for block in _standard_blocks(held, plain)])
 
 
 def _standard_blocks(held: MessageSnapshot, content: list[Any]) -> Sequence[Any]:
@@ -191,7 +192,7 @@ def _standard_blocks(held: MessageSnapshot, content: list[Any]) -> Sequence[Any]
         return content
     try:
         message = held.kind.__new__(held.kind)
-        object.__setattr__(message, "__dict__", dict(held.data))
+        object.__setattr__(message, "__dict__", {**held.data, "content": content})
         object.__setattr__(message, "__pydantic_fields_set__", set(held.data))
         object.__setattr__(message, "__pydantic_extra__", None)
         object.__setattr__(message, "__pydantic_private__", None)
@@ -275,11 +276,17 @@ def _media(kind: str, block: Mapping[str, Any]) -> Part:
 
 
 def _call_parts(data: Mapping[str, Any]) -> Iterator[Part]:
-    for call in data.get("tool_calls") or ():
-        yield ToolCall(name=str(call.get("name") or ""), arguments=_plain(call.get("args")), id=call.get("id"))
-    for call in data.get("invalid_tool_calls") or ():
-        name, error = str(call.get("name") or ""), str(call.get("error") or "invalid")
-        yield ToolCall(name=name, arguments=_plain(call.get("args")), id=call.get("id"), error=error)
+    for key in ("tool_calls", "invalid_tool_calls"):
+        calls = _plain(data.get(key))
+        for call in calls if isinstance(calls, list) else ():
+            if isinstance(call, dict):
+                id = call.get("id")
+                yield ToolCall(
+                    name=str(call.get("name") or ""),
+                    arguments=call.get("args"),
+                    id=None if id is None else str(id),
+                    error=str(call.get("error") or "invalid") if key == "invalid_tool_calls" else None,
+                )
 
 
 def _plain(value: object) -> JSON:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from ..record.cost import Cost
 from ..record.message import Message, Text
 from ..record.usage import Usage, read_usage
-from ..recording.snapshot import Snapshot
+from ..recording.snapshot import Snapshot, plain_data
 from .messages import MessageSnapshot, hold_message, to_message
 
 
@@ -23,10 +23,31 @@ class AnswerSnapshot:
         self.text = text
         self.info = info
 
+    def make_plain(self) -> None:
+        """Turn what the provider said into plain data, in the lane's thread: it may be anything."""
+        self.info = plain_mapping(self.info)
+        if self.message is not None:
+            data = self.message.data
+            for key in ("response_metadata", "usage_metadata"):
+                if data.get(key) is not None:
+                    data[key] = plain_mapping(data[key])
+
     @property
     def about(self) -> Mapping[str, Any]:
         """What the provider said besides the answer."""
         return (self.message.data.get("response_metadata") if self.message else None) or {}
+
+
+_LONG = "logprobs"  # nobody reads them, and they would use up a copy's budget
+
+
+def plain_mapping(value: object) -> Mapping[str, Any]:
+    """Return a mapping of anything as one of plain data."""
+    if not issubclass(type(value), dict):
+        return {}
+    held = {key: item for key, item in dict.items(cast("dict[Any, Any]", value)) if key != _LONG}
+    plain = plain_data(held)
+    return plain if isinstance(plain, dict) else {}
 
 
 def hold_answers(response: Any, taken: Snapshot, *, content: bool) -> list[AnswerSnapshot]:

@@ -14,7 +14,7 @@ from ..record.prices import estimate
 from ..record.usage import Usage, read_usage
 from ..recording.draft import Content, Draft
 from ..recording.fields import CONSUMED
-from ..recording.snapshot import Snapshot, plain_data
+from ..recording.snapshot import Snapshot, key_text, plain_data
 from . import outcome
 from .messages import SHAPES, DocumentSnapshot, as_data, conversation_of, to_messages
 
@@ -53,7 +53,12 @@ def agent(draft: Draft) -> Content:
 def tool(draft: Draft) -> Content:
     """Translate a tool call: its input is its plain arguments."""
     held = draft.snapshots
-    detail = ToolUse(name=draft.name, description=held.get("description"), call_id=held.get("call_id"))
+    described, call_id = held.get("description"), held.get("call_id")
+    detail = ToolUse(
+        name=draft.name,
+        description=described if isinstance(described, str) else None,
+        call_id=call_id if isinstance(call_id, str) else None,
+    )
     content = Content(
         input=as_data(held.get("input")), output=as_data(held.get("output")), detail=detail, **_about(draft)
     )
@@ -124,7 +129,9 @@ def generation(draft: Draft) -> Content:
     """Translate a model call."""
     held = draft.snapshots
     answers: list[outcome.AnswerSnapshot] = held.get("answers") or []
-    llm_output: Mapping[str, Any] = held.get("llm_output") or {}
+    for answer in answers:
+        answer.make_plain()
+    llm_output = outcome.plain_mapping(held.get("llm_output"))
     parameters: Mapping[str, Any] = held.get("parameters") or {}
     metadata = draft.mapping or {}
     usage = outcome.usage_of(answers, llm_output)
@@ -263,16 +270,17 @@ def _metadata(mapping: Mapping[str, Any] | None) -> Mapping[str, JSON]:
     if not mapping:
         return NOTHING
     kept = {
-        str(key): _path(value) if key == "langgraph_path" else plain_data(value)
+        key_text(key): _path(value) if key == "langgraph_path" else plain_data(value)
         for key, value in dict(mapping).items()  # the frameworks may still write to it: copied in one go
-        if value is not None and key not in _PLUMBING_KEYS and not str(key).startswith(_PLUMBING)
+        if value is not None and key not in _PLUMBING_KEYS and not key_text(key).startswith(_PLUMBING)
     }
     return kept or NOTHING
 
 
 def _path(value: object) -> str:
     """Write LangGraph's path, a tuple of mixed types, always as text: a column of changing type breaks dashboards."""
-    return "/".join(str(part) for part in value) if isinstance(value, tuple) else str(value)
+    plain = plain_data(value)
+    return "/".join(map(str, plain)) if isinstance(plain, list) else str(plain)
 
 
 def _tags(tags: Any) -> tuple[str, ...]:

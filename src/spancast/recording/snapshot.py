@@ -18,11 +18,12 @@ from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
-from ..record.json import JSON
+from ..record.json import JSON, digits
 
 MAX_DEPTH = 12
 MAX_ITEMS = 20_000
 _MAX_BINARY = 64
+_INT64 = 2**63  # JSON and OTLP carry no larger integers
 
 Shape = Callable[[Any, "Snapshot"], object]
 
@@ -48,7 +49,9 @@ class Snapshot:
         if kind is str:
             self.size += len(value)  # type: ignore[arg-type]
             return value
-        if value is None or kind is bool or kind is int or kind is float:
+        if kind is int:
+            return value if -_INT64 <= value < _INT64 else digits(value)  # type: ignore[operator, arg-type]
+        if value is None or kind is bool or kind is float:
             return value
         self.items -= 1
         if depth <= 0 or self.items < 0:
@@ -102,13 +105,17 @@ def general_shape(kind: type) -> Shape:
             return shape
     if issubclass(kind, dict):
         return lambda value, taken: taken._mapping(dict(dict.items(value)), MAX_DEPTH - 2)
-    if issubclass(kind, (list, tuple)):
-        return lambda value, taken: taken._sequence(tuple(value), MAX_DEPTH - 2)
-    if issubclass(kind, (set, frozenset)):
-        return lambda value, taken: taken._sequence(list(value), MAX_DEPTH - 2)
+    for sequence in (list, tuple, set, frozenset):
+        if issubclass(kind, sequence):
+            return _items_shape(sequence)
     if "__pydantic_fields__" in vars(kind) or "__dataclass_fields__" in vars(kind):
         return _fields_shape(kind)
     return _by_class_name(kind)
+
+
+def _items_shape(kind: Any) -> Shape:
+    """Copy the items of a class derived from *kind* by that class's own iterator, never by one of the object's."""
+    return lambda value, taken: taken._sequence(tuple(kind.__iter__(value)), MAX_DEPTH - 2)
 
 
 def _fields_shape(kind: type) -> Shape:
@@ -160,7 +167,7 @@ _SCALARS: tuple[tuple[Any, Shape], ...] = (
     (Enum, _of_enum),
     (str, _of_text),
     (bool, lambda value, taken: bool(value)),
-    (int, lambda value, taken: int.__int__(value)),
+    (int, lambda value, taken: taken.take(int.__int__(value))),
     (float, lambda value, taken: float.__float__(value)),
     ((bytes, bytearray, memoryview), _of_binary),
     ((UUID, Decimal, PurePath), lambda value, taken: str(value)),
