@@ -176,25 +176,18 @@ def model_of(instance: object) -> str | None:
 
 
 def hold_template(arguments: Mapping[str, Any], draft: Draft) -> tuple[object, object]:
-    """Hold a prompt template and its variables, as `predict` got them."""
+    """Hold a prompt template and its variables, as `predict` got them, those filled in before among them."""
     template = arguments.get("prompt")
-    values = arguments.get("prompt_args")
-    known = getattr(template, "template_vars", None) or ()
-    chosen = (
-        {name: value for name, value in (values or {}).items() if name in known} if isinstance(values, dict) else {}
-    )
-    return hold(_template_text(template), draft), hold(chosen, draft)
-
-
-def _template_text(template: Any) -> object:
+    given = arguments.get("prompt_args")
     data = attributes_of(template)
     default = data.get("default_template")  # a selector holds one template for chat models and one for the others
     if default is not None:
         data = attributes_of(default)
+    names = data.get("template_vars") or getattr(template, "template_vars", None) or ()
+    values = {**(data.get("kwargs") or {}), **(given if isinstance(given, dict) else {})}
     text = data.get("template")
-    if isinstance(text, str):
-        return text
-    return data.get("message_templates")
+    chosen = {name: value for name, value in values.items() if name in names}
+    return hold(text if isinstance(text, str) else data.get("message_templates"), draft), hold(chosen, draft)
 
 
 # ---------------------------------------------------------------- the others
