@@ -1,4 +1,4 @@
-"""The command line: `spancast demo` and `spancast view`."""
+"""The command line: `spancast demo`, `spancast view` and `spancast replay`."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def commands() -> Typer:
     import typer
 
     from .view.commands import demo, view
+    from .view.replay import replay
 
     application = typer.Typer(
         name="spancast",
@@ -36,4 +37,5 @@ def commands() -> Typer:
     )
     application.command()(demo)
     application.command()(view)
+    application.command()(replay)
     return application

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from ..conventions.span import Attributes, Span
 from ..destinations.destination import Destination
 from ..otlp.outcome import Outcome
+from .retry import Backoff
 from .sender import Fate, Parcel, Sender
 from .spool import Spool, SpoolFile
 
@@ -21,7 +23,7 @@ class Replayed:
         delivered: Accepted by the receiver.
         rejected: Refused for good, and deleted.
         lost: In lines that could not be read.
-        left: Still on disk.
+        left: Still on disk, in *kept*.
         reasons: How many were rejected for which reason.
     """
 
@@ -30,6 +32,7 @@ class Replayed:
     rejected: int
     lost: int
     left: int
+    kept: SpoolFile | None
     reasons: dict[str, int]
 
 
@@ -75,16 +78,19 @@ def replay(
         if host.left:
             left.append((resource, host.left))
     remaining = sum(len(spans) for _, spans in left)
+    kept: SpoolFile | None = file
     if not remaining:
         spool.remove(file)
+        kept = None
     elif remaining < file.count:
-        spool.keep(file, left)
+        kept = spool.keep(file, left)
     return Replayed(
         file=file,
         delivered=host.counts[Fate.DELIVERED],
         rejected=host.counts[Fate.REJECTED],
         lost=contents.lost,
         left=remaining,
+        kept=kept,
         reasons=host.reasons,
     )
 
@@ -107,3 +113,55 @@ def _send(destination: Destination, resource: Attributes, spans: Sequence[Span],
                 sender.send(batch)
     finally:
         exporter.close()
+
+
+# ---------------------------------------------------------------- a whole folder
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What a replay of a whole spool has led to so far."""
+
+    delivered: int = 0
+    rejected: int = 0
+    lost: int = 0
+    expired: int = 0
+    waiting: int = 0
+    error: str | None = None
+
+
+def replay_all(destination: Destination, spool: Spool, timeout: float, backoff: Backoff | None = None) -> Tally:
+    """Send everything in *spool*, trying again while the receiver fails, within *timeout* seconds."""
+    tally = Tally()
+    deadline = time.monotonic() + timeout
+    with spool.exclusively() as alone:
+        if alone:
+            _send_files(destination, spool, deadline, backoff or Backoff(), tally)
+        elif spool.files():
+            tally.error = "another process is sending these"
+    tally.waiting = sum(file.count for file in spool.files())
+    return tally
+
+
+def _send_files(destination: Destination, spool: Spool, deadline: float, backoff: Backoff, tally: Tally) -> None:
+    for file in spool.too_old():
+        spool.remove(file)
+        tally.expired += file.count
+    failures = 0
+    for file in spool.files():
+        answers: list[Outcome] = []
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                done = replay(destination, spool, file, lambda: max(0.0, deadline - time.monotonic()), answers.append)
+            except OSError as error:
+                tally.error = f"{file.path.name} cannot be read: {error.strerror or type(error).__name__}"
+                break
+            tally.delivered += done.delivered
+            tally.rejected += done.rejected
+            tally.lost += done.lost
+            tally.error = answers[-1].message if answers else tally.error
+            if not done.left or done.kept is None:
+                failures = 0
+                break
+            failures, file = failures + 1, done.kept
+            time.sleep(min(backoff.wait(failures, answers[-1].retry_after if answers else None), max(0.0, left)))
+        else:
+            return

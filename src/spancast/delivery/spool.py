@@ -223,12 +223,13 @@ class Spool:
         with suppress(OSError):
             file.path.unlink(missing_ok=True)
 
-    def keep(self, file: SpoolFile, groups: Sequence[tuple[Attributes, Sequence[Span]]]) -> None:
+    def keep(self, file: SpoolFile, groups: Sequence[tuple[Attributes, Sequence[Span]]]) -> SpoolFile:
         """Leave only *groups* of a file, in its place in the order. A crash in the middle leaves both: ids are the same."""
         lines = [line for resource, spans in groups for line in lines_of(spans, resource)]
         staged = self._stage(b"".join(lines), len(lines), file.written_ns, file.owner, file)
         self.commit(staged)
         self._newest = None
+        return staged.file
 
     def too_old(self) -> list[SpoolFile]:
         """Return the files that are beyond the age; none while the clock has jumped since the start."""

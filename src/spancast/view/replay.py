@@ -1,0 +1,148 @@
+"""What `spancast replay` does: sends spans that were kept on disk."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ..delivery.replay import Tally, replay_all
+from ..delivery.spool import Spool, about, folder_of
+from ..destinations.destination import Destination
+from ..destinations.environment import backends_of
+from ..destinations.presets import otlp
+from ..destinations.validation import SettingsError
+from ..pipeline import spool_folder
+
+_UNKNOWN = "no destination here sends there; name its URL with --endpoint, and its --header"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """One folder of the spool: whose spans these are, how many, and the destination that may send them."""
+
+    folder: Path
+    name: str
+    url: str
+    count: int
+    destination: Destination | None
+
+
+def replay(
+    name: Annotated[
+        str | None, typer.Option("--destination", "-d", help="Send only what was meant for this one.")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="Send what was meant for this URL, when the environment does not name it.")
+    ] = None,
+    header: Annotated[
+        list[str] | None, typer.Option(help='For --endpoint: "Name=value" or "Name=env:VARIABLE".')
+    ] = None,
+    protocol: Annotated[str | None, typer.Option(help="For --endpoint: http/json or http/protobuf.")] = None,
+    spool: Annotated[str | None, typer.Option(help="The folder, when it is not the usual one.")] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for each destination.")] = 60.0,
+    list_only: Annotated[bool, typer.Option("--list", help="Show what waits; send nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Send the spans that could not be delivered and were kept on disk."""
+    try:
+        base = spool_folder(spool, os.environ)
+        destinations = (_given(endpoint, header or [], protocol),) if endpoint else backends_of(os.environ)
+    except SettingsError as error:
+        _stop(str(error))
+    if base is None:
+        _stop("the spool is off (SPANCAST_SPOOL, or an empty SPANCAST_STATE_DIR): nothing is kept on disk.")
+    found = [each for each in waiting(base, destinations, by_url=endpoint is not None) if name in (None, each.name)]
+    console = Console(highlight=False, stderr=as_json)
+    results = []
+    for each in found:
+        with console.status(f"{each.name}: sending {each.count} spans to {each.url}"):
+            results.append(_sent(each, timeout) if not list_only else _listed(each))
+    if as_json:
+        sys.stdout.buffer.write(orjson.dumps(_data(base, found, results), option=orjson.OPT_INDENT_2) + b"\n")
+    else:
+        _show(console, base, found, results)
+    if not list_only and any(tally.waiting or tally.rejected or tally.lost for tally in results):
+        raise typer.Exit(1)
+
+
+def waiting(base: Path, destinations: tuple[Destination, ...], *, by_url: bool = False) -> list[Waiting]:
+    """Return what lies in the spool at *base*, and which of *destinations* may send it.
+
+    Spans go to where they would have gone: same name, URL, headers and privacy mode. *by_url*: the user named the URL.
+    """
+    own = {folder_of(base, destination): destination for destination in destinations}
+    urls = {destination.target.describe(): destination for destination in destinations} if by_url else {}
+    found = []
+    for folder in sorted(base.iterdir()) if base.is_dir() else []:
+        count = sum(file.count for file in Spool(folder).files())
+        said = about(folder)
+        url = str(said.get("url", ""))
+        if count:
+            destination = own.get(folder) or urls.get(url)
+            label = str(said.get("name", folder.name))
+            found.append(Waiting(folder=folder, name=label, url=url, count=count, destination=destination))
+    return found
+
+
+def _given(endpoint: str, headers: list[str], protocol: str | None) -> Destination:
+    values = {}
+    for pair in headers:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise SettingsError(f'--header {name!r} has no value: write --header "Authorization=env:COLLECTOR_TOKEN".')
+        values[name.strip()] = _resolved(value.strip())
+    return otlp(endpoint, headers=values, protocol=protocol)
+
+
+def _resolved(value: str) -> str:
+    variable = value.removeprefix("env:")
+    if variable == value:
+        return value
+    if variable not in os.environ:
+        raise SettingsError(f"--header refers to env:{variable}, which is not set: set it, or give the value.")
+    return os.environ[variable]
+
+
+def _sent(each: Waiting, timeout: float) -> Tally:
+    if each.destination is None:
+        return Tally(waiting=each.count, error=_UNKNOWN)
+    return replay_all(each.destination, Spool(each.folder), timeout)
+
+
+def _listed(each: Waiting) -> Tally:
+    return Tally(waiting=each.count, error=None if each.destination else _UNKNOWN)
+
+
+def _data(base: Path, found: list[Waiting], results: list[Tally]) -> dict[str, object]:
+    rows = [{"name": each.name, "url": each.url, **asdict(tally)} for each, tally in zip(found, results, strict=True)]
+    return {"spool": str(base), "destinations": rows}
+
+
+def _show(console: Console, base: Path, found: list[Waiting], results: list[Tally]) -> None:
+    if not found:
+        console.print(f"nothing waits in {base}", markup=False, soft_wrap=True)
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("destination")
+    for column in ("delivered", "rejected", "lost", "too old", "waiting"):
+        table.add_column(column, justify="right")
+    for each, tally in zip(found, results, strict=True):
+        counts = (tally.delivered, tally.rejected, tally.lost, tally.expired, tally.waiting)
+        table.add_row(each.name, *(f"{count:,}" for count in counts))
+    console.print(table)
+    for each, tally in zip(found, results, strict=True):
+        if tally.error:
+            console.print(f"{each.name} ({each.url}): {tally.error}", markup=False, soft_wrap=True)
+
+
+def _stop(message: str) -> NoReturn:
+    sys.stderr.write(f"spancast: {message}\n")
+    raise typer.Exit(2)
