@@ -339,7 +339,9 @@ class Recorded:
             for span, proto, text in spans:
                 check_span(span, proto, text)
         assert 0 == self.pipeline.recorder.open_operations
-        assert [] == [record.getMessage() for record in self.caplog.records]
+        # a malformed trace field is worth a warning; hypothesis knows their names from this project's own code
+        said = [record.getMessage() for record in self.caplog.records]
+        assert [] == [message for message in said if not message.endswith(("ignored.", "used as text."))]
         return [span for span, _, _ in held["openinference"]]
 
 
