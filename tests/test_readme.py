@@ -16,7 +16,8 @@ from .langchain.models import ScriptedChat
 from .receivers.recording import recording_receiver
 
 README = Path(__file__).parents[1] / "README.md"
-BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+ALL_BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+BLOCKS = [block for block in ALL_BLOCKS if "llama_index" not in block]  # those: tests/llama_index/test_readme.py
 
 
 @pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")

@@ -16,6 +16,7 @@ _KINDS = {
     "execute_tool": "TOOL",
     "retrieval": "RETRIEVER",
     "embeddings": "EMBEDDING",
+    "rerank": "RERANKER",
     "invoke_agent": "AGENT",
     "create_agent": "AGENT",
 }
