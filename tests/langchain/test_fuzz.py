@@ -570,6 +570,17 @@ def test_any_messages_to_and_from_a_model(
     recorded.check(1)
 
 
+def test_ids_that_are_no_text(recorded: Recorded) -> None:
+    """A server tool's call and result under an id of any type."""
+    content = [{"type": kind, "id": [{}], "tool_call_id": {}} for kind in ("server_tool_call", "server_tool_result")]
+    handler, run_id = SpancastCallbackHandler(), uuid4()
+    message = HumanMessage("")
+    message.content = content  # past pydantic
+    handler.on_chat_model_start(None, [[message]], run_id=run_id, name="model")
+    handler.on_llm_end(LLMResult(generations=[[Generation(text="x")]]), run_id=run_id)
+    recorded.check(1)
+
+
 PROVIDERS_WORDS = st.dictionaries(
     st.sampled_from(
         [

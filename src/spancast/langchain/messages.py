@@ -231,10 +231,10 @@ def _block(block: Mapping[str, Any]) -> Part | None:
         return _media(str(kind), block)
     if kind == "server_tool_call":
         return ToolCall(
-            name=str(block.get("name")), arguments=_plain(block.get("args")), id=block.get("id"), server=True
+            name=str(block.get("name")), arguments=_plain(block.get("args")), id=_id(block.get("id")), server=True
         )
     if kind == "server_tool_result":
-        return ToolResult(result=_plain(block.get("output")), id=block.get("tool_call_id"), server=True)
+        return ToolResult(result=_plain(block.get("output")), id=_id(block.get("tool_call_id")), server=True)
     return Other(_plain(block.get("value") if kind == "non_standard" else block))
 
 
@@ -280,13 +280,16 @@ def _call_parts(data: Mapping[str, Any]) -> Iterator[Part]:
         calls = _plain(data.get(key))
         for call in calls if isinstance(calls, list) else ():
             if isinstance(call, dict):
-                id = call.get("id")
                 yield ToolCall(
                     name=str(call.get("name") or ""),
                     arguments=call.get("args"),
-                    id=None if id is None else str(id),
+                    id=_id(call.get("id")),
                     error=str(call.get("error") or "invalid") if key == "invalid_tool_calls" else None,
                 )
+
+
+def _id(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 def _plain(value: object) -> JSON:
