@@ -14,16 +14,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
 
-from ..conventions.limits import shorten
 from ..conventions.span import Attributes, Span
 from ..destinations.destination import Destination, Exporter
+from ..destinations.preparation import preparation
 from ..otlp.outcome import Outcome, Verdict
-from ..privacy import Redaction, only_safe, without_content
-from ..record.operation import Operation
 from ..recording.draft import Draft
 from ..recording.guard import report_fault
 from .ledger import Ledger
@@ -595,22 +592,3 @@ def _ending(left: int, spooled: int) -> str:
     if left:
         parts.append(f"{left} spans could not be sent before the shutdown deadline and are lost")
     return "; ".join(parts)
-
-
-def preparation(destination: Destination) -> Callable[[Operation], Span]:
-    """Return what this destination makes of an operation: redact, render, limit, and let only safe names leave."""
-    hide = without_content if destination.privacy_mode else None
-    redact = Redaction(destination.redact) if destination.redact and not destination.privacy_mode else None
-    render, extra, limit = destination.render, destination.span_attributes, destination.max_attribute_length
-
-    def prepare(operation: Operation) -> Span:
-        if hide is not None:
-            operation = hide(operation)
-        elif redact is not None:
-            operation = redact(operation)
-        span = shorten(render(operation), limit)
-        if extra:
-            span = replace(span, attributes={**span.attributes, **extra})
-        return only_safe(span) if hide is not None else span
-
-    return prepare

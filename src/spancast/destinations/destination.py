@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 from urllib.parse import urlsplit
 
 from ..conventions import CONVENTIONS, Convention
@@ -12,9 +12,14 @@ from ..conventions.span import Attributes, Span
 from ..otlp.http import Headers, HttpExporter, Tls
 from ..otlp.outcome import Outcome
 from ..privacy import Redact
-from . import validation
+from . import references, validation
+
+if TYPE_CHECKING:
+    from .check import CheckResult
 
 DEFAULT_REQUEST_BYTES = 4_000_000  # below every published limit but Datadog's 3.2 MB and New Relic's 1 MB (contracts 3)
+
+MAX_ATTRIBUTE_LENGTH = 10_000_000  # characters; OpenRouter's own limit (contracts 1.4)
 
 
 class Exporter(Protocol):
@@ -49,6 +54,8 @@ class CommonKeywords(TypedDict, total=False):
     name: str
     privacy_mode: bool
     redact: Redact | None
+    media: bool
+    max_content_chars: int | None
     sampling_rate: float
     keep_errors: bool
     convention: str | None
@@ -102,7 +109,9 @@ class Destination:
     Attributes:
         name: What reports and messages call it.
         privacy_mode: Let no content leave (the allow-list of `spancast.privacy`).
-        redact: Applied to every text of content.
+        redact: Applied to every text of content, and to metadata; off the application's thread.
+        media: Send images, sounds, films and files, and their addresses; else a note in their place.
+        max_content_chars: The longest text of content, in characters; None for what the backend takes.
         sampling_rate: The share of traces, 0.0001 to 1, chosen by session.
         keep_errors: Keep every trace in which something failed, whatever the rate; decided when its root closes.
         convention: `openinference` or `gen_ai`.
@@ -117,10 +126,12 @@ class Destination:
     convention: str
     privacy_mode: bool = False
     redact: Redact | None = None
+    media: bool = True
+    max_content_chars: int | None = None
     sampling_rate: float = 1.0
     keep_errors: bool = False
     max_request_bytes: int = DEFAULT_REQUEST_BYTES
-    max_attribute_length: int = 10_000_000  # characters; OpenRouter's own limit (contracts 1.4)
+    max_attribute_length: int = MAX_ATTRIBUTE_LENGTH
     resource: Mapping[str, Any] = field(default_factory=dict)
     span_attributes: Mapping[str, Any] = field(default_factory=dict)
     render: Convention
@@ -132,6 +143,16 @@ class Destination:
         sampling = f", sampling_rate={self.sampling_rate:g}" if self.sampling_rate < 1 else ""
         where = self.target.describe()
         return f"<Destination {self.name}: {where} ({self.convention}{privacy}{sampling})>"
+
+    def check(self, timeout: float | None = None) -> CheckResult:
+        """Test the connection, down to one real span (with the header `X-Test-Connection: true`), and say what to mend.
+
+        Args:
+            timeout: Seconds for each step; else the destination's own timeout.
+        """
+        from .check import check
+
+        return check(self, timeout)
 
 
 def http_destination(
@@ -146,6 +167,8 @@ def http_destination(
     resource: Mapping[str, Any] | None = None,
     span_attributes: Mapping[str, Any] | None = None,
     max_request_bytes: int = DEFAULT_REQUEST_BYTES,
+    max_attribute_length: int = MAX_ATTRIBUTE_LENGTH,
+    compression: str | None = None,
 ) -> Destination:
     """Return a checked HTTP destination: the preset's own values, with the user's *common* keywords over them."""
     settings = checked(preset, common)
@@ -155,7 +178,7 @@ def http_destination(
         url=url,
         headers=_merged(own, given),
         protocol=settings["protocol"] or protocol,
-        compression=settings["compression"],
+        compression=compression if common.get("compression") is None else settings["compression"],
         timeout=settings["timeout"],
         tls=settings["tls"],
     )
@@ -167,9 +190,12 @@ def http_destination(
         convention=chosen,
         privacy_mode=settings["privacy_mode"],
         redact=settings["redact"],
+        media=settings["media"],
+        max_content_chars=settings["max_content_chars"],
         sampling_rate=settings["sampling_rate"],
         keep_errors=settings["keep_errors"],
         max_request_bytes=settings["max_request_bytes"] or max_request_bytes,
+        max_attribute_length=max_attribute_length,
         resource={**(resource or {}), **settings["resource"]},
         span_attributes=span_attributes or {},
         render=render(chosen),
@@ -203,11 +229,14 @@ def checked(preset: str, common: Mapping[str, Any]) -> dict[str, Any]:
         )
     name, convention, protocol = common.get("name"), common.get("convention"), common.get("protocol")
     compression, largest = common.get("compression"), common.get("max_request_bytes")
+    short = common.get("max_content_chars")
     return {
         "name": preset if name is None else validation.text(name, "name", "collector"),
         "named": name is not None,
         "privacy_mode": validation.flag(common.get("privacy_mode", False), "privacy_mode"),
         "redact": validation.function(common.get("redact"), "redact"),
+        "media": validation.flag(common.get("media", True), "media"),
+        "max_content_chars": None if short is None else validation.length(short, "max_content_chars"),
         "sampling_rate": validation.sampling_rate(common.get("sampling_rate", 1.0)),
         "keep_errors": validation.flag(common.get("keep_errors", False), "keep_errors"),
         "convention": convention and validation.choice(convention, "convention", validation.CONVENTION_NAMES),
@@ -215,7 +244,7 @@ def checked(preset: str, common: Mapping[str, Any]) -> dict[str, Any]:
         "compression": None
         if compression in (None, "none")
         else validation.choice(compression, "compression", ("gzip", "none")),
-        "headers": validation.headers(common.get("headers")),
+        "headers": validation.headers(references.resolved_headers(common.get("headers"))),
         "timeout": validation.seconds(common.get("timeout", 10.0)),
         "max_request_bytes": None if largest is None else validation.size(largest),
         "resource": validation.attributes(common.get("resource")),

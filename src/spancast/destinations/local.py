@@ -311,6 +311,8 @@ def local_destination(preset: str, target: Any, convention: str, common: Mapping
         convention=chosen,
         privacy_mode=settings["privacy_mode"],
         redact=settings["redact"],
+        media=settings["media"],
+        max_content_chars=settings["max_content_chars"],
         sampling_rate=settings["sampling_rate"],
         keep_errors=settings["keep_errors"],
         max_request_bytes=settings["max_request_bytes"] or DEFAULT_REQUEST_BYTES,

@@ -1,4 +1,4 @@
-"""Presets: ready destinations for known backends. Each opens with what its backend does differently.
+"""Presets: Arize AX, any OTLP receiver, and the table of all. Each opens with what its backend does differently.
 
 Numbers are those of contracts section 3, each with its source there; what is unconfirmed says so.
 """
@@ -8,13 +8,28 @@ from __future__ import annotations
 import os
 import re
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..recording.notice import warn_once
-from . import settings, validation
+from . import arguments, settings, validation
 from .destination import Destination, http_destination
+from .llm_backends import braintrust, langfuse, langsmith, opik, phoenix, weave
+from .trace_backends import (
+    axiom,
+    dash0,
+    datadog,
+    elastic,
+    grafana_cloud,
+    honeycomb,
+    jaeger,
+    lightstep,
+    new_relic,
+    signoz,
+    tempo,
+)
 from .validation import SettingsError
 
 if TYPE_CHECKING:
@@ -62,21 +77,15 @@ def arize(
     Raises:
         SettingsError: When a key is missing or cannot be one.
     """
-    key = validation.secret(
-        _either(api_key, "ARIZE_API_KEY"),
-        "api_key",
-        "Arize shows it under Settings, API Keys; pass api_key= or set ARIZE_API_KEY",
-    )
-    space = validation.secret(
-        _either(_same("space_key", space_key, "space_id", space_id), "ARIZE_SPACE_ID", "ARIZE_SPACE_KEY"),
-        "space_key",
-        "Arize shows the Space ID under Space Settings; pass space_key= or set ARIZE_SPACE_ID",
-    )
-    _check_space(space)
+    key = arguments.secret(api_key, "api_key", "Arize shows it under Settings, API Keys", "ARIZE_API_KEY")
+    where = "Arize shows the Space ID under Space Settings"
+    given = arguments.same("space_key", space_key, "space_id", space_id)
+    space = arguments.secret(given, "space_key", where, "ARIZE_SPACE_ID", "ARIZE_SPACE_KEY")
+    if not is_space_id(space):
+        warn_once("arize-space", "spancast: %s", NO_SPACE_ID)
+    given = arguments.same("model_id", model_id, "project_name", project_name)
     project = validation.text(
-        _either(_same("model_id", model_id, "project_name", project_name), "ARIZE_PROJECT_NAME") or "default",
-        "model_id",
-        "my-project",
+        arguments.either(given, "model_id", "ARIZE_PROJECT_NAME") or "default", "model_id", "my-project"
     )
     return http_destination(
         "arize",
@@ -103,6 +112,7 @@ def arize_url(base_url: str | None, region: str | None) -> str:
         raise SettingsError(
             "base_url and region are both given: region chooses one of Arize's own hosts, leave one out."
         )
+    base_url = arguments.either(base_url, "base_url")
     if region is not None:
         host = _ARIZE_REGIONS.get(str(region).lower())
         if host is None:
@@ -122,18 +132,18 @@ def arize_url(base_url: str | None, region: str | None) -> str:
     return parts._replace(path=path + "/v1/traces").geturl()
 
 
-def _check_space(space: str) -> None:
-    """Warn when the space is no base64 id (`Space:<n>:...`): Arize answers 200 to its name and drops the spans."""
+NO_SPACE_ID = (
+    "space_key does not look like an Arize Space ID (base64 of 'Space:...'). With the space's name "
+    "instead, Arize answers 200 and stores nothing; copy the ID from Space Settings."
+)
+
+
+def is_space_id(space: str) -> bool:
+    """Return whether *space* is base64 of `Space:<n>:...`: Arize answers 200 to a space's name and drops the spans."""
     try:
-        looks_right = b64decode(space, validate=True).startswith(b"Space:")
+        return b64decode(space, validate=True).startswith(b"Space:")
     except ValueError:
-        looks_right = False
-    if not looks_right:
-        warn_once(
-            "arize-space",
-            "spancast: space_key does not look like an Arize Space ID (base64 of 'Space:...'). With the space's name "
-            "instead, Arize answers 200 and stores nothing; copy the ID from Space Settings.",
-        )
+        return False
 
 
 def otlp(endpoint: str | None = None, **common: Unpack[CommonKeywords]) -> Destination:
@@ -157,23 +167,123 @@ def otlp(endpoint: str | None = None, **common: Unpack[CommonKeywords]) -> Desti
             "endpoint is missing: give otlp() the URL that takes traces, for example "
             "https://collector.example.com:4318/v1/traces, or set OTEL_EXPORTER_OTLP_ENDPOINT."
         )
-    url = endpoint if endpoint is not None else from_environment.endpoint
+    url = arguments.either(endpoint, "endpoint") if endpoint is not None else from_environment.endpoint
     argument = "endpoint" if endpoint is not None else from_environment.endpoint_variable
     return http_destination("otlp", validation.url(url, argument), given)
 
 
-def _either(value: object, *variables: str) -> Any:
-    """Return the argument, else the first of the environment's *variables* that is set."""
-    if value is not None:
-        return value
-    return next((os.environ[name] for name in variables if os.environ.get(name)), None)
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A preset as the command line and the settings table see it.
+
+    Attributes:
+        make: The function.
+        required: Arguments without which it raises.
+        secrets: Arguments that are never shown or saved in the clear.
+        variables: The environment's variables that stand for an argument.
+    """
+
+    make: Callable[..., Destination]
+    required: tuple[str, ...] = ()
+    secrets: frozenset[str] = frozenset()
+    variables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def _same(name: str, value: str | None, other_name: str, other: str | None) -> str | None:
-    """Return the one of two arguments that mean the same."""
-    if value is not None and other is not None and value != other:
-        raise SettingsError(f"{name} and {other_name} mean the same and differ: give one of them.")
-    return value if value is not None else other
+def _preset(make: Callable[..., Destination], *required: str, secrets: str = "", **variables: str) -> Preset:
+    named = {argument: tuple(names.split()) for argument, names in variables.items()}
+    return Preset(make, required, frozenset(secrets.split()), named)
 
 
-PRESETS: Mapping[str, Any] = {"arize": arize, "otlp": otlp}
+PRESETS: Mapping[str, Preset] = {
+    "arize": _preset(
+        arize,
+        "api_key",
+        "space_key",
+        secrets="api_key space_key space_id",
+        api_key="ARIZE_API_KEY",
+        space_key="ARIZE_SPACE_ID ARIZE_SPACE_KEY",
+        model_id="ARIZE_PROJECT_NAME",
+        base_url="ARIZE_COLLECTOR_ENDPOINT",
+    ),
+    "otlp": _preset(otlp, "endpoint", endpoint="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT OTEL_EXPORTER_OTLP_ENDPOINT"),
+    "axiom": _preset(
+        axiom,
+        "token",
+        "dataset",
+        secrets="token",
+        token="AXIOM_TOKEN",
+        dataset="AXIOM_DATASET",
+        base_url="AXIOM_URL",
+    ),
+    "jaeger": _preset(jaeger),
+    "tempo": _preset(tempo),
+    "grafana_cloud": _preset(
+        grafana_cloud,
+        "instance_id",
+        "api_key",
+        secrets="api_key",
+        instance_id="GRAFANA_CLOUD_INSTANCE_ID",
+        api_key="GRAFANA_CLOUD_API_KEY",
+    ),
+    "honeycomb": _preset(
+        honeycomb, "api_key", secrets="api_key", api_key="HONEYCOMB_API_KEY", dataset="HONEYCOMB_DATASET"
+    ),
+    "lightstep": _preset(lightstep, "access_token", secrets="access_token", access_token="LS_ACCESS_TOKEN"),
+    "phoenix": _preset(
+        phoenix,
+        secrets="api_key",
+        endpoint="PHOENIX_COLLECTOR_ENDPOINT",
+        api_key="PHOENIX_API_KEY",
+        project_name="PHOENIX_PROJECT PHOENIX_PROJECT_NAME",
+    ),
+    "langfuse": _preset(
+        langfuse,
+        "public_key",
+        "secret_key",
+        secrets="public_key secret_key",
+        public_key="LANGFUSE_PUBLIC_KEY",
+        secret_key="LANGFUSE_SECRET_KEY",
+        base_url="LANGFUSE_BASE_URL LANGFUSE_HOST",
+    ),
+    "langsmith": _preset(
+        langsmith,
+        "api_key",
+        secrets="api_key",
+        api_key="LANGSMITH_API_KEY",
+        project="LANGSMITH_PROJECT",
+        base_url="LANGSMITH_ENDPOINT",
+    ),
+    "datadog": _preset(datadog, "api_key", secrets="api_key", api_key="DD_API_KEY", site="DD_SITE"),
+    "new_relic": _preset(new_relic, "license_key", secrets="license_key", license_key="NEW_RELIC_LICENSE_KEY"),
+    "braintrust": _preset(braintrust, "api_key", "project_name", secrets="api_key", api_key="BRAINTRUST_API_KEY"),
+    "signoz": _preset(signoz, "ingestion_key", secrets="ingestion_key", ingestion_key="SIGNOZ_INGESTION_KEY"),
+    "dash0": _preset(dash0, "auth_token", secrets="auth_token", auth_token="DASH0_AUTH_TOKEN"),
+    "elastic": _preset(
+        elastic,
+        "endpoint",
+        "api_key",
+        secrets="api_key",
+        endpoint="ELASTIC_OTLP_ENDPOINT",
+        api_key="ELASTIC_API_KEY",
+    ),
+    "opik": _preset(
+        opik,
+        "api_key",
+        "workspace",
+        secrets="api_key",
+        api_key="OPIK_API_KEY",
+        workspace="OPIK_WORKSPACE",
+        project_name="OPIK_PROJECT_NAME",
+    ),
+    "weave": _preset(
+        weave,
+        "api_key",
+        "entity",
+        "project",
+        secrets="api_key",
+        api_key="WANDB_API_KEY",
+        entity="WANDB_ENTITY",
+        project="WANDB_PROJECT",
+    ),
+}
+"""Every backend that has a name: what `spancast destinations add` offers, and what `preset = ` may say in a file."""

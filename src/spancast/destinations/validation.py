@@ -132,6 +132,11 @@ def secret(value: object, argument: str, where: str) -> str:
         raise SettingsError(f"{argument} is missing: {where}.")
     if not isinstance(value, str):
         raise SettingsError(f"{argument} is {_shown(value)}: it is text; {where}.")
+    scheme, _, rest = value.strip().partition(" ")
+    if rest and scheme.lower() in ("bearer", "basic", "apikey"):
+        raise SettingsError(
+            f"{argument} begins with {scheme!r}: give the key alone, the preset writes what goes before."
+        )
     if re.search(r"\s", value):
         raise SettingsError(f"{argument} has white space in it, which no key has: copy it again; {where}.")
     return _header_value(argument, value, argument)
@@ -174,6 +179,13 @@ def size(value: object, argument: str = "max_request_bytes") -> int:
         raise SettingsError(
             f"{argument}={_shown(value)}: give a whole number of bytes, at least 1000, such as 4_000_000."
         )
+    return value
+
+
+def length(value: object, argument: str) -> int:
+    """Return *value* when it is a length of at least 1 character."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise SettingsError(f"{argument}={_shown(value)}: give a whole number of characters, such as 2000.")
     return value
 
 

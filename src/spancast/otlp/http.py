@@ -16,7 +16,7 @@ import socket
 import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +27,7 @@ import urllib3
 from .. import _version
 from ..conventions.span import Attributes, Span
 from .encoding import ENCODINGS, Encoding
+from .masking import hidden, masked
 from .outcome import Outcome, Verdict
 
 Headers = Mapping[str, str] | Callable[[], Mapping[str, str]]
@@ -38,6 +39,7 @@ _GZIP_ABOVE = 1024  # bytes; below, gzip costs more than it saves
 _GZIP_LEVEL = 1  # level 1 costs half of level 6 and is 3 to 8 % larger
 _TOO_LARGE = re.compile(rb"too large|larger than|exceeds? .*(size|limit)|message size|max(imum)? (body|request)", re.I)
 USER_AGENT = f"spancast/{_version.VERSION}"
+_OURS = frozenset({"content-type", "content-encoding", "user-agent", "x-test-connection"})  # headers without secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +95,13 @@ class HttpExporter:
             headers["Content-Encoding"] = "gzip"
         self._deadline.at = time.monotonic() + timeout
         try:
-            return self._exchange(body, headers, timeout)
+            outcome = self._exchange(body, headers, timeout)
         except urllib3.exceptions.HTTPError as error:
             return _unreached(error, urlsplit(self._url).netloc, timeout)
+        if outcome.message:  # it may repeat the key that it refuses
+            given = {name: value for name, value in headers.items() if name.lower() not in _OURS}
+            outcome = replace(outcome, message=masked(outcome.message, hidden(given)))
+        return outcome
 
     def close(self) -> None:
         """Close the connections."""
@@ -249,9 +255,17 @@ def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> Outc
 
 
 def _success(status: int, headers: Mapping[str, str], content: bytes) -> Outcome:
-    rejected, said = partial_success(content, headers.get("Content-Type", ""))
+    content_type = headers.get("Content-Type", "")
+    rejected, said = partial_success(content, content_type)
     reason = "partial success" if rejected else ""
-    return Outcome(verdict=Verdict.DELIVERED, rejected=rejected, reason=reason, message=said, status=status)
+    return Outcome(
+        verdict=Verdict.DELIVERED,
+        rejected=rejected,
+        reason=reason,
+        message=said,
+        status=status,
+        content_type=content_type,
+    )
 
 
 def partial_success(content: bytes, content_type: str) -> tuple[int, str]:

@@ -25,6 +25,7 @@ class Outcome:
         message: In plain words, for a person.
         retry_after: Seconds that the receiver asks to wait.
         status: The HTTP status, where there was one.
+        content_type: Of a success: what the answer says it is; a web page is no receiver's answer.
     """
 
     verdict: Verdict
@@ -33,6 +34,7 @@ class Outcome:
     message: str = ""
     retry_after: float | None = None
     status: int | None = None
+    content_type: str = ""
 
 
 DELIVERED = Outcome(verdict=Verdict.DELIVERED)

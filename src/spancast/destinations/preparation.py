@@ -1,0 +1,45 @@
+"""What a destination makes of an operation: hide, redact, render, limit, and let only safe names leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ..conventions.limits import shorten
+from ..conventions.span import Span
+from ..privacy import Redaction, only_safe, with_short_content, without_content, without_media
+from ..record.operation import Operation
+from .destination import Destination
+
+
+def preparation(destination: Destination) -> Callable[[Operation], Span]:
+    """Return the function that makes spans for *destination*. It runs in the lane's thread, once a span.
+
+    A `redact` hook sees in privacy mode what still leaves: names stay, metadata is redacted.
+    """
+    steps = _steps(destination)
+    render, extra, limit = destination.render, destination.span_attributes, destination.max_attribute_length
+    short = destination.max_content_chars
+
+    def prepare(operation: Operation) -> Span:
+        for step in steps:
+            operation = step(operation)
+        span = shorten(render(operation), limit)
+        if short is not None:
+            span = with_short_content(span, short)
+        if extra:
+            span = replace(span, attributes={**span.attributes, **extra})
+        return only_safe(span) if destination.privacy_mode else span
+
+    return prepare
+
+
+def _steps(destination: Destination) -> list[Callable[[Operation], Operation]]:
+    steps: list[Callable[[Operation], Operation]] = []
+    if destination.privacy_mode:
+        steps.append(without_content)
+    elif not destination.media:
+        steps.append(without_media)
+    if destination.redact is not None:
+        steps.append(Redaction(destination.redact))
+    return steps
