@@ -434,7 +434,7 @@ class Lane:
         with self._changed:
             soon = now + (min(seconds, _HURRIED_PAUSE) if self._hurry else seconds)
             over = self._deadline is not None and soon >= self._deadline
-            if self._down or over or now + seconds >= began + self._backoff.deadline:
+            if self._down or over or self._too_long(began, now + seconds):
                 return self._turn_down(now, outcome)
             # in a loop: each new span wakes the worker too, and must not cut the receiver's `Retry-After` short
             while not self._gone:
@@ -445,6 +445,12 @@ class Lane:
                     break
                 self._changed.wait(left)
             return not self._gone
+
+    def _too_long(self, began: float, until: float) -> bool:
+        """Return whether a batch cannot wait in memory until then; with a spool it need not, and is safer on disk."""
+        if self._spool is not None and self._failing_since is not None and until - self._failing_since > _OUTAGE:
+            return True
+        return until >= began + self._backoff.deadline
 
     def _turn_down(self, now: float, outcome: Outcome) -> bool:
         """With a spool to keep what comes, leave the receiver alone until its time; returns False."""
