@@ -25,6 +25,7 @@ def _strict(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     notice.forget()
     monkeypatch.setattr(prices, "_prices", lambda: None)  # price lists change; goldens must not
     monkeypatch.setenv("SPANCAST_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("SPANCAST_CONFIG_DIR", str(tmp_path / "config"))
     for name in ("ARIZE_API_KEY", "ARIZE_SPACE_ID", "ARIZE_PROJECT_NAME", "OPENROUTER_API_KEY", "OTEL_SERVICE_NAME"):
         monkeypatch.delenv(name, raising=False)
     for name in ("ENDPOINT", "TRACES_ENDPOINT", "HEADERS", "TRACES_HEADERS", "PROTOCOL", "TIMEOUT", "COMPRESSION"):

@@ -20,7 +20,7 @@ from .delivery.lane import MAX_QUEUE_BYTES, Lane
 from .delivery.ledger import DeliveryReport
 from .delivery.spool import MAX_BYTES as MAX_SPOOL_BYTES
 from .delivery.spool import Spool, folder_of
-from .destinations import validation
+from .destinations import catalogue, validation
 from .destinations.destination import Destination
 from .destinations.environment import destinations_of
 from .destinations.local import MemoryTarget
@@ -63,7 +63,7 @@ class Pipeline:
         """Make lanes for *destinations*; without any, for those that the environment names, else the local file.
 
         Args:
-            service_name: The resource's `service.name`; else `OTEL_SERVICE_NAME`.
+            service_name: The resource's `service.name`; else `OTEL_SERVICE_NAME`, else the project's file.
             resource: Further resource attributes, for all destinations.
             tracer_provider: Also emit SDK spans through this provider's processors.
             max_queue_bytes: The bound of each lane's queue.
@@ -73,7 +73,10 @@ class Pipeline:
         """
         if service_name is not None:
             validation.text(service_name, "service_name", "checkout-agent")
-        general = validation.attributes(resource)
+        service_name = catalogue.service_name(service_name, os.environ)
+        general = catalogue.resource(validation.attributes(resource), os.environ)
+        if max_queue_bytes == MAX_QUEUE_BYTES:
+            max_queue_bytes = catalogue.general("max_queue_bytes", os.environ) or MAX_QUEUE_BYTES
         size = validation.size(max_queue_bytes, "max_queue_bytes")
         spool_size = validation.size(max_spool_bytes, "max_spool_bytes")
         self.enabled = not flag(os.environ, "OTEL_SDK_DISABLED")

@@ -136,4 +136,6 @@ def spancast_environment(environ: Environ) -> dict[str, Any]:
     rate = number(environ, "SPANCAST_SAMPLING_RATE")
     if rate is not None:
         common["sampling_rate"] = validation.sampling_rate(rate, "SPANCAST_SAMPLING_RATE")
+    if name := environ.get("SPANCAST_REDACT", "").strip():
+        common["redact"] = name
     return common
