@@ -36,7 +36,6 @@ from workflows import Context
 import spancast
 from spancast import llama_index
 from spancast.destinations import MemoryDestination
-from spancast.llama_index import install
 from spancast.llama_index.classify import family
 from spancast.llama_index.content import provider_of
 from spancast.record.usage import Usage
@@ -262,17 +261,18 @@ def test_faults_of_ours_never_reach_the_application(
 
     monkeypatch.undo()
     monkeypatch.setattr(guard, "strict", False)
-    before = guard.faults().get("SpanHandler.new_span", 0)
+    before = guard.faults().get("SpanHandler._hold_start", 0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(content, "hold_start", broken)
         assert "hello" == ScriptedLLM().chat(ASKED).message.content
         assert "hello" == ScriptedLLM().chat(ASKED).message.content
-    assert 2 == guard.faults()["SpanHandler.new_span"] - before
-    assert 1 >= sum("SpanHandler.new_span" in record.message for record in caplog.records)
-    memory.clear()
+        patch.setattr(content, "hold_end", broken)
+        PlainRetriever().retrieve("q")
+    assert 3 == guard.faults()["SpanHandler._hold_start"] - before
+    assert 1 >= sum("SpanHandler._hold_start" in record.message for record in caplog.records)
+    assert ["LLM", "LLM", "RETRIEVER"] == [span.kind.value for span in memory.spans]
     ScriptedLLM().chat(ASKED)
-    assert 1 == len(memory.spans)
-    install._spans._settings.made_in.recorder.close_all()  # type: ignore[union-attr]
+    assert 4 == len(memory.spans)
 
 
 # ---------------------------------------------------------------- the other kinds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -29,8 +30,10 @@ from workflows.events import Event, StartEvent, StopEvent
 import spancast
 from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler
+from spancast.llama_index import install
 
 from ..langchain.trees import one, traces, tree
+from .conftest import settled
 from .models import PlainEmbedding, PlainReranker, PlainRetriever, ScriptedLLM, calls
 
 pytestmark = pytest.mark.usefixtures("instrumented")
@@ -311,3 +314,24 @@ def test_unknown_events_pass(memory: MemoryDestination) -> None:
 
     sender()
     assert 1 == len(memory.spans)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_begins_anew(memory: MemoryDestination, pipeline: spancast.Pipeline) -> None:
+    """What was open belongs to the parent; the child traces its own calls, and its streams end."""
+    stream = ScriptedLLM("a b").stream_chat(ASKED)
+    next(stream)
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            left = ScriptedLLM("a b").stream_chat(ASKED)
+            del left
+            ScriptedLLM().chat(ASKED)
+            settled(lambda: install._spans.unfinished == 0)
+            code = 0 if (2, 0) == (len(memory.spans), install._spans.unfinished) else 2
+        finally:
+            os._exit(code)
+    assert 0 == os.waitpid(child, 0)[1]
+    list(stream)
+    assert ["ScriptedLLM.stream_chat"] == [span.name for span in memory.spans]

@@ -104,6 +104,8 @@ def test_an_async_models_stream_ends_when_it_is_left(
         if read == 4:
             async for _ in stream:
                 pass
+        del stream
+        await asyncio.sleep(0.02)  # the event loop closes it; at the loop's own end it would cancel that
 
     asyncio.run(go())
     span = one(spans_of(memory, pipeline), "ScriptedLLM.astream_chat")
@@ -302,6 +304,24 @@ def test_a_users_own_generator_ends_when_it_is_gone(memory: MemoryDestination, p
     assert [0, 1] == list(numbers)
     del numbers
     assert "counting" == one(spans_of(memory, pipeline), "counting").name
+
+
+@dispatcher.span
+def failing_inside() -> Iterator[int]:
+    """A user's own generator in which a model call fails."""
+    yield 1
+    ScriptedLLM(TimeoutError("slow")).chat(ASKED)
+
+
+def test_a_users_own_generator_that_fails_ends(memory: MemoryDestination, pipeline: spancast.Pipeline) -> None:
+    """The error's traceback holds the generator: nothing of ours may keep the error, or neither would ever end."""
+
+    def read() -> None:
+        with suppress(TimeoutError):
+            list(failing_inside())
+
+    read()
+    assert {"failing_inside", "ScriptedLLM.chat"} == {span.name for span in spans_of(memory, pipeline)}
 
 
 # ---------------------------------------------------------------- chat engines

@@ -226,6 +226,8 @@ class SpanHandler(BaseSpanHandler[Any]):
     ) -> None:
         recorder, outer, role = made.recorder, made.outer, made.role
         parent = outer.draft if outer is not None else recorder.ended(parent_id)
+        if role == STEP and outer is not None and classify.is_several_agents(outer.instance):
+            parent = self._member_at_work(outer, made.event)
         remote = None
         if parent is None and nearest() is None:
             parent = remote = _restored_parent(recorder)
@@ -250,8 +252,16 @@ class SpanHandler(BaseSpanHandler[Any]):
         if role == AGENT:
             draft.name = draft.snapshots["agent"] = _agent_name(made.instance)
         draft.snapshots["within"] = _agent_around(parent)
+        self._hold_start(made, draft, arguments)
+
+    @guarded
+    def _hold_start(self, made: Call, draft: Draft, arguments: Mapping[str, Any]) -> None:
+        """Hold what a call was given. Under a guard of its own: the operation is open, whatever goes wrong here."""
+        role, outer = made.role, made.outer
         if role == STEP:
             draft.snapshots["step"] = made.method
+        elif role == GENERATION:
+            draft.snapshots["operation"] = "chat"
         content.hold_start(role, made.instance, made.method, arguments, draft)
         if role == TOOL and outer is not None and outer.role == STEP:
             draft.snapshots["call_id"] = workflow.field(outer.event, "tool_id")
@@ -322,19 +332,29 @@ class SpanHandler(BaseSpanHandler[Any]):
             return
         if self._goes_on(ended, draft, result):
             return
-        error: BaseException | None = None
-        if ended.role == GENERATION:
-            hold_response(ended, draft, result)
-        elif ended.role == STEP and result is None and self._discarded(ended, draft):
+        if ended.role == STEP and result is None and self._discarded(ended, draft):
             return
-        else:
-            content.hold_end(ended.role, result, draft, vectors=self._settings.vectors)
-            error = _tool_error(result) if ended.role == TOOL else None
+        error = self._hold_end(ended, draft, result)
         ending = None
         if ended.role == STEP and result is None and workflow.may_wait(ended.outer, ended.method):
             ending = "interrupted"
         self._end_member(ended)
         self._close(ended, error=error, ending=ending)
+
+    @guarded
+    def _hold_end(self, ended: Call, draft: Draft, result: Any) -> BaseException | None:
+        """Hold what a call came to, and return its failure. Under a guard of its own: the operation ends all the same."""
+        if ended.role == GENERATION:
+            hold_response(ended, draft, result)
+            return None
+        content.hold_end(ended.role, result, draft, vectors=self._settings.vectors)
+        if (
+            ended.role == STEP
+            and ended.outer is not None
+            and classify.is_agent_step(ended.outer.instance, ended.method)
+        ):
+            self._end_agent_step(ended, draft, result)
+        return _tool_error(result) if ended.role == TOOL else None
 
     def _discarded(self, ended: Call, draft: Draft) -> bool:
         """Drop a step that only put its event into a join's buffer; how often that was stands on the workflow's run."""
@@ -363,7 +383,16 @@ class SpanHandler(BaseSpanHandler[Any]):
         ended.recorder.close(draft, error=error, ending=ending, keep_children=True)
         if ended.role not in (GENERATION, EMBEDDING):
             ended.recorder.remember(ended.id, draft)
+        if error is not None:
+            self._let_go_of_error(ended.outer)
         ended.instance = ended.outer = None
+
+    def _let_go_of_error(self, outer: Call | None) -> None:
+        """Do not keep a child's error where a stream is waited for: its traceback may hold the very stream."""
+        while outer is not None and not outer.shown:
+            outer = outer.outer
+        if outer is not None and outer.draft is not None and self.is_waiting(outer):
+            outer.draft.seen_failure = None
 
     def _leave_layer(self, ended: Call, result: Any, error: BaseException | None) -> None:
         draft = ended.draft
@@ -427,11 +456,15 @@ class SpanHandler(BaseSpanHandler[Any]):
     def _consumed_by_framework(self, ended: Call) -> bool:
         """Return whether LlamaIndex's own code iterates a model's stream: then the span stays current until its end."""
         outer = ended.outer
-        while outer is not None and outer.role == PLUMBING and outer.instance is ended.instance:
+        while outer is not None and outer.instance is ended.instance:
             outer = outer.outer
         if in_stream.get():
             return True
-        return outer is not None and not outer.shown and outer.role in (STEP, PLUMBING)
+        if outer is None:
+            return False
+        if outer.role == STEP:
+            return outer.outer is not None and classify.is_agent_step(outer.outer.instance, outer.method)
+        return isinstance(outer.instance, StreamingAgentChatResponse)
 
     def _await_response(self, ended: Call, draft: Draft, result: Any) -> bool:
         stream = result.response_gen
