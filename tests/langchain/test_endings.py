@@ -137,6 +137,16 @@ def test_an_abandoned_chain_stream(config: Any, memory: MemoryDestination, pipel
     assert 0 == pipeline.recorder.open_operations
 
 
+def test_a_sync_chain_stream_that_is_closed_early(config: Any, memory: MemoryDestination) -> None:
+    """LangChain calls it finished; it was abandoned, like its async twin."""
+    chain = RunnableLambda(lambda text: text, name="first") | ScriptedChat(script=["a b c d"])
+    stream = chain.stream("q", config)
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]
+    assert ("UNSET", "abandoned") == endings(memory)["RunnableSequence"]
+    assert "ERROR" not in {status for status, _ in endings(memory).values()}
+
+
 def test_a_handoff_to_the_parent_graph_is_no_error(config: Any, memory: MemoryDestination) -> None:
     """`Command(graph=PARENT)` comes as an exception through every level; nothing of it is red."""
 

@@ -193,7 +193,13 @@ def _plain_text(message: Message) -> str:
 
 def _messages(prefix: str, messages: tuple[Message, ...]) -> Pairs:
     for index, message in enumerate(messages):
-        yield from _message(f"{prefix}.{index}.message.", message)
+        parts = message.parts
+        place = f"{prefix}.{index}.message."
+        if len(parts) == 1 and type(parts[0]) is Text and not message.name and not message.tool_call_id:
+            yield place + "role", message.role  # most messages of a long history: half the time of the general way
+            yield place + "content", parts[0].text
+        else:
+            yield from _message(place, message)
 
 
 def _message(prefix: str, message: Message) -> Pairs:

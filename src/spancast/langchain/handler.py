@@ -169,7 +169,8 @@ class SpancastCallbackHandler(BaseCallbackHandler):
                 draft.snapshots["output"] = hold(output, draft)
             if inputs is not None:  # a stream's true input is known only at its end
                 draft.snapshots["input"] = hold(inputs, draft)
-        recorder.close(draft)
+        # a synchronous stream that its consumer closed early is reported as finished, while its model is still open
+        recorder.close(draft, ending="abandoned" if draft.children and "stream" in draft.snapshots else None)
 
     def _fail(self, run_id: UUID, error: BaseException, inputs: object = None) -> None:
         found = self._find(run_id)
@@ -234,7 +235,11 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             current=not defers_inputs,  # between two chunks of a stream the consumer must not see it as current
             resumes=self._resumed(inputs, metadata) if parent_run_id is None else None,
         )
-        if draft is None or not draft.capture:
+        if draft is None:
+            return
+        if defers_inputs:
+            draft.snapshots["stream"] = True
+        if not draft.capture:
             return
         if agent:
             draft.snapshots["agent"] = agent

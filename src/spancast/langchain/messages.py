@@ -130,12 +130,15 @@ def to_message(held: MessageSnapshot) -> Message:
     data = held.data
     kind = str(data.get("type") or "")
     role = _ROLES.get(kind) or str(data.get("role") or kind or "unknown")
-    parts = [*_content_parts(held), *_call_parts(data)]
+    content = data.get("content")
+    parts: tuple[Part, ...] = (Text(content),) if type(content) is str and content else tuple(_content_parts(held))
+    if data.get("tool_calls") or data.get("invalid_tool_calls"):
+        parts += tuple(_call_parts(data))
     name = data.get("name")
     call_id = data.get("tool_call_id")
     return Message(
         role=role,
-        parts=tuple(parts),
+        parts=parts,
         name=str(name) if name else None,
         tool_call_id=str(call_id) if call_id else None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from ..record.cost import Cost
@@ -254,15 +255,21 @@ def _about(draft: Draft) -> dict[str, Any]:
     mapping = draft.mapping or {}
     tags = draft.snapshots.get("tags") or ()
     metadata = _metadata(mapping)
-    attempt = next((match[1] for tag in tags if (match := _RETRY.fullmatch(str(tag)))), None)
-    if attempt is not None:
-        metadata = {**metadata, "retry_attempt": int(attempt)}
+    own: list[str] = []
+    is_node = False
+    for tag in map(str, tags):
+        if not is_plumbing_tag(tag):
+            own.append(tag)
+        elif tag.startswith("graph:step:"):
+            is_node = True
+        elif match := _RETRY.fullmatch(tag):
+            metadata = {**metadata, "retry_attempt": int(match[1])}
     agent, node = mapping.get("lc_agent_name"), mapping.get("langgraph_node")
     return {
         "metadata": metadata,
-        "tags": _tags(tags),
+        "tags": tuple(own),
         "agent": agent if isinstance(agent, str) else None,
-        "node": node if isinstance(node, str) and any(str(tag).startswith("graph:step:") for tag in tags) else None,
+        "node": node if is_node and isinstance(node, str) else None,
     }
 
 
@@ -283,10 +290,7 @@ def _path(value: object) -> str:
     return "/".join(map(str, plain)) if isinstance(plain, list) else str(plain)
 
 
-def _tags(tags: Any) -> tuple[str, ...]:
-    return tuple(str(tag) for tag in tags if not is_plumbing_tag(str(tag))) if tags else ()
-
-
+@lru_cache(maxsize=4096)
 def is_plumbing_tag(tag: str) -> bool:
     """Return whether a tag is one that LangChain or LangGraph put there."""
     return _PLUMBING_TAGS.fullmatch(tag) is not None

@@ -105,7 +105,11 @@ def turn(message: Message) -> JSON:
         data["name"] = message.name
     if message.tool_call_id:
         data["tool_call_id"] = message.tool_call_id
-    pieces = [piece for piece in message.parts if not isinstance(piece, ToolCall)]
+    parts = message.parts
+    if len(parts) == 1 and type(parts[0]) is Text:
+        data["content"] = parts[0].text
+        return data
+    pieces = [piece for piece in parts if not isinstance(piece, ToolCall)]
     texts = [piece.text for piece in pieces if isinstance(piece, Text)]
     data["content"] = texts[0] if len(texts) == len(pieces) == 1 else [_piece(piece) for piece in pieces] or ""
     calls = [_piece(piece) for piece in message.parts if isinstance(piece, ToolCall)]

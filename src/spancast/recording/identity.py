@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 from hashlib import sha256
 
@@ -11,14 +12,21 @@ _HEX16 = re.compile(r"[0-9a-fA-F]{16}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
+# A generator of our own, seeded by the operating system: neither the application's `random.seed` nor a fork repeats ids.
+# 0.1 us an id; asking the operating system each time costs 0.6.
+_random = random.Random()  # noqa: S311  (ids are no secrets)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.seed)
+
+
 def new_trace_id() -> int:
-    """Return a random 128 bit id, never 0. The operating system's source: safe after fork and `random.seed`."""
-    return int.from_bytes(os.urandom(16), "big") or 1
+    """Return a random 128 bit id, never 0."""
+    return _random.getrandbits(128) or 1
 
 
 def new_span_id() -> int:
     """Return a random 64 bit id, never 0."""
-    return int.from_bytes(os.urandom(8), "big") or 1
+    return _random.getrandbits(64) or 1
 
 
 def read_trace_id(text: str) -> tuple[int, bool]:

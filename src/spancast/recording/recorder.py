@@ -132,8 +132,8 @@ class Recorder:
     ) -> Draft:
         draft = Draft(kind, name, now, parent.trace_id, new_span_id())
         draft.parent_span_id = parent.span_id
-        if not around.span_is_own and around.draft is parent and around.span.trace_id == parent.trace_id:
-            draft.parent_span_id = around.span.span_id  # an application's span between two of ours keeps its place
+        if not around.span_is_own and around.draft is parent and around.trace_id == parent.trace_id:
+            draft.parent_span_id = around.span_id  # an application's span between two of ours keeps its place
         self._inherit(draft, parent, said, scope)
         return draft
 
@@ -174,7 +174,7 @@ class Recorder:
             defaults = EMPTY if own.origin is origin else defaults
             if not _leads_elsewhere(_fresh(said, scope, own), own.trace_id):
                 draft = Draft(kind, name, now, own.trace_id, new_span_id())
-                draft.parent_span_id = around.span.span_id
+                draft.parent_span_id = around.span_id
                 self._inherit(draft, own, said, scope, defaults)
                 _resume(draft, resumes)
                 return draft
@@ -196,11 +196,10 @@ class Recorder:
         self, kind: Kind, name: str, around: Surroundings, fields: TraceFields, now: int, resumes: Pause | None
     ) -> Draft:
         """Give a root its trace and parent: `parent_span_id` with `trace_id`, a pause, the current span, or none."""
-        span = around.span
         if fields.trace_id:
             trace_id = read_trace_id(fields.trace_id)[0]
         else:
-            trace_id = resumes.trace_id if resumes else span.trace_id or new_trace_id()
+            trace_id = resumes.trace_id if resumes else around.trace_id or new_trace_id()
         draft = Draft(kind, name, now, trace_id, new_span_id())
         if fields.parent_span_id:
             draft.parent_span_id, hashed = read_span_id(fields.parent_span_id)
@@ -210,19 +209,18 @@ class Recorder:
         elif resumes is not None and resumes.trace_id == trace_id:
             draft.parent_span_id = resumes.span_id
             draft.parent_is_remote = True
-            if span.is_valid and span.trace_id != trace_id:
-                draft.links = (Link(trace_id=span.trace_id, span_id=span.span_id),)
-        elif span.is_valid and span.trace_id == trace_id:
-            draft.parent_span_id = span.span_id
-            draft.parent_is_remote = span.is_remote
-        elif span.is_valid:
-            draft.links = (Link(trace_id=span.trace_id, span_id=span.span_id),)
+            if around.trace_id and around.trace_id != trace_id:
+                draft.links = (Link(trace_id=around.trace_id, span_id=around.span_id),)
+        elif around.trace_id and around.trace_id == trace_id:
+            draft.parent_span_id = around.span_id
+            draft.parent_is_remote = around.is_remote
+        elif around.trace_id:
+            draft.links = (Link(trace_id=around.trace_id, span_id=around.span_id),)
         _resume(draft, resumes)
         return draft
 
     def _sampled(self, draft: Draft, around: Surroundings, fields: TraceFields) -> int:
-        span = around.span
-        if span.is_valid and not span.trace_flags.sampled and draft.parent_span_id == span.span_id:
+        if around.trace_id and not around.sampled and draft.parent_span_id == around.span_id:
             return 0  # whoever began the trace decided that it is not recorded
         if self._every_trace:
             return self._all

@@ -41,10 +41,9 @@ def current_trace() -> TraceHandle | None:
 
 
 def _handle(around: Surroundings) -> TraceHandle | None:
-    span = around.span
-    if around.own is None or not span.is_valid:
+    if around.own is None or not around.trace_id:
         return None
-    return handle_of(span.trace_id, span.span_id, bool(span.trace_flags.sampled))
+    return handle_of(around.trace_id, around.span_id, around.sampled)
 
 
 def handle_of(trace_id: int, span_id: int, sampled: bool = True) -> TraceHandle:
