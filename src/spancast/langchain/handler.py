@@ -170,7 +170,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             if inputs is not None:  # a stream's true input is known only at its end
                 draft.snapshots["input"] = hold(inputs, draft)
         # a synchronous stream that its consumer closed early is reported as finished, while its model is still open
-        recorder.close(draft, ending="abandoned" if draft.children and "stream" in draft.snapshots else None)
+        recorder.close(draft, ending="abandoned" if output is None and _has_open_model(draft) else None)
 
     def _fail(self, run_id: UUID, error: BaseException, inputs: object = None) -> None:
         found = self._find(run_id)
@@ -235,11 +235,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             current=not defers_inputs,  # between two chunks of a stream the consumer must not see it as current
             resumes=self._resumed(inputs, metadata) if parent_run_id is None else None,
         )
-        if draft is None:
-            return
-        if defers_inputs:
-            draft.snapshots["stream"] = True
-        if not draft.capture:
+        if draft is None or not draft.capture:
             return
         if agent:
             draft.snapshots["agent"] = agent
@@ -584,6 +580,10 @@ _WITHOUT_CONTENT = (
     "top_k",
     "top_p",
 )
+
+
+def _has_open_model(draft: Draft) -> bool:
+    return any(child.kind is Kind.LLM for child in list(draft.children or ()))
 
 
 def _is_plumbing(name: str, metadata: Mapping[str, Any] | None) -> bool:
