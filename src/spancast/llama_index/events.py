@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from time import time_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import ToolCallBlock
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
-from pydantic import PrivateAttr
 
 from ..recording.guard import report_fault
 from .outcome import counts, ending_of
@@ -18,11 +17,12 @@ from .spans import Call, SpanHandler, hold_response
 class EventHandler(BaseEventHandler):
     """Reads models' chunks and ends, and errors that come after a call has returned its stream."""
 
-    _spans: SpanHandler = PrivateAttr()
+    if TYPE_CHECKING:  # a plain attribute: one of pydantic's private ones costs 1 us at each token
+        _spans: SpanHandler
 
     def __init__(self, spans: SpanHandler) -> None:
         super().__init__()
-        self._spans = spans
+        self.__dict__["_spans"] = spans
 
     @classmethod
     def class_name(cls) -> str:
@@ -57,7 +57,7 @@ def _piece(spans: SpanHandler, about: Call, event: Any) -> None:
     response = event.response
     if draft is not None and not draft.first_token_ns and (response.delta or _has_tool_call(response)):
         draft.first_token_ns = time_ns()
-    raw = response.raw
+    raw = response.raw  # no copy: a chunk costs 1.5 us here, where LlamaIndex's event itself costs 6
     if raw is not None and counts(raw):
         (about.layered or about).raw = raw
 

@@ -31,7 +31,7 @@ _ABOUT = (
     "usage_metadata",
     "x_groq",
 )
-_COUNTED = ("usage", "usage_metadata", "usageMetadata", "x_groq", "meta", "prompt_eval_count")
+_COUNTED = frozenset({"usage", "usage_metadata", "usageMetadata", "x_groq", "meta", "prompt_eval_count"})
 _REASONS = ("finish_reason", "stop_reason", "stopReason", "done_reason")
 
 
@@ -72,8 +72,8 @@ _SCALARS = (str, int, float)
 
 def counts(raw: Any) -> bool:
     """Return whether a chunk's raw answer has token counts; called for every chunk, so it copies nothing."""
-    fields = _fields(raw)
-    return any(fields.get(key) is not None for key in _COUNTED)
+    fields = raw if type(raw) is dict else _fields(raw)
+    return not _COUNTED.isdisjoint(fields) and any(fields.get(key) is not None for key in _COUNTED)
 
 
 def _fields(raw: Any) -> Mapping[str, Any]:

@@ -17,7 +17,6 @@ from llama_index.core.chat_engine.types import StreamingAgentChatResponse
 from llama_index.core.instrumentation.span_handlers import BaseSpanHandler
 from llama_index_instrumentation.dispatcher import active_instrument_tags
 from llama_index_instrumentation.span import active_span_id
-from pydantic import PrivateAttr
 from workflows.events import Event
 
 from ..record.operation import Kind
@@ -114,10 +113,15 @@ class Member:
 class SpanHandler(BaseSpanHandler[Any]):
     """Opens and closes operations as LlamaIndex's calls begin and end."""
 
-    _settings: Settings = PrivateAttr(default_factory=Settings)
-    _waiting: dict[str, Call] = PrivateAttr(default_factory=dict)  # returned, but what they gave back goes on
-    _answers: dict[int, list[str]] = PrivateAttr(default_factory=dict)  # id of a chat engine's stream -> calls
-    _reaper: Reaper = PrivateAttr(default_factory=Reaper)
+    if TYPE_CHECKING:  # plain attributes: pydantic's private ones cost 1 us at each look, which is at each token
+        _settings: Settings
+        _waiting: dict[str, Call]  # returned, but what they gave back goes on
+        _answers: dict[int, list[str]]  # id of a chat engine's stream -> calls
+        _reaper: Reaper
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.__dict__.update(_settings=Settings(), _waiting={}, _answers={}, _reaper=Reaper())
 
     @classmethod
     def class_name(cls) -> str:
