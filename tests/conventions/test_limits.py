@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spancast.conventions.limits import MARK, cut, shorten
+from spancast.conventions.limits import MARK, cut, shorten, trim
 from spancast.conventions.span import Span, SpanEvent, SpanLink
+from spancast.otlp.json import encode_span
 from spancast.record.json import dumps
 from spancast.record.operation import Kind
 
@@ -145,3 +146,51 @@ def test_what_fits_is_the_same_span(attributes: dict[str, Any]) -> None:
     whole = span(attributes)
 
     assert whole is shorten(whole, 100)
+
+
+# ---------------------------------------------------------------- trimmed to a size
+def size(span: Span) -> int:
+    """Return a span's size as JSON."""
+    return len(encode_span(span))
+
+
+def test_the_longest_values_are_trimmed_first() -> None:
+    """Short ones stay whole; JSON stays JSON; each that was cut has its mark."""
+    held = {"long": "x" * 9000, "json": dumps({"messages": ["y" * 5000, "z" * 10]}), "short": "s" * 500, "n": 7}
+    trimmed = trim(span(held), 6000, size)
+    assert trimmed is not None
+    assert True is (4000 < size(trimmed) <= 6000)
+    assert (held["short"], 7) == (trimmed.attributes["short"], trimmed.attributes["n"])
+    assert "z" * 10 == json.loads(str(trimmed.attributes["json"]))["messages"][1]
+    assert {"long.truncated", "json.truncated"} == {key for key in trimmed.attributes if key.endswith(".truncated")}
+
+
+def test_what_fits_is_not_touched() -> None:
+    """The same span."""
+    one = span({"a": "x" * 100})
+    assert one is trim(one, 10_000, size)
+
+
+def test_what_cannot_be_trimmed_enough_is_given_back_as_none() -> None:
+    """Ids, numbers and names are not cut away."""
+    assert None is trim(span({f"k{index}": index for index in range(100)}), 500, size)
+    assert None is trim(span({"a": "x" * 1000}), 10, size)
+
+
+def test_status_events_and_links_are_trimmed_too() -> None:
+    """An exception's stack trace is often the longest text of all."""
+    event = SpanEvent(name="exception", time_ns=1, attributes={"exception.stacktrace": "x" * 9000})
+    trimmed = trim(span({"a": "b"}, events=(event,), status_message="m" * 5000), 3000, size)
+    assert trimmed is not None
+    assert True is (size(trimmed) <= 3000)
+    assert True is trimmed.events[0].attributes["exception.stacktrace.truncated"]
+
+
+@given(
+    held=st.dictionaries(st.text(min_size=1, max_size=8), st.one_of(TEXT, st.lists(TEXT, max_size=4)), max_size=8),
+    limit=st.integers(100, 3000),
+)
+def test_trimmed_is_within_the_limit_or_none(held: dict[str, Any], limit: int) -> None:
+    """Whatever a span holds."""
+    trimmed = trim(span(held), limit, size)
+    assert trimmed is None or size(trimmed) <= limit

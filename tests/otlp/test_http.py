@@ -530,6 +530,35 @@ def test_a_dripping_answer_ends_at_the_timeout() -> None:
     assert time.monotonic() - began < HANG
 
 
+def test_a_dripping_head_ends_at_the_timeout() -> None:
+    """A head that comes a byte at a time, each in time for a read, is a timeout all the same, and may be sent again."""
+
+    def talk(connection: socket.socket, over: threading.Event) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        while not over.wait(0.02):
+            connection.sendall(b"x")
+
+    began = time.monotonic()
+    with raw_server(talk) as (url, seen):
+        outcome = send(url, timeout=0.3)
+
+    assert (Verdict.RETRY, "timeout", [1]) == (outcome.verdict, outcome.reason, seen)
+    assert time.monotonic() - began < HANG
+
+
+def test_interim_answers_without_end_end_at_the_timeout() -> None:
+    """`100 Continue` again and again is no answer."""
+
+    def talk(connection: socket.socket, over: threading.Event) -> None:
+        while not over.wait(0.005):
+            connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    with raw_server(talk) as (url, _):
+        outcome = send(url, timeout=0.3)
+
+    assert (Verdict.RETRY, "timeout") == (outcome.verdict, outcome.reason)
+
+
 @pytest.mark.parametrize(
     ("head", "verdict"),
     [

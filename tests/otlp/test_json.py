@@ -16,7 +16,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from spancast.conventions.span import Attributes, Span, SpanEvent, SpanLink
 from spancast.otlp import protobuf
-from spancast.otlp.json import CONTENT_TYPE, encode_request, encode_span
+from spancast.otlp.json import CONTENT_TYPE, decode_request, encode_request, encode_span
 
 from .strategies import ATTRIBUTES, SPANS, one_span
 
@@ -240,3 +240,44 @@ def test_deep_nesting_stays_below_what_parsers_take() -> None:
 def test_the_content_type_has_no_charset() -> None:
     """The content type is the bare one: strict receivers refuse a charset behind it."""
     assert "application/json" == CONTENT_TYPE
+
+
+# ---------------------------------------------------------------- reading back
+@given(spans=st.lists(SPANS, max_size=3), resource=ATTRIBUTES)
+def test_what_was_written_is_read_back_to_the_same_bytes(spans: list[Span], resource: Attributes) -> None:
+    """A span that lay on disk leaves as it would have left at once, in either encoding."""
+    written = [encode_span(span) for span in spans]
+    line = encode_request(resource, "spancast", "1.0", written)
+    ((read_resource, read),) = decode_request(line)
+    assert line == encode_request(read_resource, "spancast", "1.0", [encode_span(span) for span in read])
+    for span, again in zip(spans, read, strict=True):
+        assert canonical(protobuf.encode_span(span)) == canonical(protobuf.encode_span(again))
+
+
+def canonical(encoded: bytes) -> Any:
+    """Return a span in protobuf as what receivers see: a number that fits nowhere is text on either way."""
+    from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans
+
+    return ScopeSpans.FromString(encoded)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"3",
+        b"{}",
+        b'{"resourceSpans":3}',
+        b'{"resourceSpans":[{"scopeSpans":[{"spans":[{}]}]}]}',
+        b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"zz","spanId":"1"}]}]}]}',
+        b'{"resourceSpans":[{"scopeSpans":[{"spans":[',
+        b'{"resourceSpans":[{"scopeSpans":[{"spans":["' + b"[" * 2000,
+        b"\x00\xff",
+    ],
+)
+def test_what_is_no_request_is_refused_in_one_way(line: bytes) -> None:
+    """A torn or foreign line is a ValueError, nothing else."""
+    with pytest.raises(ValueError):
+        decode_request(line)

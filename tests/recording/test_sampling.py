@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from spancast.recording.sampling import SamplingRule, sampled
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from opentelemetry.context import attach, detach
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
+
+import spancast
+from spancast import destinations
+from spancast.destinations import MemoryDestination
+from spancast.record.operation import Failure, Kind
+from spancast.recording.draft import Draft
+from spancast.recording.sampling import SamplingRule, Tree, Undecided, sampled
 
 
 def test_the_same_session_is_always_in_or_out() -> None:
@@ -37,3 +49,121 @@ def test_a_smaller_rate_keeps_a_subset() -> None:
     """What 1 % keeps, 10 % keeps as well."""
     small, large = SamplingRule(0.01, "x"), SamplingRule(0.1, "x")
     assert all(large.keeps(str(index)) for index in range(20_000) if small.keeps(str(index)))
+
+
+# ---------------------------------------------------------------- keep_errors
+def pipeline_of(**settings: Any) -> tuple[spancast.Pipeline, MemoryDestination, MemoryDestination]:
+    """Return a pipeline with a destination that sees everything, and one that keeps (almost) only errors."""
+    everything = destinations.memory(name="everything")
+    errors = destinations.memory(name="errors", sampling_rate=0.0001, keep_errors=True)
+    return spancast.Pipeline(everything, errors, **settings), everything, errors
+
+
+def test_a_trace_with_an_error_is_kept_whole() -> None:
+    """Also what came before the error, and what lies beside it; other traces are sampled out."""
+    pipeline, everything, errors = pipeline_of()
+    for number in range(3):
+        with suppress(KeyError), pipeline.trace(trace_name="root", span_name="inner", session_id=f"s{number}"):
+            with pipeline.trace(span_name="before"):
+                pass
+            with suppress(ValueError), pipeline.trace(span_name="fails"):
+                if number == 1:
+                    raise ValueError("no")
+            with pipeline.trace(span_name="after"):
+                pass
+    assert True is pipeline.shutdown()
+    assert {"before", "fails", "after", "root"} <= {span.name for span in errors.spans}
+    assert {"s1"} == {span.attributes["session.id"] for span in errors.spans}
+    kept = [span.span_id for span in everything.spans if span.attributes["session.id"] == "s1"]
+    assert kept == [span.span_id for span in errors.spans]
+    every, some = pipeline.report()
+    assert (every.recorded, len(kept), every.recorded - len(kept)) == (some.recorded, some.delivered, some.sampled_out)
+
+
+def test_an_error_at_the_root_keeps_the_trace() -> None:
+    """The root closes last; its own failure counts."""
+    pipeline, _, errors = pipeline_of()
+    with suppress(KeyError), pipeline.trace(trace_name="root"):
+        with pipeline.trace(span_name="inner"):
+            pass
+        raise KeyError("no")
+    pipeline.shutdown()
+    assert ["inner", "root"] == [span.name for span in errors.spans]
+
+
+def test_what_is_chosen_by_the_rate_does_not_wait() -> None:
+    """A destination that samples a session gets its spans as they end."""
+    chosen = destinations.memory(name="half", sampling_rate=0.5, keep_errors=True)
+    rule = SamplingRule(0.5, "half")
+    inside = next(f"s{number}" for number in range(100) if rule.keeps(f"s{number}"))
+    outside = next(f"s{number}" for number in range(100) if not rule.keeps(f"s{number}"))
+    with spancast.Pipeline(chosen):
+        for session in (inside, outside):
+            with spancast.trace(trace_name="root", session_id=session):
+                with spancast.trace(span_name="inner"):
+                    pass
+                assert (session == inside) == ("inner" in [span.name for span in chosen.spans])
+                chosen.clear()
+
+
+def test_what_ends_after_its_root_shares_the_roots_fate() -> None:
+    """A late child of a kept trace is kept, one of another is not."""
+    decided: list[tuple[str, bool]] = []
+    undecided = Undecided(10**6, lambda draft, mask, kept: decided.append((draft.name, kept)))
+    for failing in (True, False):
+        tree = Tree(0b1)
+        root, child, late = (Draft(Kind.CHAIN, name, 1, 1, number) for number, name in enumerate(["r", "c", "l"], 1))
+        tree.last = root.span_id
+        child.failure = Failure(type="E", message="m") if failing else None
+        for draft in (child, root, late):
+            draft.tree = tree
+            undecided.take(draft, tree)
+    assert [("c", True), ("r", True), ("l", True), ("c", False), ("r", False), ("l", False)] == decided
+
+
+def test_what_waits_is_bounded_in_bytes() -> None:
+    """The oldest open trace is let go first; each operation is decided once."""
+    decided: list[tuple[int, bool]] = []
+    undecided = Undecided(10_000, lambda draft, mask, kept: decided.append((draft.span_id, kept)))
+    trees = [Tree(0b1) for _ in range(4)]
+    for number, tree in enumerate(trees):
+        for part in range(3):
+            draft = Draft(Kind.CHAIN, "c", 1, 1, 10 * number + part)
+            draft.size, draft.tree, tree.last = 800, tree, 99
+            undecided.take(draft, tree)
+    assert [(0, False), (1, False), (2, False)] == decided[:3]
+    undecided.decide_all()
+    assert sorted(10 * number + part for number in range(4) for part in range(3)) == sorted(i for i, _ in decided)
+
+
+def test_an_open_trace_is_decided_at_the_end_of_the_process() -> None:
+    """With an error in it so far it is kept."""
+    pipeline, _, errors = pipeline_of()
+    block = pipeline.trace(trace_name="open")
+    block.__enter__()
+    with suppress(ValueError), pipeline.trace(span_name="fails"):
+        raise ValueError("no")
+    pipeline.shutdown()
+    assert ["fails", "open"] == [span.name for span in errors.spans]
+
+
+def test_an_unsampled_remote_parent_is_respected() -> None:
+    """Whoever began the trace decided that it is not recorded, errors included."""
+    pipeline, everything, errors = pipeline_of()
+    outside = NonRecordingSpan(SpanContext(7, 8, True, TraceFlags(0)))
+    token = attach(set_span_in_context(outside))
+    try:
+        with suppress(ValueError), pipeline.trace(trace_name="root"):
+            raise ValueError("no")
+    finally:
+        detach(token)
+    pipeline.shutdown()
+    assert ([], []) == (everything.spans, errors.spans)
+    assert (1, 1) == tuple(report.sampled_out for report in pipeline.report())
+
+
+def test_keep_errors_is_a_flag() -> None:
+    """Text is refused: `"false"` would count as true."""
+    wrong: Any = "false"
+    with pytest.raises(spancast.SettingsError, match="keep_errors"):
+        destinations.memory(keep_errors=wrong)

@@ -37,6 +37,7 @@ _SLICE = 64  # spans between two chances for the application's threads to run
 _SPAN_BYTES = 700  # what a draft holds besides its content (measured with sys.getsizeof: 600 to 800)
 _OUTAGE = 5.0  # seconds of failures after which what is queued goes to disk instead of waiting in memory
 _LAST_TRIES = 2.0  # seconds for which a shutdown goes on trying a failing receiver, where a spool can keep the spans
+_GRACE = 0.25  # seconds for an answer that comes with the deadline: what it takes must not go to disk as well
 _LOOK_AGAIN = 30.0  # seconds until a spool that another process is sending is looked at again
 _LOOK_LATER = 600.0  # seconds until an empty one is
 
@@ -161,8 +162,7 @@ class Lane:
         if thread is None:  # the interpreter is exiting and starts no threads any more
             self._work()
         elif thread is not threading.current_thread():
-            grace = 0.1 if self._spool is not None else 0.0  # for an answer that comes with the deadline
-            thread.join(max(0.0, (self._deadline or deadline) + grace - time.monotonic()))
+            thread.join(max(0.0, (self._deadline or deadline) - time.monotonic()))
             if thread.is_alive() and self._spool is not None:
                 self._rescue(deadline)
                 thread.join(max(0.0, deadline - time.monotonic()) if self.ledger.queued else 0.0)
@@ -175,16 +175,19 @@ class Lane:
 
     def _rescue(self, deadline: float) -> None:
         """Take over what the worker could not send, from whatever it is stuck in, and write it to disk."""
+        patience = max(time.monotonic() + _GRACE, deadline - 2 * _GRACE)
         first = True
-        while (first or time.monotonic() < deadline) and (parcels := self._taken()):
+        while (first or time.monotonic() < deadline) and (parcels := self._taken(patience)):
             self._to_disk(parcels, "shutdown deadline")
             first = False
 
-    def _taken(self) -> list[Parcel]:
-        """Return some of what is queued, else what the worker holds."""
+    def _taken(self, patience: float) -> list[Parcel]:
+        """Return some of what is queued, else what the worker still holds after *patience*: an answer may be on its way."""
         with self._changed:
             if self._queue:
                 return self._take()
+            while self._hand and (left := patience - time.monotonic()) > 0:
+                self._changed.wait(left)
             parcels = list(self._hand)
             self._hand.clear()
             return parcels

@@ -98,17 +98,8 @@ def _given(endpoint: str, headers: list[str], protocol: str | None) -> Destinati
         name, equals, value = pair.partition("=")
         if not equals:
             raise SettingsError(f'--header {name!r} has no value: write --header "Authorization=env:COLLECTOR_TOKEN".')
-        values[name.strip()] = _resolved(value.strip())
+        values[name.strip()] = value.strip()
     return otlp(endpoint, headers=values, protocol=protocol)
-
-
-def _resolved(value: str) -> str:
-    variable = value.removeprefix("env:")
-    if variable == value:
-        return value
-    if variable not in os.environ:
-        raise SettingsError(f"--header refers to env:{variable}, which is not set: set it, or give the value.")
-    return os.environ[variable]
 
 
 def _sent(each: Waiting, timeout: float) -> Tally:
