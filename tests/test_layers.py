@@ -29,9 +29,10 @@ ADAPTER = {"record", "recording", "pipeline", "destinations.validation"}
 ROOMS["langchain"] = ADAPTER
 ROOMS["llama_index"] = ADAPTER
 ROOMS["view"] = {*ROOMS["pipeline"], "pipeline", "langchain"}
-ROOMS["cli"] = {*ROOMS["view"], "view"}
+ROOMS["commands"] = {*ROOMS["pipeline"], "pipeline", "langchain", "llama_index", "redact"}
+ROOMS["cli"] = {*ROOMS["view"], "view", "commands"}
 ROOMS["__main__"] = {"cli"}
-ROOMS["__init__"] = set(ROOMS) - {"view", "cli", "__main__", "langchain", "llama_index"}
+ROOMS["__init__"] = set(ROOMS) - {"view", "commands", "cli", "__main__", "langchain", "llama_index"}
 ROOMS["_version"] = set()
 
 FRAMEWORKS = {"langchain": ("langchain", "langgraph"), "llama_index": ("llama_index", "llama-index")}

@@ -1,4 +1,4 @@
-"""The command line: `spancast demo`, `spancast view` and `spancast replay`."""
+"""The command line: one application of all commands."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ def commands() -> Typer:
     """Return the command line's application."""
     import typer
 
+    from .commands.destinations import group
+    from .commands.doctor import doctor, explain, settings
+    from .commands.privacy_audit import privacy_audit
     from .view.commands import demo, view
     from .view.replay import replay
 
@@ -38,4 +41,9 @@ def commands() -> Typer:
     application.command()(demo)
     application.command()(view)
     application.command()(replay)
+    application.command()(doctor)
+    application.command()(explain)
+    application.command()(settings)
+    application.command()(privacy_audit)
+    application.add_typer(group())
     return application

@@ -58,6 +58,12 @@ FAULTS: Mapping[str, Fault] = {
     "E106": Fault(
         "settings", "the function that returns the headers raised", "mend the function: it is called for every request"
     ),
+    "E108": Fault(
+        "settings",
+        "a key would be saved in the clear",
+        "give env:NAME, or --keyring, or --plain-secrets",
+        "Saved references are looked up when the application starts; the key itself stays where it is.",
+    ),
     "E110": Fault(
         "path",
         "the URL is a base: the path /v1/traces is missing",

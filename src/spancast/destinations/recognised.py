@@ -13,6 +13,7 @@ _AUTHORIZATION = ("authorization", "api-key", "x-api-key", "x-honeycomb-team", "
 # parts of a SettingsError's sentence -> the fault that it is
 _SENTENCES = (
     ("gRPC port", "E103"),
+    ("in the clear", "E108"),
     ("env:", "E102"),
     ("keyring", "E102"),
     ("missing", "E101"),

@@ -1,0 +1,1 @@
+"""What the command line does about destinations, settings and privacy; one module a group of commands."""

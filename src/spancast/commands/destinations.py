@@ -1,0 +1,271 @@
+"""`spancast destinations add|list|test|remove`: a destination is saved only when its test passes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..destinations import files, references
+from ..destinations.check import settings_failure
+from ..destinations.destination import Destination
+from ..destinations.environment import entries_of
+from ..destinations.presets import PRESETS, Preset
+from ..destinations.validation import SettingsError
+from . import options
+from .output import FAILED, print_json, show, stop
+
+# headers that name a place or a mode, and are no secrets; every other header's value is treated as one
+_PLAIN_HEADERS = frozenset(
+    {
+        "arize-interface",
+        "comet-workspace",
+        "compute_stats",
+        "dash0-dataset",
+        "dd-otel-span-mapping",
+        "dd-otlp-source",
+        "langsmith-project",
+        "projectname",
+        "user-agent",
+        "x-axiom-dataset",
+        "x-bt-parent",
+        "x-goog-user-project",
+        "x-honeycomb-dataset",
+        "x-langfuse-ingestion-version",
+        "x-project-name",
+        "x-scope-orgid",
+    }
+)
+
+
+def group() -> typer.Typer:
+    """Return the commands about destinations."""
+    application = typer.Typer(
+        name="destinations", help="Add, list, test and remove saved destinations.", no_args_is_help=True
+    )
+    adding = typer.Typer(
+        name="add",
+        help="Test a destination, and save it when the test passes. One command a preset.",
+        no_args_is_help=True,
+    )
+    for name in PRESETS:
+        adding.command(name)(options.command(name, add))
+    application.add_typer(adding)
+    application.command("list")(list_all)
+    application.command("test")(check_all)
+    application.command("remove")(remove)
+    return application
+
+
+# ---------------------------------------------------------------- add
+def add(name: str, given: dict[str, Any]) -> None:
+    """Ask for what is missing, test, and save only if the test passes."""
+    preset = PRESETS[name]
+    as_json, plain, keyring = (given.pop(switch, False) for switch in ("as_json", "plain_secrets", "keyring"))
+    console = Console(highlight=False, stderr=as_json)
+    arguments = _arguments(given)
+    _complete(name, preset, arguments)
+    try:
+        held = files.saved(os.environ)
+        stored, secrets = _storable(preset, arguments, plain=plain, keyring=keyring)
+        destination = files.Entry(preset=name, arguments=arguments, origin="command line").destination()
+        with console.status(f"testing {destination.name}"):
+            result = destination.check()
+    except SettingsError as error:
+        result = settings_failure(str(arguments.get("name") or name), error)
+    path = None
+    if result.passed:
+        try:
+            for key, value in secrets.items():
+                references.into_keyring(key, value)
+            entry = files.Entry(preset=name, arguments=stored, origin=files.SAVED)
+            path = files.save([*(each for each in held if each.name != entry.name), entry], os.environ)
+        except SettingsError as error:
+            stop(str(error), FAILED)
+    if as_json:
+        print_json({**result.as_dict(), "saved": path is not None, "file": str(path) if path else None})
+    else:
+        show(console, result)
+        console.print(f"saved in {path}" if path else "NOT saved: the test did not pass", soft_wrap=True, markup=False)
+    if path is None:
+        raise typer.Exit(FAILED)
+
+
+def _arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options as arguments: repeated pairs become mappings."""
+    arguments = {key: value for key, value in given.items() if key not in options.PAIRS}
+    for option, argument in (("header", "headers"), ("resource", "resource")):
+        pairs = given.get(option)
+        if pairs:
+            arguments[argument] = dict(_pair(text, option) for text in pairs)
+    return arguments
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        stop(f"--{option} has no '=' in it: write --{option} Name=value.")
+    return name.strip(), value.strip()
+
+
+def _complete(name: str, preset: Preset, arguments: dict[str, Any]) -> None:
+    """Take what is needed and was not given from the environment, or ask for it."""
+    helps = options.helps(preset.make.__doc__ or "")
+    for argument in preset.required:
+        if argument in arguments or _given_otherwise(argument, arguments):
+            continue
+        variable = next((each for each in preset.variables.get(argument, ()) if os.environ.get(each)), None)
+        if variable is not None and name != "otlp":  # otlp() reads endpoint and headers together
+            arguments[argument] = f"env:{variable}"
+        elif variable is None and sys.stdin.isatty():
+            secret = argument in preset.secrets
+            hint = "a value, or env:NAME" if secret else helps.get(argument, "").partition(";")[0]
+            arguments[argument] = typer.prompt(f"{argument} ({hint})", hide_input=secret).strip()
+
+
+_INSTEAD = {
+    "space_key": ("space_id",),
+    "project_name": ("project_id", "experiment_id"),
+    "ingestion_key": ("base_url",),
+    "workspace": ("base_url",),
+}
+
+
+def _given_otherwise(argument: str, arguments: Mapping[str, Any]) -> bool:
+    return any(other in arguments for other in _INSTEAD.get(argument, ()))
+
+
+def _storable(
+    preset: Preset, arguments: Mapping[str, Any], *, plain: bool, keyring: bool
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the arguments as they may be saved, and what goes into the keyring.
+
+    Raises:
+        SettingsError: When a secret is given in the clear and nothing says where to keep it.
+    """
+    name = str(arguments.get("name") or preset.make.__name__)
+    stored = dict(arguments)
+    into: dict[str, str] = {}
+
+    def kept(value: str, argument: str, key: str) -> str:
+        if plain or references.is_reference(value):
+            return value
+        if variable := next(
+            (each for each in preset.variables.get(argument, ()) if os.environ.get(each) == value), None
+        ):
+            return f"env:{variable}"
+        if keyring:
+            into[key] = value
+            return f"keyring:{key}"
+        example = next(iter(preset.variables.get(argument, ())), "MY_TOKEN")
+        option = (
+            f"--{argument.replace('_', '-')} env:{example}"
+            if key.count("/") == 1
+            else f'--header "{argument}=env:{example}"'
+        )
+        raise SettingsError(
+            f"{argument} is given in the clear, and would be saved so: put it into an environment variable and write "
+            f"{option}, or add --keyring, or --plain-secrets."
+        )
+
+    for argument in preset.secrets & set(arguments):
+        stored[argument] = kept(str(arguments[argument]), argument, f"{name}/{argument}")
+    if "headers" in arguments:
+        stored["headers"] = {
+            header: value if header.lower() in _PLAIN_HEADERS else kept(value, header, f"{name}/header/{header}")
+            for header, value in arguments["headers"].items()
+        }
+    return stored, into
+
+
+# ---------------------------------------------------------------- list, test, remove
+def list_all(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
+    """Show the destinations in use, and who names them."""
+    try:
+        found = [(entry, _made(entry, over)) for entry, over in entries_of(os.environ)]
+    except SettingsError as error:
+        stop(str(error))
+    rows = [
+        {
+            "name": entry.name,
+            "preset": entry.preset,
+            "where": made.target.describe() if isinstance(made, Destination) else made,
+            "convention": made.convention if isinstance(made, Destination) else "",
+            "privacy_mode": made.privacy_mode if isinstance(made, Destination) else None,
+            "sampling_rate": made.sampling_rate if isinstance(made, Destination) else None,
+            "origin": entry.origin,
+        }
+        for entry, made in found
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    console = Console(highlight=False)
+    if not rows:
+        console.print("no destinations: traces go to the local file. Add one: spancast destinations add --help")
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in rows[0]:
+        table.add_column(heading.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text("" if value is None else str(value)) for value in row.values()))
+    console.print(table)
+
+
+def _made(entry: files.Entry, over: Mapping[str, Any]) -> Destination | str:
+    try:
+        return entry.destination(over)
+    except SettingsError as error:
+        return str(error)
+
+
+def check_all(
+    names: Annotated[list[str] | None, typer.Argument(help="Only these; else all.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+) -> None:
+    """Test destinations with one real span each. Exit status: 0 all passed, 1 one failed."""
+    try:
+        entries = entries_of(os.environ)
+    except SettingsError as error:
+        stop(str(error))
+    chosen = [item for item in entries if not names or item[0].name in names]
+    missing = sorted(set(names or ()) - {entry.name for entry, _ in entries})
+    if missing or not chosen:
+        known = ", ".join(entry.name for entry, _ in entries) or "none"
+        stop(f"there is no destination {', '.join(missing) or 'to test'}: there are {known}.")
+    console = Console(highlight=False, stderr=as_json)
+    results = []
+    for entry, over in chosen:
+        made = None
+        try:
+            made = entry.destination(over)
+        except SettingsError as error:
+            results.append(settings_failure(entry.name, error))
+        if made is not None:
+            with console.status(f"testing {entry.name}"):
+                results.append(made.check())
+        if not as_json:
+            show(console, results[-1])
+    if as_json:
+        print_json([result.as_dict() for result in results])
+    if not all(result.passed for result in results):
+        raise typer.Exit(FAILED)
+
+
+def remove(name: Annotated[str, typer.Argument(help="The saved destination's name.")]) -> None:
+    """Remove a saved destination."""
+    try:
+        held = files.saved(os.environ)
+        if name not in {entry.name for entry in held}:
+            names = ", ".join(entry.name for entry in held) or "none"
+            stop(f"no saved destination is called {name!r}: there are {names}.")
+        files.save([entry for entry in held if entry.name != name], os.environ)
+    except SettingsError as error:
+        stop(str(error))
+    Console(highlight=False).print(f"removed {name}", markup=False)

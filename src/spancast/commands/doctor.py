@@ -1,0 +1,139 @@
+"""`spancast doctor`, `spancast explain` and `spancast settings`: why traces do not arrive, and who says what."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..destinations import catalogue, local
+from ..destinations.check import CheckResult, Step, settings_failure
+from ..destinations.environment import entries_of
+from ..destinations.faults import FAULTS
+from ..destinations.validation import SettingsError
+from . import application
+from .output import FAILED, print_json, show, stop
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    timeout: Annotated[float | None, typer.Option(min=0.1, help="Seconds for each step.")] = None,
+) -> None:
+    """Test every configured destination with one real span, and look at frameworks, other tracers and the process.
+
+    Exit status: 0 all destinations work; 1 one does not.
+    """
+    console = Console(highlight=False, stderr=as_json)
+    origins, results = tested(timeout, console, quiet=as_json)
+    around = list(application.notes(os.environ))
+    if as_json:
+        print_json(
+            {
+                "passed": all(result.passed for result in results),
+                "destinations": [
+                    {"origin": origin, **result.as_dict()} for origin, result in zip(origins, results, strict=True)
+                ],
+                "application": [
+                    {name: value for name in Step.__slots__ if (value := getattr(step, name))} for step in around
+                ],
+                "settings": [
+                    {"name": row.name, "value": row.value, "origin": row.origin, "error": row.error}
+                    for row in catalogue.rows(os.environ)
+                ],
+            }
+        )
+    else:
+        _settings_lines(console)
+        show(console, CheckResult(destination="application", where="", steps=tuple(around)))
+    if not all(result.passed for result in results):
+        raise typer.Exit(FAILED)
+
+
+def tested(timeout: float | None, console: Console, *, quiet: bool) -> tuple[list[str], list[CheckResult]]:
+    """Test what files and environment name; return who says so, and what was found."""
+    origins: list[str] = []
+    results: list[CheckResult] = []
+    try:
+        entries = entries_of(os.environ)
+    except SettingsError as error:
+        origins, results = ["settings"], [settings_failure("settings", error)]
+        entries = []
+    else:
+        if not entries:
+            origins.append("default")
+            results.append(local.file(os.environ.get("SPANCAST_FILE") or local.DEFAULT_FILE).check())
+    for entry, over in entries:
+        origins.append(entry.origin)
+        try:
+            destination = entry.destination(over)
+        except SettingsError as error:
+            results.append(settings_failure(entry.name, error))
+            continue
+        with console.status(f"testing {entry.name}"):
+            results.append(destination.check(timeout))
+    if not quiet:
+        for origin, result in zip(origins, results, strict=True):
+            show(console, result)
+            console.print(f"      set by: {origin}\n", style="dim", markup=False)
+    return origins, results
+
+
+def _settings_lines(console: Console) -> None:
+    rows = list(catalogue.rows(os.environ))
+    if rows:
+        console.print("settings", style="bold")
+    for row in rows:
+        console.print(f"    {row.name} = {row.value}", end="", markup=False, soft_wrap=True)
+        console.print(f"   {row.origin}", style="dim", markup=False, soft_wrap=True)
+        if row.error:
+            console.print(f"      ✗ {row.error}", style="red", markup=False, soft_wrap=True)
+    if rows:
+        console.print()
+
+
+def explain(code: Annotated[str, typer.Argument(help="A code such as E401.")]) -> None:
+    """Say what a code means, and what mends it."""
+    known = FAULTS.get(code.upper())
+    if known is None:
+        stop(f"there is no code {code!r}: use one of {', '.join(FAULTS)}.")
+    console = Console(highlight=False)
+    console.print(f"{code.upper()}  {known.verdict}", style="bold", markup=False)
+    for label, text in (("cause", known.cause), ("mend", known.cure), ("more", known.more)):
+        if text:
+            console.print(Text(f"{label:<6} ", style="dim") + Text(text, style="default"))
+
+
+def settings(
+    everything: Annotated[bool, typer.Option("--all", help="Show also what is not set.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Show every setting, its value and who says so. Secrets are masked."""
+    rows = list(catalogue.rows(os.environ, all=everything or as_json))
+    wrong = [row for row in rows if row.error]
+    if as_json:
+        names = ("name", "value", "origin", "meaning", "error")
+        print_json([{name: getattr(row, name) for name in names} for row in rows])
+    elif not rows:
+        Console(highlight=False).print(
+            "nothing is set: traces go to the local file. All settings: spancast settings --all"
+        )
+    else:
+        _print_rows(rows)
+    if wrong:
+        raise typer.Exit(FAILED)
+
+
+def _print_rows(rows: list[catalogue.Row]) -> None:
+    console = Console(highlight=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("setting", "value", "from", "meaning"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(
+            *map(Text, (row.name, row.value, row.origin, row.error or row.meaning)), style="red" if row.error else ""
+        )
+    console.print(table)
