@@ -20,6 +20,7 @@ from llama_index.core.prompts import PromptTemplate
 from llama_index.core.query_engine import RetrieverQueryEngine, RouterQueryEngine, SubQuestionQueryEngine
 from llama_index.core.question_gen import LLMQuestionGenerator
 from llama_index.core.response_synthesizers import get_response_synthesizer
+from llama_index.core.retrievers import QueryFusionRetriever
 from llama_index.core.schema import TextNode
 from llama_index.core.selectors import LLMSingleSelector
 from llama_index.core.tools import QueryEngineTool
@@ -284,6 +285,43 @@ def prediction() -> None:
     ScriptedLLM(calls(("City", {"name": "Berlin"}))).structured_predict(City, PromptTemplate("Say {it}"), it="Berlin")
 
 
+@application
+def structured_model() -> None:
+    ScriptedLLM(calls(("City", {"name": "Berlin"}))).as_structured_llm(City).complete("Where?")
+
+
+@application
+async def agent_as_a_tool() -> None:
+    inner = FunctionAgent(name="inner", tools=[add], llm=ScriptedLLM(calls(("add", {"a": 1, "b": 2})), "3"))
+
+    async def ask(question: str) -> str:
+        """Ask the other agent."""
+        return str(await inner.run(question))
+
+    script = [calls(("ask", {"question": "1 + 2?"})), "It is 3"]
+    await FunctionAgent(name="outer", tools=[ask], llm=ScriptedLLM(*script)).run("What is 1 + 2?")
+
+
+@application
+async def agent_stops_at_its_limit() -> None:
+    llm = ScriptedLLM(calls(("add", {"a": 1, "b": 2})))
+    with suppress(Exception):
+        await FunctionAgent(name="endless", tools=[add], llm=llm).run("hi", max_iterations=2)
+
+
+@application
+def synthesis_in_parts() -> None:
+    engine(response_mode="refine").query("Where is Berlin?")
+    engine(response_mode="tree_summarize").query("Where is Berlin?")
+    list(engine(response_mode="simple_summarize", streaming=True).query("Where is Berlin?").response_gen)
+
+
+@application
+def retrieval_fused() -> None:
+    llm = ScriptedLLM("Where is Paris?")
+    QueryFusionRetriever([BUILT().as_retriever()], llm=llm, num_queries=2, use_async=False).retrieve("Where?")
+
+
 # ---------------------------------------------------------------- agents
 async def add(a: int, b: int) -> int:
     """Add two numbers."""
@@ -441,6 +479,28 @@ async def human_in_the_loop() -> None:
         if isinstance(event, InputRequiredEvent):
             handler.ctx.send_event(HumanResponseEvent(response="Ann"))
     assert "Ann" == await handler
+
+
+async def delete(ctx: Context, name: str) -> str:
+    """Delete a file, when a person agrees."""
+    answer = await ctx.wait_for_event(
+        HumanResponseEvent, waiter_id="w", waiter_event=InputRequiredEvent(prefix="Sure?")
+    )
+    return f"{name}: {answer.response}"
+
+
+# LlamaIndex finds the context's parameter by its class, which this module's annotations give as text
+delete.__annotations__.update(ctx=Context, name=str)
+
+
+@application
+async def human_in_a_tool() -> None:
+    script = [calls(("delete", {"name": "a.txt"})), "It is deleted"]
+    handler = FunctionAgent(name="keeper", tools=[delete], llm=ScriptedLLM(*script)).run("Delete a.txt")
+    async for event in handler.stream_events():
+        if isinstance(event, InputRequiredEvent):
+            handler.ctx.send_event(HumanResponseEvent(response="yes"))
+    await handler
 
 
 class Slow(Workflow):

@@ -81,3 +81,13 @@ def settled(condition: Callable[[], bool]) -> None:
     until = time.monotonic() + 5
     while not condition() and time.monotonic() < until:
         time.sleep(0.002)
+
+
+def all_ended(pipeline: Any) -> bool:
+    """Return whether nothing is open, after collecting what is: the frames of an error's traceback may hold a stream.
+
+    To be asked again and again: a collection that another thread is just making lets `gc.collect` return at once.
+    """
+    if pipeline.recorder.open_operations:
+        gc.collect()
+    return bool(pipeline.recorder.open_operations == 0)

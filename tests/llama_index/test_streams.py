@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -24,7 +23,7 @@ from spancast.destinations import MemoryDestination
 from spancast.llama_index.streams import AsyncTokenStream, Reaper, TokenStream, wrapped
 
 from ..langchain.trees import one, traces, tree
-from .conftest import settled
+from .conftest import all_ended, settled
 from .models import USAGE, PlainLLM, PlainRetriever, ScriptedLLM
 
 pytestmark = pytest.mark.usefixtures("instrumented")
@@ -39,8 +38,7 @@ def streaming_engine(llm: Any) -> RetrieverQueryEngine:
 
 def spans_of(memory: MemoryDestination, pipeline: spancast.Pipeline) -> list[Any]:
     """Return the spans once everything has ended."""
-    gc.collect()
-    settled(lambda: pipeline.recorder.open_operations == 0)
+    settled(lambda: all_ended(pipeline))
     return memory.spans
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Sequence
 from inspect import iscoroutinefunction
 from pathlib import Path
@@ -18,7 +17,7 @@ from spancast.llama_index import install
 from .. import goldens
 from . import applications
 from .applications import APPLICATIONS
-from .conftest import settled
+from .conftest import all_ended, settled
 
 HERE = Path(__file__).parent / "goldens"
 CONVENTIONS = ("openinference", "gen_ai")
@@ -38,9 +37,7 @@ def run(name: str, kept: dict[str, Any], **options: Any) -> None:
         try:
             application = APPLICATIONS[name]
             asyncio.run(application()) if iscoroutinefunction(application) else application()
-            if pipeline.recorder.open_operations:
-                gc.collect()  # an error's traceback and its frames are a cycle, which may hold a generator
-            settled(lambda: pipeline.recorder.open_operations == 0)
+            settled(lambda: all_ended(pipeline))
             assert (0, 0) == (pipeline.recorder.open_operations, install._spans.unfinished)
         finally:
             llama_index.uninstrument()

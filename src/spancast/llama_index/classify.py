@@ -12,6 +12,7 @@ from llama_index.core.base.embeddings.base_sparse import BaseSparseEmbedding
 from llama_index.core.base.llms.base import BaseLLM
 from llama_index.core.chat_engine.types import BaseChatEngine, StreamingAgentChatResponse
 from llama_index.core.image_retriever import BaseImageRetriever
+from llama_index.core.llms.structured_llm import StructuredLLM
 from llama_index.core.multi_modal_llms import MultiModalLLM
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.response_synthesizers import BaseSynthesizer
@@ -46,6 +47,7 @@ KINDS: Final = {
 }
 
 _FAMILIES: Final[tuple[tuple[Any, str], ...]] = (
+    (StructuredLLM, QUERY),  # asks another model, and is none
     ((BaseLLM, MultiModalLLM), GENERATION),
     ((BaseEmbedding, BaseSparseEmbedding), EMBEDDING),
     ((BaseRetriever, BaseImageRetriever), RETRIEVAL),

@@ -166,8 +166,11 @@ def ending_of(error: BaseException | None) -> tuple[BaseException | None, str | 
         return None, None
     if isinstance(error, GeneratorExit):
         return None, "abandoned"
-    if type(error).__name__ in ("CancelledError", "WorkflowCancelledByUser"):
+    name = type(error).__name__
+    if name in ("CancelledError", "WorkflowCancelledByUser"):
         return None, "cancelled"
+    if name == "WaitingForEvent":  # a tool asks a person; it is called again when the answer is there
+        return None, "interrupted"
     if type(error) is RuntimeError and error.args == ("dispatcher shutdown",):
         return None, "incomplete"
     return error, None
