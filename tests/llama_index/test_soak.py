@@ -15,7 +15,7 @@ from llama_index.core.query_engine import RetrieverQueryEngine
 import spancast
 from spancast import destinations, llama_index
 from spancast.llama_index import install
-from spancast.llama_index.spans import Call
+from spancast.llama_index.calls import Call
 from spancast.llama_index.streams import Tail
 from spancast.recording.current import CurrentSpan
 from spancast.recording.draft import Draft

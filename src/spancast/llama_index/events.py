@@ -10,8 +10,9 @@ from llama_index.core.base.llms.types import ToolCallBlock
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 
 from ..recording.guard import report_fault
+from .calls import Call
 from .outcome import counts, ending_of
-from .spans import Call, SpanHandler, hold_response
+from .spans import SpanHandler, hold_response
 
 
 class EventHandler(BaseEventHandler):

@@ -27,9 +27,10 @@ from ..recording.draft import Draft
 from ..recording.fields import given
 from ..recording.guard import guarded
 from ..recording.recorder import Recorder
+from .calls import Settings
 from .events import EventHandler
 from .outcome import ending_of
-from .spans import ORIGIN, Settings, SpanHandler
+from .spans import ORIGIN, SpanHandler
 
 if TYPE_CHECKING:
     from ..pipeline import Pipeline

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.response.schema import AsyncStreamingResponse, StreamingResponse
@@ -22,92 +20,18 @@ from workflows.events import Event
 from ..record.operation import Kind
 from ..recording.current import Visit, nearest, step_out
 from ..recording.draft import Draft
-from ..recording.fields import EMPTY, TraceFields
+from ..recording.fields import TraceFields
 from ..recording.guard import guarded
-from ..recording.identity import traceparent
 from ..recording.recorder import Recorder
-from . import classify, content, workflow
+from . import classify, content, propagation, workflow
+from .calls import Call, Member, Settings
 from .classify import AGENT, CALL, EMBEDDING, GENERATION, PLUMBING, RUN, STEP, TOOL
 from .messages import hold
-from .outcome import AnswerSnapshot, ending_of, hold_answer, snapshot
+from .outcome import ending_of, hold_answer, snapshot
 from .streams import AsyncTokenStream, Reaper, TokenStream, in_stream, wrapped
 from .translate import TRANSLATIONS, agent, call
 
-if TYPE_CHECKING:
-    from ..pipeline import Pipeline
-
 ORIGIN = object()  # the adapter's mark on the operations that it opens
-_CONTEXT = "spancast"
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the user asked for.
-
-    Attributes:
-        pipeline: Records into this one; else into the one in use when a call begins.
-        made_in: The pipeline that was in use where the user asked: plain threads do not see the block around it.
-        everything: Shows every layer.
-        vectors: Keeps embedding vectors.
-        defaults: Trace fields that hold when nothing nearer says otherwise.
-    """
-
-    pipeline: Pipeline | None = None
-    made_in: Pipeline | None = None
-    everything: bool = False
-    vectors: bool = False
-    defaults: TraceFields = EMPTY
-
-
-class Call:
-    """A call that the dispatcher told us of, from its beginning to the end of what it gave back."""
-
-    __slots__ = (
-        "arguments",
-        "draft",
-        "event",
-        "id",
-        "instance",
-        "layered",
-        "member",
-        "method",
-        "outer",
-        "parent",
-        "raw",
-        "recorder",
-        "role",
-        "shown",
-        "told",
-        "visit",
-    )
-
-    def __init__(self, id: str, recorder: Recorder, role: str, instance: Any, method: str, outer: Call | None) -> None:
-        self.id = id
-        self.recorder = recorder
-        self.role = role
-        self.instance = instance
-        self.method = method
-        self.outer = outer
-        self.shown = False
-        self.draft: Draft | None = None  # its own where it is shown, else that of the call it is folded into
-        self.layered: Call | None = None  # the model call of which this one is a layer
-        self.parent = False  # something is shown beneath it
-        self.arguments: Mapping[str, Any] = {}  # of a layer with a prompt template
-        self.event: Any = None  # what a step was started with
-        self.member: Member | None = None  # of a workflow of several agents: the one that is at work
-        self.visit: Visit | None = None
-        self.raw: Any = None  # the last raw answer with token counts in a stream
-        self.told = False  # the model's integration sends events, so the end of a stream will be told
-
-
-class Member:
-    """An agent at work in a workflow of several: from its first step to the hand-over."""
-
-    __slots__ = ("draft", "name")
-
-    def __init__(self, name: str, draft: Draft) -> None:
-        self.name = name
-        self.draft = draft
 
 
 class SpanHandler(BaseSpanHandler[Any]):
@@ -234,7 +158,7 @@ class SpanHandler(BaseSpanHandler[Any]):
             parent = self._member_at_work(outer, made.event)
         remote = None
         if parent is None and nearest() is None:
-            parent = remote = _restored_parent(recorder)
+            parent = remote = propagation.restored_parent(recorder)
         if role == PLUMBING or (role != STEP and self._settings.everything and self._is_folded(made)):
             role = made.role = CALL  # a layer of a model call is no second model call
         draft = recorder.open(
@@ -247,7 +171,7 @@ class SpanHandler(BaseSpanHandler[Any]):
             origin=ORIGIN,
             translate=TRANSLATIONS.get(role, call),
         )
-        if remote is not None:
+        if remote is not None and not remote.start_ns:  # not known in this process
             draft.parent_is_remote = True
         made.draft = draft
         made.shown = True
@@ -540,25 +464,12 @@ class SpanHandler(BaseSpanHandler[Any]):
         id_ = active_span_id.get()
         around = self.find(id_)
         draft = around.draft if around is not None else nearest()
-        if draft is None:
-            return {}
-        fields = draft.fields
-        said = {
-            name: getattr(fields, name) for name in ("user", "session_id", "generation_name") if getattr(fields, name)
-        }
-        return {
-            _CONTEXT: {
-                "traceparent": traceparent(draft.trace_id, draft.span_id, bool(draft.sampled)),
-                "call": id_,
-                "fields": said,
-                "metadata": dict(fields.metadata),
-            }
-        }
+        return {} if draft is None else propagation.captured(draft, id_)
 
     @guarded
     def restore_propagation_context(self, context: dict[str, Any]) -> None:
         """Let calls that begin here without a parent lie where *context* was captured."""
-        _restored.set(context.get(_CONTEXT))
+        propagation.restore(context)
 
     # ------------------------------------------------------------------ the end
     def abandon(self) -> None:
@@ -651,22 +562,3 @@ def _template(outer: Call | None, draft: Draft) -> object:
             return content.hold_template(outer.arguments, draft)
         outer = outer.outer
     return None
-
-
-# What was restored here, for calls that begin without a parent.
-_restored: ContextVar[Mapping[str, Any] | None] = ContextVar("spancast_llama_index_restored", default=None)
-
-
-def _restored_parent(recorder: Recorder) -> Draft | None:
-    said = _restored.get()
-    if not said:
-        return None
-    known = recorder.find(said.get("call")) or recorder.ended(said.get("call"))
-    if known is not None:
-        return known
-    _, trace_id, span_id, flags = str(said["traceparent"]).split("-")
-    fields = TraceFields(metadata=said.get("metadata") or {}, **(said.get("fields") or {}))
-    return recorder.elsewhere(int(trace_id, 16), int(span_id, 16), fields, recorded=bool(int(flags, 16) & 1))
-
-
-__all__ = ["AnswerSnapshot", "Call", "Settings", "SpanHandler"]
