@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import spancast
 from spancast import destinations, privacy
+from spancast import redact as redactors
 from spancast.conventions.span import Span, SpanEvent, SpanLink
 from spancast.delivery.lane import preparation
 from spancast.otlp.encoding import ENCODINGS
@@ -19,12 +24,14 @@ from spancast.record.message import Media, Message, Other, Reasoning, Refusal, T
 from spancast.record.operation import (
     Agent,
     Document,
+    Embedding,
     Event,
     Failure,
     Generation,
     Kind,
     Link,
     Operation,
+    Reranking,
     Retrieval,
     ToolDefinition,
     ToolUse,
@@ -122,6 +129,8 @@ def generation(name: str = "chat") -> Operation:
         cost=Cost(total=0.375, input=0.125, output=0.25),
         time_to_first_token_ns=500_000_000,
         stream=True,
+        prompt_template=CANARY,
+        prompt_variables={CANARY: CANARY},
     )
     return operation(Kind.LLM, detail=detail)
 
@@ -142,6 +151,23 @@ def operations() -> list[Operation]:
             Kind.RETRIEVER, detail=Retrieval(query=CANARY, documents=documents, data_source="source-kept"), input=CANARY
         ),
         operation(Kind.CHAIN, failure=None, ending="interrupted", given_name="given-kept"),
+        operation(
+            Kind.EMBEDDING,
+            detail=Embedding(
+                request_model="model-kept",
+                parameters={"dimensions": 3, "note": CANARY},
+                texts=(CANARY,),
+                vectors=((0.1, 0.2),),
+                count=1,
+                dimensions=2,
+            ),
+        ),
+        operation(
+            Kind.RERANKER,
+            detail=Reranking(
+                query=CANARY, request_model="model-kept", top_k=2, input_documents=documents, output_documents=documents
+            ),
+        ),
         operation(Kind.CHAIN, agent="owner-kept", node="node-kept"),
     ]
 
@@ -208,7 +234,7 @@ def test_who_when_and_how_it_ended_stay(each: Operation, convention: str) -> Non
         assert getattr(whole, name) == getattr(span, name)
     assert ("user-kept", "session-kept") == (span.attributes["user.id"], span.attributes["session.id"])
     kept = {name: value for name, value in whole.attributes.items() if "metadata" in name and value != CANARY}
-    kept = {name: value for name, value in kept.items() if not name.startswith("retrieval.")}
+    kept = {name: value for name, value in kept.items() if not name.startswith(("retrieval.", "reranker."))}
     assert kept
     assert kept.items() <= span.attributes.items()
     assert whole.attributes.get("error.type") == span.attributes.get("error.type")
@@ -288,34 +314,56 @@ def test_names_and_ids_stay(convention: str, kept: set[str]) -> None:
     assert set() == {word for word in kept if word not in said}
 
 
-# What the conventions write that holds content, or could: none of these may ever be on the list.
-CONTENT = re.compile(
-    r"""(input|output)\.(value|mime_type)
-    | tag\.tags | trace\.tags | span\.(input|output)
-    | llm\.(input|output)_messages\.\d+\..*
-    | llm\.(prompts|choices|tools)\.\d+\..*
-    | tool\.(description|parameters)
-    | retrieval\.documents\.\d+\.document\.(content|metadata)
-    | gen_ai\.(input|output)\.messages | gen_ai\.system_instructions
-    | gen_ai\.tool\.(definitions|description|call\.arguments|call\.result)
-    | gen_ai\.retrieval\.(query\.text|documents)
-    | gen_ai\.request\.stop_sequences""",
-    re.VERBOSE,
-)
-
-
 @pytest.mark.parametrize("convention", CONVENTIONS)
-def test_every_name_is_either_allowed_or_content(convention: str) -> None:
-    """Each name that a convention writes is on the list or known as content, never both: a new name must be judged."""
-    bare = [replace(each, attributes={}) for each in operations()]
-    names = {name for each in bare for name in prepared(convention)(each).attributes}
+def test_every_name_that_a_convention_writes_is_judged(convention: str) -> None:
+    """Each name of a rendered span and of its exception event is in the table, as safe or as content."""
+    bare = [replace(each, attributes={}, events=()) for each in operations()]
+    spans = [prepared(convention)(each) for each in bare]
+    names = {name for span in spans for holder in (span, *span.events) for name in holder.attributes}
 
-    content = {name for name in names if CONTENT.fullmatch(name)}
-    allowed = {name for name in names if privacy.is_safe(name)}
-    assert set() == names - content - allowed
-    assert set() == content & allowed
-    assert len(content) > 5
-    assert len(allowed) > 15
+    assert [] == sorted(name for name in names if privacy.judged(name) is None)
+    content = {name for name in names if privacy.judged(name) is privacy.CONTENT}
+    assert (True, True) == (len(content) > 10, len(names - content) > 15)
+    assert names - content == {name for name in names if privacy.is_safe(name)} | (names & {"exception.type"})
+
+
+def literal_names(source: str) -> set[str]:
+    """Return the attribute names that stand in a module's text, `N` for what is put in."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.JoinedStr):
+            parts = [part.value if isinstance(part, ast.Constant) else "N" for part in node.values]
+            text = "".join(map(str, parts))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = node.value
+        else:
+            continue
+        if re.fullmatch(r"(gen_ai|llm|openinference|session|user|metadata|trace|span|tag|tool|retrieval|reranker|embedding"
+                        r"|agent|graph|input|output|error|exception|spancast|langfuse\.\w+)(\.\w+)+", text):  # fmt: skip
+            found.add(text)
+    return found
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["conventions/openinference.py", "conventions/gen_ai.py", "conventions/outline.py", "destinations/llm_backends.py"],
+)
+def test_every_name_in_the_conventions_text_is_judged(module: str) -> None:
+    """A name that somebody adds to a convention fails here until the table says whether it may leave."""
+    names = literal_names((Path(privacy.__file__).parent / module).read_text())
+    stems = {
+        "llm.input_messages",
+        "llm.output_messages",
+        "openinference.project.name",
+    }  # put together elsewhere; a resource
+    assert [] == sorted(name for name in names - stems if privacy.judged(name) is None)
+    assert 0 < len(names)
+
+
+def test_a_name_that_nobody_judged_is_found() -> None:
+    """The test above can fail."""
+    assert {"gen_ai.new.thing", "llm.new.N.thing"} == literal_names('x["gen_ai.new.thing"] = f"llm.new.{i}.thing"')
+    assert None is privacy.judged("gen_ai.new.thing")
 
 
 @pytest.mark.parametrize(
@@ -371,9 +419,6 @@ def without_canary_in_names(each: Operation) -> Operation:
         parameters = {key: value for key, value in detail.parameters.items() if key != CANARY}
         tools = tuple(replace(tool, name="f") for tool in detail.tools)
         return replace(plain, detail=replace(detail, parameters=parameters, tools=tools))
-    if isinstance(detail, Retrieval):
-        documents = tuple(replace(document, metadata={"source": CANARY}) for document in detail.documents)
-        return replace(plain, detail=replace(detail, documents=documents))
     return plain
 
 
@@ -437,3 +482,138 @@ def test_redact_changes_a_copy() -> None:
     prepared("openinference", privacy_mode=True)(each)
 
     assert before == repr(each)
+
+
+def test_keys_inside_content_are_content() -> None:
+    """`{"jane@example.com": 3}` holds an address in a key; names of attributes, metadata and parameters stay."""
+    each = operation(Kind.CHAIN, input={CANARY: 1, "list": [{CANARY: {CANARY: 2}}]}, metadata={"dataset": {CANARY: 1}})
+    span = prepared("gen_ai", redact=redact)(replace(each, attributes={}, events=(), links=()))
+    assert '{"***":1,"list":[{"***":{"***":2}}]}' == span.attributes["span.input"]
+    assert '{"***":1}' == span.attributes["trace.metadata.dataset"]
+
+
+def test_keys_that_become_the_same_are_numbered() -> None:
+    """Nothing is lost when two keys are redacted to the same text."""
+    each = operation(Kind.CHAIN, input={"a": 1, "b": 2}, attributes={})
+    assert '{"X":1,"X (2)":2}' == prepared("gen_ai", redact=lambda text: "X")(each).attributes["span.input"]
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_in_privacy_mode_redact_sees_the_metadata_that_still_leaves(convention: str) -> None:
+    """Privacy mode keeps metadata, and the hook is applied to it."""
+    each = operation(Kind.CHAIN, metadata={"mail": CANARY, "dataset": "kept"})
+    said = encoded(prepared(convention, privacy_mode=True, redact=redact)(each))
+    assert (0, True, True) == (said.count(CANARY.encode()), b"***" in said, b"kept" in said)
+
+
+def test_in_privacy_mode_a_broken_redact_takes_the_metadata_with_it() -> None:
+    """What could not be redacted does not leave."""
+    span = prepared("gen_ai", privacy_mode=True, redact=_raises)(operation(Kind.CHAIN))
+    assert [] == [name for name in span.attributes if name.startswith("trace.metadata.")]
+
+
+# ---------------------------------------------------------------- media and length
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_without_media_neither_bytes_nor_addresses_leave(convention: str) -> None:
+    """A note stands in the place of each image, sound and file, in messages and in plain data; text stays."""
+    data = "data:image/png;base64,QUJDRA=="
+    blocks = [
+        {"type": "image_url", "image_url": {"url": "https://example.com/secret.png"}},
+        {"type": "text", "text": f"look at {data}!"},
+        {"type": "media", "modality": "audio", "data": "QUJDRA=="},
+    ]
+    message = Message(role="user", parts=(Text("look"), Media(modality="image", url=data), Other(blocks[0])))
+    each = operation(
+        Kind.LLM,
+        input={"messages": blocks},
+        output=data,
+        detail=Generation(input_messages=(message,), output_messages=()),
+    )
+    quiet = replace(each, attributes={}, events=(), links=(), failure=None)
+    said = encoded(prepared(convention, media=False)(quiet))
+    chain = encoded(prepared(convention, media=False)(replace(quiet, kind=Kind.CHAIN, detail=None)))
+    for text in (said, chain):
+        assert (0, 0, 0) == (text.count(b"QUJDRA"), text.count(b"secret.png"), text.count(b"base64"))
+        assert True is (b"left out]" in text and b"look" in text)
+    assert True is (b"QUJDRA" in encoded(prepared(convention)(quiet)))
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_content_is_cut_to_a_length_and_the_rest_stays_whole(convention: str) -> None:
+    """`max_content_chars` holds for every text of content, status text and stack trace; names and metadata are not cut."""
+    long = "y" * 500
+    each = replace(
+        operation(Kind.CHAIN, input={"text": long}, output=long, metadata={"note": long}, attributes={}),
+        failure=Failure(type="E", message=long, stacktrace=long),
+    )
+    span = prepared(convention, max_content_chars=60)(each)
+    content = {
+        name: value for name, value in span.attributes.items() if not privacy.is_safe(name) and isinstance(value, str)
+    }
+    events = [str(value) for event in span.events for value in event.attributes.values()]
+    assert [] == [name for name, value in content.items() if len(value) > 60]
+    assert [] == [value for value in [*events, span.status_message] if len(value) > 60]
+    assert True is any(long in str(value) for name, value in span.attributes.items() if "metadata" in name)
+
+
+# ---------------------------------------------------------------- built-in redactors
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "sk-proj-abcdefghijklmnop1234",
+        "sk-ant-api03-abcdefghijklmnop",
+        "sk-or-v1-0123456789abcdef0123",
+        "AKIAIOSFODNN7EXAMPLE",
+        "ghp_" + "a1" * 18,
+        "glpat-abcdefghij0123456789",
+        "xoxb-123456789012-abcdef",
+        "hf_" + "aB" * 17,
+        "lsv2_pt_" + "0a" * 16 + "_0123456789",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl",
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIabc\n-----END RSA PRIVATE KEY-----",
+    ],
+)
+def test_keys_and_tokens_are_recognised_by_their_form(secret: str) -> None:
+    """Published forms of keys go, what stands around them stays."""
+    assert f"use {redactors.MASK} please" == redactors.secrets(f"use {secret} please")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Authorization: Bearer abcdefgh12345678", "Authorization: Bearer [redacted]"),
+        ('{"api_key": "abcd1234"}', '{"api_key": "[redacted]"}'),
+        ("password=hunter22, user=me", "password=[redacted], user=me"),
+        ("postgres://me:hunter22@db/x", "postgres://me:[redacted]@db/x"),
+        ("the bearer certificates are old", "the bearer certificates are old"),
+        ("a basic explanation of tokens: 12 tokens", "a basic explanation of tokens: 12 tokens"),
+        ("risk-based pricing", "risk-based pricing"),
+        ("", ""),
+    ],
+)
+def test_values_named_like_secrets_go_and_plain_language_stays(text: str, expected: str) -> None:
+    """Names are kept, their values are not; words are not mistaken for keys."""
+    assert expected == redactors.secrets(text)
+
+
+def test_the_other_built_in_redactors() -> None:
+    """Mail addresses, payment cards, patterns of one's own, and several in a row."""
+    assert "write to [redacted]." == redactors.emails("write to jane.doe@mail.example.com.")
+    assert "card [redacted], order 1234567890123" == redactors.cards("card 4111 1111 1111 1111, order 1234567890123")
+    both = redactors.chain(redactors.patterns(r"EMP-\d+", replacement="EMP-?"), redactors.emails)
+    assert "EMP-? [redacted]" == both("EMP-17 a@b.example")
+    assert {"secrets", "emails", "cards", "all"} == set(redactors.BUILT_IN)
+
+
+def test_redact_runs_off_the_applications_thread(tmp_path: Path) -> None:
+    """However slow the hook is, the application does not wait for it."""
+    threads = set()
+
+    def slow(text: str) -> str:
+        threads.add(threading.current_thread())
+        return text
+
+    destination = destinations.file(tmp_path / "t.jsonl", redact=slow)
+    with spancast.Pipeline(destination), spancast.trace(trace_name="a", dataset="d"):
+        pass
+    assert (1, False) == (len(threads), threading.current_thread() in threads)
