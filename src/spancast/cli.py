@@ -27,8 +27,8 @@ def commands() -> Typer:
     from .commands.destinations import group
     from .commands.doctor import doctor, explain, settings
     from .commands.privacy_audit import privacy_audit
+    from .commands.replay import replay
     from .view.commands import demo, view
-    from .view.replay import replay
 
     application = typer.Typer(
         name="spancast",

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
-import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -20,6 +18,7 @@ from ..destinations.environment import backends_of
 from ..destinations.presets import otlp
 from ..destinations.validation import SettingsError
 from ..pipeline import spool_folder
+from .output import FAILED, print_json, stop
 
 _UNKNOWN = "no destination here sends there; name its URL with --endpoint, and its --header"
 
@@ -56,9 +55,9 @@ def replay(
         base = spool_folder(spool, os.environ)
         destinations = (_given(endpoint, header or [], protocol),) if endpoint else backends_of(os.environ)
     except SettingsError as error:
-        _stop(str(error))
+        stop(str(error))
     if base is None:
-        _stop("the spool is off (SPANCAST_SPOOL, or an empty SPANCAST_STATE_DIR): nothing is kept on disk.")
+        stop("the spool is off (SPANCAST_SPOOL, or an empty SPANCAST_STATE_DIR): nothing is kept on disk.")
     found = [each for each in waiting(base, destinations, by_url=endpoint is not None) if name in (None, each.name)]
     console = Console(highlight=False, stderr=as_json)
     results = []
@@ -66,11 +65,11 @@ def replay(
         with console.status(f"{each.name}: sending {each.count} spans to {each.url}"):
             results.append(_sent(each, timeout) if not list_only else _listed(each))
     if as_json:
-        sys.stdout.buffer.write(orjson.dumps(_data(base, found, results), option=orjson.OPT_INDENT_2) + b"\n")
+        print_json(_data(base, found, results))
     else:
         _show(console, base, found, results)
     if not list_only and any(tally.waiting or tally.rejected or tally.lost for tally in results):
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 def waiting(base: Path, destinations: tuple[Destination, ...], *, by_url: bool = False) -> list[Waiting]:
@@ -132,8 +131,3 @@ def _show(console: Console, base: Path, found: list[Waiting], results: list[Tall
     for each, tally in zip(found, results, strict=True):
         if tally.error:
             console.print(f"{each.name} ({each.url}): {tally.error}", markup=False, soft_wrap=True)
-
-
-def _stop(message: str) -> NoReturn:
-    sys.stderr.write(f"spancast: {message}\n")
-    raise typer.Exit(2)
