@@ -158,6 +158,27 @@ def test_llama_index_inside_langchain_is_one_trace(memory: MemoryDestination) ->
     assert ["TOOL ask", "  CHAIN inner"] == tree(memory.spans)
 
 
+def test_what_lies_between_two_calls_is_the_parent(memory: MemoryDestination) -> None:
+    """A `trace` block or a LangChain run inside a tool stands between the tool and the model that it calls."""
+    config: Any = {"callbacks": [SpancastCallbackHandler()]}
+
+    def ask(q: str) -> str:
+        with spancast.trace(span_name="look it up"):
+            ScriptedLLM().chat(ASKED)
+        RunnableLambda(lambda q: str(ScriptedLLM().complete(q)), name="chain").invoke(q, config)
+        return str(ScriptedLLM().complete(q))
+
+    FunctionTool.from_defaults(ask, name="ask", description="d").call(q="x")
+    assert [
+        "TOOL ask",
+        "  CHAIN look it up",
+        "    LLM ScriptedLLM.chat",
+        "  CHAIN chain",
+        "    LLM ScriptedLLM.complete",
+        "  LLM ScriptedLLM.complete",
+    ] == tree(memory.spans)
+
+
 def test_consecutive_calls_are_traces_of_their_own(memory: MemoryDestination) -> None:
     """Nothing of a finished query is left in the context."""
     for _ in range(3):

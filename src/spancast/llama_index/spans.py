@@ -157,8 +157,11 @@ class SpanHandler(BaseSpanHandler[Any]):
         if role == STEP and outer is not None and classify.is_several_agents(outer.instance):
             parent = self._member_at_work(outer, made.event)
         remote = None
-        if parent is None and nearest() is None:
+        around = nearest()
+        if parent is None and around is None:
             parent = remote = propagation.restored_parent(recorder)
+        elif parent is not None and around is not None and _lies_between(around, parent):
+            parent = around
         if role == PLUMBING or (role != STEP and self._settings.everything and self._is_folded(made)):
             role = made.role = CALL  # a layer of a model call is no second model call
         draft = recorder.open(
@@ -545,6 +548,16 @@ def _own_tags(tags: Mapping[str, Any] | None) -> dict[str, Any] | None:
 def _agent_name(instance: Any) -> str:
     name = content.attributes_of(instance).get("name")
     return name if isinstance(name, str) and name else type(instance).__name__
+
+
+def _lies_between(around: Draft, parent: Draft) -> bool:
+    """Return whether an operation of another origin, a `trace` block or a LangChain run, is open beneath *parent* here."""
+    if around is parent or around.origin is ORIGIN:
+        return False
+    above = around.parent
+    while above is not None and above is not parent:
+        above = above.parent
+    return above is parent
 
 
 def _agent_around(parent: Draft | None) -> str | None:
