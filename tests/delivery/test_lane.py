@@ -10,6 +10,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from spancast.conventions import CONVENTIONS
 from spancast.delivery.lane import MAX_BATCH, Lane
 from spancast.delivery.ledger import COLUMNS, DestinationReport
 from spancast.delivery.retry import Backoff
+from spancast.delivery.spool import Spool
 from spancast.destinations import Destination
 from spancast.otlp import protobuf
 from spancast.otlp.json import encode_span
@@ -596,6 +598,24 @@ def test_a_ledger_is_closed_after_the_deadline(lane_of: Callable[..., Lane]) -> 
     report = lane.ledger.report()
     assert (20, 20, 0, 0) == (report.recorded, report.dropped, report.delivered, report.queued)
     assert 1 == len(target.batches)
+
+
+def test_what_was_taken_over_to_disk_is_not_sent_by_the_worker_as_well(tmp_path: Path) -> None:
+    """A worker that waits for a failing receiver loses its spans to `keep_safe`: they arrive once, from the disk."""
+    target = Scripted(*[AGAIN] * 3)
+    lane = Lane(
+        destination(target),
+        dict,
+        backoff=Backoff(first=0.4, longest=0.4, deadline=30.0),
+        spool=lambda: Spool(tmp_path),
+    )
+    offer(lane, 5)
+    assert True is target.entered.wait(10)
+    lane.keep_safe(time.monotonic() + 0.3)
+    assert (5, 0) == (lane.ledger.report().spooled, lane.ledger.report().queued)
+    assert True is lane.flush(30)
+    assert (5, 5, 0) == (lane.ledger.report().delivered, len(set(target.delivered)), len(target.delivered) - 5)
+    lane.shutdown(5)
 
 
 def test_a_dead_destination_does_not_hold_up_another(hanging: Receiver) -> None:

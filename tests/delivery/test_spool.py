@@ -429,6 +429,23 @@ def test_spans_that_the_receiver_refuses_later_are_rejected(
     assert [] == list(tmp_path.glob("*/*.jsonl"))
 
 
+def test_what_another_process_sends_is_no_longer_waited_for(
+    process: Faulty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its spans stay in the column spooled here and are the other's replayed; a flush knows that they are out."""
+    monkeypatch.setattr(lane_module, "Backoff", lambda: Backoff(first=0.02, longest=60.0, deadline=0.1))
+    process.plan(then=answer(429, Retry_After="3600"))
+    target = destinations.otlp(process.url, name="d")
+    with spancast.Pipeline(target, spool=tmp_path) as first:
+        record(3, first)
+        wait_for(first, lambda report: report.spooled == 3)
+        process.plan()
+        with spancast.Pipeline(target, spool=tmp_path) as second:
+            wait_for(second, lambda report: report.replayed == 3)
+        assert (True, 3) == (first.flush(HANG), first.report()["d"].spooled)
+        assert True is first.shutdown()
+
+
 def test_what_is_too_old_is_deleted_and_said(process: Faulty, tmp_path: Path) -> None:
     """Spans of former processes that nobody could send for a week."""
     process.plan()

@@ -90,8 +90,11 @@ class Lane:
         self._failing_since: float | None = None
         self._down = False
         self._next_try = 0.0
+        self._looked_at = 0.0
         self._look_at = self._next_look()
         self._unreadable: set[str] = set()
+        self._written = 0
+        self._on_disk = False  # whether files of this process wait there, as far as is known: others may send them
         self._thread: threading.Thread | None = None
         self._keeper: threading.Thread | None = None
 
@@ -129,8 +132,8 @@ class Lane:
             self._hurry = False
             return not self._unsent()
 
-    def _unsent(self) -> int:
-        return self.ledger.queued + self.ledger.spooled
+    def _unsent(self) -> bool:
+        return bool(self.ledger.queued) or self._on_disk
 
     def hurry(self) -> None:
         """Send what is queued without waiting for more."""
@@ -211,7 +214,7 @@ class Lane:
         finally:
             if held:
                 self._settling.release()
-        spooled = self.ledger.spooled
+        spooled = sum(file.count for file in self._mine()) if self.ledger.spooled else 0
         if left or spooled:
             _logger.warning("spancast: destination %s: %s.", self.destination.name, _ending(left, spooled))
         return not left and not spooled
@@ -310,14 +313,22 @@ class Lane:
                 return next_try - now
         if self._queue or self._replay_due():
             return 0.0
-        return max(0.01, self._look_at - now) if self._spool is not None else 3600.0
+        if self._spool is None:
+            return 3600.0
+        return _HURRIED_PAUSE if self._hurry and self._on_disk else max(0.01, self._look_at - now)
 
     def _replay_due(self) -> bool:
         if self._spool is None or self._gone:
             return False
         if self._closing:  # only what this process could not send, and only while the receiver answers
-            return bool(self.ledger.spooled) and not self._failures and self.time_left() > 0 and bool(self._waiting())
-        return time.monotonic() >= self._look_at
+            return self._on_disk and not self._failures and self.time_left() > 0 and bool(self._waiting())
+        look_at = self._look_at
+        if self._hurry and self._on_disk:  # somebody waits for them
+            look_at = min(look_at, self._looked_at + _HURRIED_PAUSE)
+        return time.monotonic() >= look_at
+
+    def _mine(self) -> list[SpoolFile]:
+        return [file for file in self._waiting() if self._spool is not None and file.owner == self._spool.owner]
 
     def _waiting(self) -> list[SpoolFile]:
         files = self._spool.files() if self._spool is not None else []
@@ -361,6 +372,7 @@ class Lane:
         spool = self._spool
         if spool is None:
             return None
+        self._looked_at = time.monotonic()
         try:
             with spool.exclusively() as alone:
                 files = self._waiting() if alone else []
@@ -374,7 +386,10 @@ class Lane:
                         continue
                     return self._replay(spool, file)
         finally:
+            written = self._written
+            mine = bool(self._mine()) if self._on_disk else False
             with self._changed:
+                self._on_disk = mine or written != self._written  # the keeper may have written meanwhile
                 self._changed.notify_all()
 
     def _expire(self, spool: Spool, file: SpoolFile) -> None:
@@ -429,6 +444,11 @@ class Lane:
         if self._down and self._last_tries is not None and now > self._last_tries:
             return 0.0
         return max(0.0, self._deadline - now)
+
+    def held(self, parcels: list[Parcel]) -> list[Parcel]:
+        """Return those that nobody has taken over to write them to disk: only these may be sent."""
+        with self._changed:
+            return [parcel for parcel in parcels if parcel in self._hand]
 
     def pause(self, tries: int, outcome: Outcome, began: float) -> bool:
         """Wait before the next try; return whether there is time for one. A flush cuts the wait short."""
@@ -580,6 +600,8 @@ class Lane:
                 spool.discard(staged)
                 return self._lost(len(spans), error)
             self.ledger.move("spooled", len(spans), reason)
+            self._on_disk = True
+            self._written += 1
         self._look_at = min(self._look_at, time.monotonic())
         return spool.tidy()
 

@@ -18,7 +18,8 @@ class DestinationReport:
         recorded: All spans that ended.
         delivered: Accepted by the receiver.
         rejected: Refused by the receiver.
-        spooled: On disk, to be sent later; what is sent from there later, by this process, is counted as delivered.
+        spooled: Put on disk, to be sent later. What this process sends from there is delivered then; what another process
+            sends for it stays here, and is that one's replayed.
         dropped: Given up.
         sampled_out: Not chosen by the sampling rate.
         queued: Still on their way.

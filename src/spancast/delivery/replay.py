@@ -46,6 +46,9 @@ class _Host:
         self.left: list[Span] = []
         self.reasons: dict[str, int] = {}
 
+    def held(self, parcels: list[Parcel]) -> list[Parcel]:
+        return parcels
+
     def pause(self, tries: int, outcome: Outcome, began: float) -> bool:
         return False
 
@@ -53,8 +56,9 @@ class _Host:
         self.counts[fate] += len(parcels)
         if fate is Fate.UNDELIVERED:
             self.left.extend(parcel.span for parcel in parcels if parcel.span is not None)
-        elif fate is Fate.REJECTED and parcels and reason:
-            self.reasons[reason] = self.reasons.get(reason, 0) + len(parcels)
+        elif fate is Fate.REJECTED and parcels:
+            why = reason or "refused"
+            self.reasons[why] = self.reasons.get(why, 0) + len(parcels)
 
 
 def replay(

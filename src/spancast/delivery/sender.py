@@ -57,6 +57,9 @@ class Host(Protocol):
     def time_left(self) -> float:
         """Return for how long a request may last; 0 means that no more is to be tried."""
 
+    def held(self, parcels: list[Parcel]) -> list[Parcel]:
+        """Return those that are still to be sent: others may have been taken over meanwhile."""
+
     def pause(self, tries: int, outcome: Outcome, began: float) -> bool:
         """Wait before the next try; return whether there is one."""
 
@@ -122,7 +125,9 @@ class Sender:
         parts = [list(batch)]
         began, tries, searched, accepted = time.monotonic(), 0, False, False
         while parts:
-            part = parts.pop()
+            part = self._host.held(parts.pop())
+            if not part:
+                continue
             left = self._host.time_left()
             if left <= 0:
                 return self._host.settle(Fate.UNDELIVERED, _joined(part, parts), "shutdown deadline")
