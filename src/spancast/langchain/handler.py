@@ -6,42 +6,36 @@ in the recorder: one handler may be shared by any number of concurrent runs, cop
 
 from __future__ import annotations
 
-import asyncio
 import sys
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from contextvars import ContextVar
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import ToolMessage
-from langchain_core.runnables.config import var_child_runnable_config
 
 from ..record.operation import Kind
-from ..recording.current import add_event, nearest
+from ..recording.current import add_event
 from ..recording.draft import Draft, Translate
 from ..recording.fields import given
 from ..recording.guard import guarded, report_fault
-from ..recording.paused import Pause
 from ..recording.recorder import Recorder
 from ..recording.snapshot import Snapshot
 from ..recording.tasks import watch
-from ..recording.trace import TraceHandle, handle_of
-from . import translate
+from ..recording.trace import TraceHandle
+from . import feedback, translate
 from .messages import SHAPES, hold_message
 from .outcome import ending_of, hold_answers
+from .pauses import INTERRUPTED, interrupted, pause, resumed
+from .siblings import CONTEXT_REACHES_TASKS, mark_thread, surrounding_metadata, surrounding_rule
 from .translate import hold, is_plumbing_tag, is_scored
 
 if TYPE_CHECKING:
     from ..pipeline import Pipeline
 
 _HIDDEN = "langsmith:hidden"
-# Before Python 3.11 asyncio takes no context for a task, so LangChain loses its callbacks inside async nodes.
-CONTEXT_REACHES_TASKS = sys.version_info >= (3, 11)
+_NO_INPUT: Any = object()
 
 
 class SpancastCallbackHandler(BaseCallbackHandler):
@@ -113,7 +107,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         *,
         current: bool = True,
         batch_size: int = 1,
-        resumes: Pause | None = None,
+        inputs: Any = _NO_INPUT,
     ) -> Draft | None:
         """Open an operation; None when nothing is to be kept of it: folded, known already, or recorded nowhere."""
         recorder = self._recorder()
@@ -121,7 +115,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             return None
         parent = recorder.find(parent_run_id) if parent_run_id is not None else None
         if parent is None and not CONTEXT_REACHES_TASKS:
-            metadata = {**_surrounding_metadata(), **(metadata or {})}
+            metadata = {**surrounding_metadata(), **(metadata or {})}
         if self._fold and parent is not None and ((tags and _HIDDEN in tags) or _is_plumbing(name, metadata)):
             recorder.fold(run_id, parent)
             return None
@@ -133,17 +127,16 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             mapping=metadata,
             defaults=self._defaults,
             origin=self,
-            passes=None if parent is not None else _siblings_rule(batch_size),
+            passes=None if parent is not None else surrounding_rule(batch_size),
             translate=translator,
             current=current,
-            resumes=resumes,
+            resumes=None if parent is not None or inputs is _NO_INPUT else resumed(recorder, inputs, metadata),
         )
         if tags:  # the user's own are content; the frameworks' say what a run is
             draft.snapshots["tags"] = tuple(tags) if draft.capture else tuple(filter(is_plumbing_tag, tags))
-        if not CONTEXT_REACHES_TASKS:
-            draft.snapshots["thread"] = threading.get_ident()
+        mark_thread(draft)
         if parent is None:
-            _remember(run_id, draft)
+            feedback.remember(run_id, draft)
             if kind is Kind.LLM and draft.parent is None:
                 watch(draft, recorder.end)
         return draft
@@ -181,10 +174,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             draft.snapshots["input"] = hold(inputs, draft)
         failed, ending = ending_of(error)
         if ending == INTERRUPTED:
-            _pause(recorder, draft)
-            _note_interrupts(draft, error)
-            if draft.parent is not None:
-                draft.parent.ending = INTERRUPTED  # the graph around it ends without a word of the pause
+            interrupted(recorder, draft, error)
         recorder.close(draft, error=failed, ending=ending)
 
     # ------------------------------------------------------------------ for feedback links
@@ -193,7 +183,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
 
         Known for the newest 10,000 runs of the process; None for others, and for runs that have a parent.
         """
-        return _trace_ids.get(run_id)
+        return feedback.trace_id_for(run_id)
 
     @property
     def last_trace(self) -> TraceHandle | None:
@@ -201,7 +191,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
 
         Safe with concurrent runs: each task and each thread sees its own.
         """
-        return _last_trace.get()
+        return feedback.last_trace()
 
     # ------------------------------------------------------------------ chains, graphs, agents
     @guarded
@@ -233,7 +223,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             metadata,
             translator,
             current=not defers_inputs,  # between two chunks of a stream the consumer must not see it as current
-            resumes=self._resumed(inputs, metadata) if parent_run_id is None else None,
+            inputs=inputs,
         )
         if draft is None or not draft.capture:
             return
@@ -243,14 +233,6 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             draft.snapshots["input"] = held = hold(inputs, draft)
             if run_type == "prompt" and draft.parent is not None:
                 draft.parent.snapshots["variables"] = held  # for the model call that comes next
-
-    def _resumed(self, inputs: Any, metadata: Mapping[str, Any] | None) -> Pause | None:
-        """Return the pause that a graph's run ends: it has a thread, and `Command(resume=...)` or nothing as input."""
-        thread = metadata.get("thread_id") if metadata else None
-        if thread is None or not (inputs is None or _is_resume(inputs)):
-            return None
-        recorder = self._recorder()
-        return recorder.pauses.find(str(thread)) if recorder is not None else None
 
     def _agent_name(self, parent_run_id: UUID | None, metadata: Mapping[str, Any] | None) -> str | None:
         """Return the agent's name where one begins: `create_agent` says so in its run's metadata (never by substring)."""
@@ -506,7 +488,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         found = self._find(event.run_id)
         if found is not None:
             recorder, draft = found
-            _pause(recorder, draft)
+            pause(recorder, draft)
             draft.ending = INTERRUPTED
             add_event(draft, "interrupt", {"checkpoint_id": event.checkpoint_id, "status": event.status})
 
@@ -526,40 +508,6 @@ class ToolError(Exception):
     """A tool answered with an error instead of raising one."""
 
     __module__ = "spancast"
-
-
-INTERRUPTED = "interrupted"
-_MOST_TRACE_IDS = 10_000
-_trace_ids: OrderedDict[UUID, str] = OrderedDict()
-_last_trace: ContextVar[TraceHandle | None] = ContextVar("spancast_last_trace", default=None)
-
-
-def _remember(run_id: UUID, draft: Draft) -> None:
-    """Note a root's trace by its run id and in the caller's context (its start runs there, its end may not)."""
-    handle = handle_of(draft.trace_id, draft.span_id)
-    _last_trace.set(handle)
-    _trace_ids[run_id] = handle.trace_id
-    if len(_trace_ids) > _MOST_TRACE_IDS:
-        with suppress(KeyError):  # another thread was faster
-            _trace_ids.popitem(last=False)
-
-
-def _pause(recorder: Recorder, draft: Draft) -> None:
-    thread = (draft.mapping or {}).get("thread_id")
-    if thread is not None and draft.sampled:
-        recorder.pause(draft, str(thread))
-
-
-def _note_interrupts(draft: Draft, error: BaseException) -> None:
-    """Put what a node asks a person onto its span: the error's only argument holds the interrupts."""
-    for interrupt in error.args[0] if error.args and isinstance(error.args[0], (tuple, list)) else ():
-        held = hold(getattr(interrupt, "value", None), draft)
-        add_event(draft, "interrupt", {"id": getattr(interrupt, "id", None), "value": held})
-
-
-def _is_resume(inputs: Any) -> bool:
-    kind = type(inputs)
-    return kind.__name__ == "Command" and kind.__module__ == "langgraph.types" and inputs.resume is not None
 
 
 # What is held of a model's parameters when no destination may see content: numbers and names.
@@ -605,44 +553,6 @@ def _name(serialized: Mapping[str, Any] | None) -> str | None:
 
 def _has_tool_call(chunk: Any) -> bool:
     return bool(getattr(getattr(chunk, "message", None), "tool_call_chunks", None))
-
-
-def _siblings_rule(batch_size: int) -> Any:
-    """Return which open operations surround a run that LangChain gives no parent.
-
-    Inside a run LangChain has set its child config: then what is current is the parent (a node passed callbacks of its
-    own). Outside, `batch` starts one root after the other in the same context: an open run of LangChain's there is a
-    sibling. A model sets no child config, so what runs inside a single model call still nests under it.
-    """
-    if var_child_runnable_config.get() is not None or (not CONTEXT_REACHES_TASKS and _in_task()):
-        return None
-    if batch_size > 1:
-        return _not_langchain
-    return _not_a_sibling
-
-
-def _not_langchain(draft: Draft) -> bool:
-    return not isinstance(draft.origin, SpancastCallbackHandler)
-
-
-def _surrounding_metadata() -> Mapping[str, Any]:
-    """Return the metadata of the run around, which LangChain could not hand down (Python 3.10)."""
-    draft = nearest()
-    return (draft.mapping if draft is not None else None) or {}
-
-
-def _in_task() -> bool:
-    """Return whether this is a task: there `abatch` gives each input a context of its own, so nothing is a sibling."""
-    try:
-        return asyncio.current_task() is not None
-    except RuntimeError:
-        return False
-
-
-def _not_a_sibling(draft: Draft) -> bool:
-    if not CONTEXT_REACHES_TASKS and draft.snapshots.get("thread") != threading.get_ident():
-        return True  # a function of an async graph, run in another thread: siblings of a batch start in one
-    return not isinstance(draft.origin, SpancastCallbackHandler) or draft.kind in (Kind.LLM, Kind.RETRIEVER)
 
 
 _graph_classes: dict[type, type] = {}

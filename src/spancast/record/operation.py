@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Union
 
@@ -28,6 +28,11 @@ class _Nothing(dict[str, JSON]):
 
 
 NOTHING: Mapping[str, JSON] = _Nothing()
+
+
+def nothing() -> Mapping[str, JSON]:
+    """Return `NOTHING`: dataclasses on Python 3.10 take no dict as a default."""
+    return NOTHING
 
 
 class Kind(str, Enum):
@@ -60,7 +65,7 @@ class Event:
 
     name: str
     time_ns: int
-    attributes: Mapping[str, JSON] = NOTHING
+    attributes: Mapping[str, JSON] = field(default_factory=nothing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +74,7 @@ class Link:
 
     trace_id: int
     span_id: int
-    attributes: Mapping[str, JSON] = NOTHING
+    attributes: Mapping[str, JSON] = field(default_factory=nothing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +106,7 @@ class Generation:
     request_model: str | None = None
     response_model: str | None = None
     response_id: str | None = None
-    parameters: Mapping[str, JSON] = NOTHING
+    parameters: Mapping[str, JSON] = field(default_factory=nothing)
     input_messages: tuple[Message, ...] = ()
     output_messages: tuple[Message, ...] = ()
     tools: tuple[ToolDefinition, ...] = ()
@@ -112,7 +117,7 @@ class Generation:
     stream: bool = False
     cached: bool = False
     prompt_template: str | None = None
-    prompt_variables: Mapping[str, JSON] = NOTHING
+    prompt_variables: Mapping[str, JSON] = field(default_factory=nothing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +136,7 @@ class Document:
     content: str = ""
     id: str | None = None
     score: float | None = None
-    metadata: Mapping[str, JSON] = NOTHING
+    metadata: Mapping[str, JSON] = field(default_factory=nothing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +169,7 @@ class Embedding:
 
     provider: str | None = None
     request_model: str | None = None
-    parameters: Mapping[str, JSON] = NOTHING
+    parameters: Mapping[str, JSON] = field(default_factory=nothing)
     texts: tuple[str, ...] = ()
     vectors: tuple[tuple[float, ...], ...] = ()
     count: int | None = None
@@ -215,7 +220,7 @@ class Operation:
     end_ns: int
     user: str | None = None
     session_id: str | None = None
-    metadata: Mapping[str, JSON] = NOTHING
+    metadata: Mapping[str, JSON] = field(default_factory=nothing)
     tags: tuple[str, ...] = ()
     input: JSON = None
     output: JSON = None
@@ -226,4 +231,4 @@ class Operation:
     ending: str | None = None
     events: tuple[Event, ...] = ()
     links: tuple[Link, ...] = ()
-    attributes: Mapping[str, JSON] = NOTHING
+    attributes: Mapping[str, JSON] = field(default_factory=nothing)
