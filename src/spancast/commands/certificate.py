@@ -90,7 +90,7 @@ class Canaries:
 
     def __call__(self, place: str) -> str:
         """Return the text for *place*."""
-        word = self.words.setdefault(place, f"canary{self._seed}x{len(self.words):03d}z")
+        word = self.words.setdefault(place, f"canary{len(self.words):03d}x{self._seed}zzz")
         return f'\u00ab"{word}"\u00bb'
 
 

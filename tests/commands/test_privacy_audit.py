@@ -1,0 +1,95 @@
+"""The certificate: privacy mode lets no content out, in any form of destination; and the search finds what leaks."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from spancast.commands import certificate
+from spancast.commands.certificate import CONTROL, Canaries, Certificate, audit, forms_of
+from spancast.destinations import preparation
+
+# forms that hold spans: in each of them what is kept has to be found, or nothing was searched
+FORMS = {
+    *(f"{wire}-{convention}" for convention in ("openinference", "gen_ai")
+      for wire in ("json", "json+gzip", "protobuf", "protobuf+gzip", "file", "sdk")),
+    "arize", "phoenix", "langfuse", "tempo", "spool",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """Return the certificate, made once."""
+    return audit(tmp_path_factory.mktemp("audit"))
+
+
+def test_no_content_leaves_in_privacy_mode(found: Certificate) -> None:
+    """Zero hits: every place, every calling style, every form, plain and encoded, on the wire and on disk."""
+    assert [] == [(place.framework, place.name, place.hits) for place in found.leaks]
+    assert True is found.clean
+
+
+def test_every_place_was_there_to_be_found(found: Certificate) -> None:
+    """Without privacy mode each canary is sent, so that not finding it means something."""
+    assert [] == [place.name for place in found.places if not place.seen and place.name != "additional fields"]
+    assert True is (len([place for place in found.places if not place.kept]) >= 50)
+
+
+def test_every_form_was_searched(found: Certificate) -> None:
+    """What users say about a trace is found in each form: their bytes were there to be read."""
+    for place in found.places:
+        if place.name == "metadata":
+            assert set() == FORMS - set(place.hits)
+    assert True is (FORMS <= set(found.forms))
+    assert True is (found.runs >= 70 and found.spans > 150)
+
+
+def test_a_leak_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With both layers of privacy mode switched off, nearly every place is found in nearly every form."""
+    monkeypatch.setattr(preparation, "without_content", lambda operation: operation)
+    monkeypatch.setattr(preparation, "only_safe", lambda span: span)
+    found = audit(tmp_path)
+    assert False is found.clean
+    hits = {form for place in found.leaks for form in place.hits}
+    assert set() == FORMS - hits
+    assert True is (len(found.leaks) > 50)
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda data: data,
+        lambda data: base64.b64encode(data),
+        lambda data: base64.b64encode(b"x" + data),
+        lambda data: base64.b64encode(b"xy" + data + b"tail"),
+        lambda data: data.hex().encode(),
+        lambda data: data.decode().encode("utf-16-le"),
+        lambda data: repr(data.decode()).encode(),
+    ],
+)
+def test_a_word_is_found_in_every_encoding(encode: Callable[[bytes], bytes]) -> None:
+    """Plain, base64 at each alignment, hexadecimal, UTF-16, escaped."""
+    canaries = Canaries()
+    said = encode(canaries("prompt").encode())
+    assert True is any(form in said for form in forms_of(canaries.words["prompt"]))
+
+
+def test_canaries_are_not_mistaken_for_each_other() -> None:
+    """No word is a part of another, in any encoding."""
+    canaries = Canaries()
+    for number in range(30):
+        canaries(f"place {number}")
+    words = list(canaries.words.values())
+    for word in words:
+        others = b" ".join(form for other in words if other != word for form in forms_of(other))
+        assert [] == [form for form in forms_of(word) if form in others]
+
+
+def test_the_controls_are_no_forms(found: Certificate) -> None:
+    """What was sent without privacy mode is not counted as a leak."""
+    assert [] == [form for form in found.forms if form.startswith(CONTROL)]
+    assert True is ("LangChain" in found.frameworks)
+    assert set(certificate._FRAMEWORKS) == {*found.frameworks, *found.absent}

@@ -1,0 +1,136 @@
+"""Keys and tokens are in no repr, log at DEBUG, error, report, result, spool or saved file."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import traceback
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import spancast
+from spancast import destinations
+from spancast.destinations import PRESETS, Destination, SettingsError, catalogue, files
+from spancast.destinations.presets import Preset
+
+from .destinations.test_backends import TABLE
+from .receivers.recording import Answer, Receiver, recording_receiver
+
+SECRET = "s3cr3t-0123456789abcdefghij"
+SPACE = "U3BhY2U6MTpzM2NyM3Q="
+
+
+def with_secrets(preset: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return a row's arguments with the secret in each secret one."""
+    known: Preset = PRESETS[preset]
+    begins = {"public_key": "pk-", "secret_key": "sk-"}
+    return {
+        name: begins.get(name, "") + SECRET if name in known.secrets and name != "space_key" else value
+        for name, value in arguments.items()
+        if name != "dataset" or preset != "honeycomb"
+    }
+
+
+IDS = [f"{row[0]}-{index}" for index, row in enumerate(TABLE)]
+
+
+def redirected(row: Any, receiver: Receiver) -> tuple[Destination, bytes]:
+    """Return a row's destination with a secret in each secret argument, at the receiver; and what its headers hold."""
+    made = PRESETS[row[0]].make(**with_secrets(row[0], row[1]), headers={"X-Extra-Token": SECRET})
+    target: Any = made.target
+    assert SECRET in " ".join(target.headers.values())
+    url = f"{receiver.url}/{target.url.split('/', 3)[3]}"
+    return replace(made, target=replace(target, url=url)), " ".join(target.headers.values()).encode()
+
+
+@pytest.mark.parametrize("row", TABLE, ids=IDS)
+def test_a_preset_shows_no_secret(row: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Made, shown, tested, used against a receiver that repeats every header: the secret is nowhere."""
+    with caplog.at_level(logging.DEBUG), recording_receiver() as receiver:
+        made, headers = redirected(row, receiver)
+        receiver.answer = Answer(401, body=headers)
+        result = made.check()
+        with spancast.Pipeline(made, spool=False) as pipeline, spancast.trace(trace_name="a"):
+            pass
+        said = [repr(made), repr(made.target), str(result), repr(result), repr(result.as_dict()), repr(pipeline)]
+        said += [str(pipeline.report()), repr(pipeline.report()), caplog.text]
+        said += [repr(record.__dict__) for record in caplog.records]
+    assert [] == [text for text in said if SECRET in text]
+
+
+@pytest.mark.parametrize("row", [TABLE[0], TABLE[8]], ids=[IDS[0], IDS[8]])
+def test_what_lies_on_disk_holds_no_secret(row: Any, tmp_path: Path) -> None:
+    """The spool keeps spans and where they were meant for; keys are looked up again when they are sent."""
+    with recording_receiver() as receiver:
+        made, headers = redirected(row, receiver)
+        receiver.answer = Answer(503, body=headers)
+        with spancast.Pipeline(made, spool=tmp_path / "spool") as pipeline, spancast.trace(trace_name="a"):
+            pass
+        assert 1 == pipeline.report().destinations[0].spooled
+    held = {path.name: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert (True, []) == (len(held) > 0, [name for name, data in held.items() if SECRET.encode() in data])
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_a_refused_secret_is_not_repeated(name: str) -> None:
+    """White space, line breaks and control characters in a key: the sentence and its traceback do not show the key."""
+    for argument in PRESETS[name].secrets:
+        for wrong in (f"{SECRET} {SECRET}", f"{SECRET}\n", f"Bearer {SECRET}", f"{SECRET}\x00", f"{SECRET}é"):
+            given = {**dict.fromkeys(PRESETS[name].required, "x1"), argument: wrong}
+            if name in ("arize",):
+                given.setdefault("space_key", SPACE)
+            with pytest.raises(SettingsError) as caught:
+                PRESETS[name].make(**given)
+            assert False is (SECRET in str(caught.value) + repr(caught.value))
+            shown = "".join(traceback.format_exception_only(caught.type, caught.value))
+            assert False is (SECRET in shown)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"endpoint": f"https://user:{SECRET}@c/v1/traces"},
+        {"endpoint": f"ftp://c/v1/traces?key={SECRET}"},
+        {"endpoint": "https://c/v1/traces", "headers": {"Authorization": f"Bearer {SECRET}\n"}},
+        {"endpoint": "https://c/v1/traces", "headers": f"Authorization: {SECRET}"},
+        {"endpoint": "https://c/v1/traces", "headers": [SECRET]},
+    ],
+)
+def test_an_error_of_a_url_or_a_header_shows_no_secret(given: dict[str, Any]) -> None:
+    """The sentence names the argument, not its value."""
+    with pytest.raises(SettingsError) as caught:
+        destinations.otlp(**given)
+    assert False is (SECRET in str(caught.value))
+
+
+def test_a_urls_query_is_not_shown() -> None:
+    """A key in the query is neither in the repr nor in the result of a test."""
+    made = destinations.otlp(f"http://127.0.0.1:9/v1/traces?key={SECRET}")
+    assert False is (SECRET in repr(made) + str(made.check()) + made.target.describe())
+
+
+def test_saved_files_and_settings_hold_references(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`env:` is saved as it is, and the table masks the values of secret variables."""
+    monkeypatch.setenv("ARIZE_API_KEY", SECRET)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"Authorization={SECRET}")
+    entry = files.Entry(preset="arize", arguments={"api_key": "env:ARIZE_API_KEY", "space_key": SPACE}, origin="")
+    path = files.save([entry], os.environ)
+    made = files.saved(os.environ)[0].destination()
+    said = [path.read_text(), repr(entry), repr(made), repr(list(catalogue.rows(os.environ, all=True)))]
+    assert [] == [text for text in said if SECRET in text]
+    assert SECRET == made.target.headers["authorization"]  # type: ignore[attr-defined]
+
+
+def test_a_console_shows_no_header(capsys: pytest.CaptureFixture[str]) -> None:
+    """Local places have no headers to show."""
+    out = io.StringIO()
+    with (
+        spancast.Pipeline(destinations.console(out, headers={"Authorization": SECRET})),
+        spancast.trace(trace_name="a"),
+    ):
+        pass
+    assert False is (SECRET in out.getvalue() + "".join(capsys.readouterr()))
