@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from ..record.cost import Cost
+from ..record.cost import Cost, read_cost
 from ..record.message import Message, Text
 from ..record.usage import Usage, read_usage
 from ..recording.snapshot import Snapshot, plain_data
@@ -119,21 +119,10 @@ def cost_of(answers: list[AnswerSnapshot], llm_output: Mapping[str, Any]) -> Cos
         return Cost(total=0.0, input=0.0, output=0.0, source="cache")
     for source in (*(answer.about for answer in answers), llm_output):
         usage = source.get("token_usage") or source.get("usage")
-        for place in (source, usage if isinstance(usage, Mapping) else {}):
-            total = _money(place.get("cost"))
-            if total is not None:
-                details = place.get("cost_details")
-                held: Mapping[str, Any] = details if isinstance(details, Mapping) else {}
-                return Cost(
-                    total=total,
-                    input=_money(held.get("upstream_inference_prompt_cost")),
-                    output=_money(held.get("upstream_inference_completions_cost")),
-                )
+        cost = read_cost(source) or read_cost(usage)
+        if cost is not None:
+            return cost
     return None
-
-
-def _money(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def response_model(answers: list[AnswerSnapshot], llm_output: Mapping[str, Any]) -> str | None:

@@ -12,6 +12,7 @@ from ..record.json import JSON, dumps
 from ..record.message import Message, Text
 from ..record.operation import NOTHING, Agent, Document, Generation, Reranking, Retrieval, ToolDefinition, ToolUse
 from ..record.prices import estimate
+from ..record.tool_schema import read_tool
 from ..record.usage import Usage, read_usage
 from ..recording.draft import Content, Draft
 from ..recording.fields import CONSUMED
@@ -233,20 +234,8 @@ def _with_schema(parameters: Mapping[str, JSON], schema: object) -> Mapping[str,
 
 def _tools(parameters: Mapping[str, Any]) -> tuple[ToolDefinition, ...]:
     tools = parameters.get("tools") or parameters.get("functions")
-    return tuple(_definition(tool) for tool in tools if isinstance(tool, dict)) if isinstance(tools, list) else ()
-
-
-def _definition(tool: dict[str, Any]) -> ToolDefinition:
-    """Read a tool as OpenAI, Anthropic, Bedrock or Google write it."""
-    inner = tool.get("function") or tool.get("toolSpec") or tool
-    inner = inner if isinstance(inner, dict) else tool
-    parameters = next((inner[key] for key in ("parameters", "input_schema", "inputSchema") if inner.get(key)), None)
-    description = inner.get("description")
-    return ToolDefinition(
-        name=str(inner.get("name") or inner.get("type") or "tool"),
-        description=str(description) if description else None,
-        parameters=as_data(parameters),
-        schema=as_data(tool),
+    return (
+        tuple(read_tool(as_data(tool)) for tool in tools if isinstance(tool, dict)) if isinstance(tools, list) else ()
     )
 
 

@@ -15,9 +15,9 @@ from ..record.operation import (
     Generation,
     Reranking,
     Retrieval,
-    ToolDefinition,
     ToolUse,
 )
+from ..record.tool_schema import read_tool
 from ..recording.draft import Content, Draft, Translate
 from ..recording.fields import CONSUMED
 from ..recording.snapshot import plain_data
@@ -141,7 +141,7 @@ def generation(draft: Draft) -> Content:
         parameters=_mapping(as_data(held.get("parameters"))),
         input_messages=_with_tool_names(to_messages(held.get("messages"))),
         output_messages=_told(answer, reason) if answer and draft.capture else (),
-        tools=tuple(_definition(tool) for tool in held.get("tools") or () if isinstance(tool, dict)),
+        tools=tuple(read_tool(as_data(tool)) for tool in held.get("tools") or () if isinstance(tool, dict)),
         finish_reasons=(reason,) if reason else (),
         usage=usage,
         cost=outcome.cost_of(answer) if answer else None,
@@ -181,20 +181,6 @@ def _template(held: object) -> str | None:
         text = "".join(part.text for part in message.parts if isinstance(part, Text))
         texts.append(f"{message.role}: {text}")
     return "\n".join(texts) or None
-
-
-def _definition(tool: Mapping[str, Any]) -> ToolDefinition:
-    """Read a tool as OpenAI, Anthropic, Bedrock or Google write it."""
-    inner = tool.get("function") or tool.get("toolSpec") or tool
-    inner = inner if isinstance(inner, dict) else tool
-    parameters = next((inner[key] for key in ("parameters", "input_schema", "inputSchema") if inner.get(key)), None)
-    description = inner.get("description")
-    return ToolDefinition(
-        name=str(inner.get("name") or inner.get("type") or "tool"),
-        description=str(description) if description else None,
-        parameters=as_data(parameters),
-        schema=as_data(tool),
-    )
 
 
 def _mapping(value: JSON) -> Mapping[str, JSON]:
