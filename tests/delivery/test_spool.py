@@ -278,7 +278,7 @@ def dead(count: int = 1, **settings: Any) -> DestinationReport:
         for _ in range(count):
             with spancast.trace(trace_name="a"):
                 pass
-        pipeline.shutdown(1.0)
+        pipeline.shutdown(0.4)
     return pipeline.report()["d"]
 
 

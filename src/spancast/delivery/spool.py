@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -111,6 +112,7 @@ class Spool:
         self._number = counter(1)
         self._newest: tuple[SpoolFile, int] | None = None
         self._lock: int | None = None
+        self._writing = threading.Lock()
         self._made = False
         self._clocks = time.time() - time.monotonic()
 
@@ -124,9 +126,10 @@ class Spool:
         """
         self._make()
         data = b"".join(lines_of(spans, resource))
-        if self.size() + len(data) > self._max_bytes:
-            raise SpoolFullError(f"the spool holds {self._max_bytes:,} bytes already")
-        return self._stage(data, len(spans), time.time_ns(), self.owner, None)
+        with self._writing:  # of one process's threads; several processes may exceed the bound by a file each
+            if self.size() + len(data) > self._max_bytes:
+                raise SpoolFullError(f"the spool holds {self._max_bytes:,} bytes already")
+            return self._stage(data, len(spans), time.time_ns(), self.owner, None)
 
     def _stage(self, data: bytes, count: int, written_ns: int, owner: str, replaces: SpoolFile | None) -> Staged:
         name = f"{written_ns:020d}-{owner}-{next(self._number)}-{count}.jsonl"
