@@ -1,0 +1,191 @@
+"""Phoenix, Arize's own open-source server, takes the demo's trace, and its answers are understood.
+
+Slow: it is installed from PyPI (hundreds of megabytes) into a virtual environment of its own, kept in a cache folder
+(`SPANCAST_TEST_CACHE`, else the user's), and started on loopback with authentication on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import spancast
+from spancast import destinations
+from spancast.destinations import MemoryDestination
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="the virtual environment's layout is Unix's"),
+]
+REQUIREMENT = "arize-phoenix>=20,<21"
+ADMIN = "spancast-admin-secret-0123456789-abcdef"
+PROJECT = "spancast-demo"
+SERVER = Path(__file__).parent / "receivers" / "phoenix_server.py"
+
+
+@dataclass(frozen=True)
+class Phoenix:
+    """A running Phoenix."""
+
+    url: str
+
+    def get(self, path: str) -> Any:
+        """Return what its REST API says."""
+        request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {ADMIN}"})
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+            return json.load(answer)
+
+
+@pytest.fixture(scope="module")
+def python() -> Path:
+    """Return the Python of Phoenix's own environment, which is made at the first time."""
+    cache = Path(os.environ.get("SPANCAST_TEST_CACHE") or Path.home() / ".cache" / "spancast-tests")
+    folder = cache / f"phoenix-{sys.version_info[0]}.{sys.version_info[1]}"
+    made = folder / "bin" / "python"
+    stamp = folder / "complete"
+    if not stamp.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=300)
+        install = [str(made), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", REQUIREMENT]
+        subprocess.run(install, check=True, timeout=1500)
+        stamp.write_text(REQUIREMENT)
+    return made
+
+
+def free_port() -> int:
+    """Return a port that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def phoenix(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phoenix]:
+    """Return a running Phoenix with authentication on."""
+    folder = tmp_path_factory.mktemp("phoenix")
+    port = free_port()
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PHOENIX_", "OTEL_", "SPANCAST_"))
+    }
+    environ = {
+        **kept,
+        "PHOENIX_WORKING_DIR": str(folder),
+        "PHOENIX_HOST": "127.0.0.1",
+        "PHOENIX_PORT": str(port),
+        "PHOENIX_GRPC_PORT": str(free_port()),
+        "PHOENIX_TELEMETRY_ENABLED": "false",
+        "PHOENIX_ENABLE_AUTH": "true",
+        "PHOENIX_SECRET": "spancast-phoenix-secret-0123456789-abcdef",
+        "PHOENIX_ADMIN_SECRET": ADMIN,
+    }
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([str(python), str(SERVER)], env=environ, cwd=folder, stdout=log, stderr=log)
+        try:
+            running = Phoenix(f"http://127.0.0.1:{port}")
+            _wait_until_ready(running, process, folder / "log")
+            yield running
+        finally:
+            process.terminate()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_until_ready(running: Phoenix, process: subprocess.Popen[bytes], log: Path) -> None:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    end = time.monotonic() + 300
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            break
+        try:
+            opener.open(f"{running.url}/healthz", timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.5)
+    pytest.fail(f"Phoenix did not start:\n{log.read_text()[-3000:]}")
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the machine's own proxy out."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def stored(phoenix: Phoenix, trace_id: str, count: int) -> list[dict[str, Any]]:
+    """Return a trace's spans once *count* of them are stored: Phoenix answers first and stores later."""
+    end = time.monotonic() + 60
+    spans: list[dict[str, Any]] = []
+    while len(spans) < count and time.monotonic() < end:
+        time.sleep(0.5)
+        with suppress(urllib.error.HTTPError):  # 404: the project appears with its first span
+            spans = phoenix.get(f"/v1/projects/{PROJECT}/spans?limit=1000&trace_id={trace_id}")["data"]
+    return spans
+
+
+def test_phoenix_takes_the_demos_trace(phoenix: Phoenix) -> None:
+    """Tree, kinds, names, tokens, cost's model and session come back as they were sent."""
+    from spancast.langchain import demo
+
+    memory: MemoryDestination = destinations.memory(convention="openinference")
+    backend = destinations.phoenix(phoenix.url, api_key=ADMIN, project_name=PROJECT)
+    with spancast.Pipeline(backend, memory) as pipeline:
+        asyncio.run(demo.run(pipeline, lambda piece: None))
+        assert True is pipeline.flush(30)
+        report = pipeline.report()["phoenix"]
+        sent = {span.span_id: span for span in memory.spans}
+    assert (len(sent), 0, 0) == (report.delivered, report.rejected, report.dropped)
+    trace_id = memory.spans[0].trace_id
+    back = {span["context"]["span_id"]: span for span in stored(phoenix, trace_id, len(sent))}
+    assert set(sent) == set(back)
+    for span_id, span in sent.items():
+        read = back[span_id]
+        assert (span.name, span.kind.value, span.parent_span_id) == (read["name"], read["span_kind"], read["parent_id"])
+        attributes = read["attributes"]
+        assert ("session_abc", "user_12345") == (attributes["session.id"], attributes["user.id"])
+        for name, value in span.attributes.items():
+            if name.startswith("llm.token_count.") or name in ("llm.model_name", "tool.name"):
+                assert (name, value) == (name, attributes[name])
+    assert 4 <= len([span for span in sent.values() if span.attributes.get("llm.token_count.total")])
+    errors = {span_id for span_id, span in back.items() if span["status_code"] == "ERROR"}
+    assert {span_id for span_id, span in sent.items() if span.status == "ERROR"} == errors
+
+
+def test_phoenix_keeps_metadata_as_an_object(phoenix: Phoenix) -> None:
+    """Sent as one JSON text, read back by key, whole: `metadata.<key>` beside it would have clashed."""
+    backend = destinations.phoenix(phoenix.url, api_key=ADMIN, project_name=PROJECT)
+    with spancast.Pipeline(backend) as pipeline:
+        with spancast.trace(trace_name="metadata", dataset="demo", nested={"a": [1]}) as handle:
+            pass
+        assert True is pipeline.flush(30)
+    (span,) = stored(phoenix, handle.trace_id, 1)
+    held = {name: value for name, value in span["attributes"].items() if name.startswith("metadata")}
+    assert ["demo", [1]] == [held.get("metadata.dataset"), held.get("metadata.nested.a")], held
+
+
+def test_the_connection_test_passes_and_reads_phoenixs_refusals(phoenix: Phoenix) -> None:
+    """A right key passes; a wrong one is "credentials"; JSON is "use protobuf"; the page's address is no receiver."""
+    bearer = {"Authorization": f"Bearer {ADMIN}"}
+    right = destinations.phoenix(phoenix.url, api_key=ADMIN, project_name=PROJECT).check()
+    assert (True, "passed") == (right.passed, right.verdict)
+    wrong = destinations.phoenix(phoenix.url, api_key="wrong-key-0123456789", project_name=PROJECT).check()
+    assert ("credentials", "E401", False) == (wrong.verdict, wrong.code, "wrong-key" in str(wrong))
+    no_json = destinations.otlp(f"{phoenix.url}/v1/traces", headers=bearer).check()
+    assert ("use protobuf", "E415") == (no_json.verdict, no_json.code)
+    page = destinations.otlp(f"{phoenix.url}/", headers=bearer, protocol="http/protobuf").check()
+    assert "path" == page.verdict
