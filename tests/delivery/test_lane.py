@@ -31,6 +31,7 @@ from spancast.otlp.outcome import DELIVERED, Outcome, Verdict
 from spancast.record.operation import Kind
 from spancast.recording import guard
 from spancast.recording.draft import Content, Draft
+from spancast.recording.fields import TraceFields
 
 from ..receivers.recording import Answer, Receiver, recording_receiver
 
@@ -142,6 +143,23 @@ def test_a_span_larger_than_the_whole_queue_is_taken_when_it_is_empty(lane_of: C
     lane.offer(draft(1, size=50_000))
     assert True is lane.flush(10)
     assert 1 == lane.ledger.report().delivered
+
+
+def test_metadata_counts_against_the_bound(lane_of: Callable[..., Lane]) -> None:
+    """What a user says about a trace may be long; it is held in memory as well."""
+    target = Scripted()
+    target.gate.clear()
+    lane = lane_of(target, max_queue_bytes=100_000)
+    lane.offer(draft(1))
+    assert True is target.entered.wait(10)
+    for number in range(2, 32):
+        one = draft(number)
+        one.fields = TraceFields(metadata={"text": "x" * 9_300, "number": 1})
+        lane.offer(one)
+    report = lane.ledger.report()
+    assert (11, 20) == (report.queued, report.dropped)
+    target.gate.set()
+    assert True is lane.flush(10)
 
 
 def test_room_is_given_back(lane_of: Callable[..., Lane]) -> None:

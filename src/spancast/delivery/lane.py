@@ -75,7 +75,7 @@ class Lane:
         self._exporter: Exporter = self.destination.target.exporter(self._resource)
         self._sender = Sender(self._exporter, self._resource, self.destination.max_request_bytes, self)
         self._spool = self._spool_source()
-        self._queue: deque[Draft] = deque()
+        self._queue: deque[tuple[Draft, int]] = deque()
         self._hand: dict[Parcel, None] = {}  # None: held
         self._bytes = 0
         lock = threading.Lock()
@@ -104,13 +104,13 @@ class Lane:
     # ------------------------------------------------------------------ the application's side
     def offer(self, draft: Draft) -> None:
         """Take a closed operation, or drop it when the queue is full. Never waits, and never touches the disk."""
-        size = draft.size + _SPAN_BYTES
+        size = weight(draft)
         with self._changed:
             if self._gone or (self._queue and self._bytes + size > self._max_bytes):
                 self.ledger.enter("dropped", 1, "after shutdown" if self._gone else "queue full")
                 return
             self.ledger.enter("queued")
-            self._queue.append(draft)
+            self._queue.append((draft, size))
             self._bytes += size
             waiting = len(self._queue)
             if waiting == 1 or waiting == MAX_BATCH:
@@ -338,9 +338,9 @@ class Lane:
         return [file for file in files if file.path.name not in self._unreadable]
 
     def _take(self) -> list[Parcel]:
-        drafts = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
-        self._bytes -= sum(draft.size + _SPAN_BYTES for draft in drafts)
-        return [Parcel(draft) for draft in drafts]
+        taken = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
+        self._bytes -= sum(size for _, size in taken)
+        return [Parcel(draft) for draft, _ in taken]
 
     def _deliver(self, parcels: list[Parcel]) -> None:
         if self.time_left() <= 0:
@@ -618,6 +618,13 @@ class Lane:
         self._failed_on_disk(f"spans that could not be sent cannot be kept on disk either: {why}")
         if not isinstance(error, OSError):
             report_fault("spool", error)
+
+
+def weight(draft: Draft) -> int:
+    """Return about how many bytes *draft* holds. Metadata counts for each span, though the spans of a trace share it."""
+    metadata = draft.fields.metadata
+    size = draft.size + _SPAN_BYTES
+    return size + sum([len(value) for value in metadata.values() if type(value) is str]) if metadata else size
 
 
 def _ending(left: int, spooled: int) -> str:
