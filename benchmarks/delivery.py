@@ -79,7 +79,7 @@ def work(peer: str, case: str, url: str) -> None:
         time.sleep(3.0)
         return
     large = {"input.value": "y" * 200_000}
-    count, attributes = {"oversize": (512, large), "partial": (100, ATTRIBUTES)}.get(case, (COUNTS[case], ATTRIBUTES))
+    count, attributes = {"oversize": (256, large), "partial": (100, ATTRIBUTES)}.get(case, (COUNTS[case], ATTRIBUTES))
     began = time.monotonic()
     for _ in range(count):
         subject.span(attributes)
@@ -90,7 +90,7 @@ def work(peer: str, case: str, url: str) -> None:
     print(json.dumps(said), flush=True)
 
 
-COUNTS = {"flat": 20_000, "outage": 2000, "dead": 3000, "oversize": 512, "partial": 100}
+COUNTS = {"flat": 20_000, "outage": 2000, "dead": 3000, "oversize": 256, "partial": 100}
 
 
 # ---------------------------------------------------------------- the judge
@@ -165,7 +165,7 @@ TITLES = {
     "flat": "20,000 spans flat out (30 attributes)",
     "outage": f"receiver answers 503 for {OUTAGE:.0f} s; 2,000 spans, then exit",
     "dead": "dead collector; 3,000 spans, then exit",
-    "oversize": "512 spans of 200 kB; receiver's limit 20 MiB",
+    "oversize": "256 spans of 200 kB (51 MB); receiver's limit 20 MiB",
     "partial": "partial success: 10 of 100 rejected",
 }
 
