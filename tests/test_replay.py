@@ -155,7 +155,11 @@ def test_one_destination_can_be_chosen(receiver: Receiver) -> None:
             {},
             'has no value: write --header "Authorization=',
         ),
-        (["--endpoint", "http://collector", "--header", "A=env:NOT_THERE"], {}, "env:NOT_THERE, and the environment variable NOT_THERE is not set"),
+        (
+            ["--endpoint", "http://collector", "--header", "A=env:NOT_THERE"],
+            {},
+            "env:NOT_THERE, and the environment variable NOT_THERE is not set",
+        ),
         ([], {"SPANCAST_SPOOL": "off"}, "the spool is off"),
         (["--spool", __file__], {}, "is a file: give a folder"),
     ],
