@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -170,8 +171,10 @@ def test_what_is_missing_is_asked_for(shell: Shell, receiver: Receiver) -> None:
     out = b""
     try:
         for prompt, typed in ((b"token", b"env:TOK\n"), (b"dataset", b"my-dataset\n")):
-            while prompt not in out:  # typed only once it is asked for: what comes before is thrown away
-                piece = os.read(process.stdout.fileno(), 4096)  # type: ignore[union-attr]
+            # typed only once it is asked for: the terminal throws away what came before it stopped echoing
+            while prompt not in out or not out.endswith(b": "):
+                ready, _, _ = select.select([process.stdout], [], [], 60)
+                piece = os.read(process.stdout.fileno(), 4096) if ready else b""  # type: ignore[union-attr]
                 assert b"" != piece, out
                 out += piece
             os.write(parent, typed)
