@@ -156,7 +156,7 @@ def test_a_webhook_that_reads_empty_requests_but_no_span_fails(receiver: Receive
         (lambda: destinations.axiom(token="Bearer xaat-1", dataset="d"), "E105"),
         (lambda: destinations.axiom(dataset="d"), "E101"),
         (lambda: destinations.axiom(token="env:NOT_THERE", dataset="d"), "E102"),
-        (lambda: destinations.grafana_cloud(instance_id="1", api_key="k", base_url="https://g.example.com"), "E110"),
+        (lambda: destinations.grafana_cloud(instance_id="1", api_key="k", base_url="https://g.example.com"), "E115"),
         (lambda: destinations.otlp("https://c/v1/traces", sampling_rate=7), "E100"),
     ],
 )

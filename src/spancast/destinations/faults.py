@@ -87,6 +87,11 @@ FAULTS: Mapping[str, Fault] = {
         "a header's value is percent-encoded, and would be sent like that",
         "write a space as a space; only OTEL_EXPORTER_OTLP_HEADERS is percent-encoded (Authorization=Bearer%20...)",
     ),
+    "E115": Fault(
+        "path",
+        "the base URL lacks /otlp, and Grafana Cloud answers 404 there",
+        "copy the OTLP endpoint from the stack's page: it ends in /otlp",
+    ),
     "W110": Fault(
         "passed",
         "the URL does not end in /v1/traces: a receiver may answer 200 there and drop the spans",

@@ -22,7 +22,7 @@ _SENTENCES = (
     ("white space", "E105"),
     ("line break", "E105"),
     ("begins with", "E105"),
-    ("/otlp", "E110"),
+    ("lacks /otlp", "E115"),
 )
 
 
