@@ -12,12 +12,23 @@ from spancast.commands import certificate
 from spancast.commands.certificate import CONTROL, Canaries, Certificate, audit, forms_of
 from spancast.destinations import preparation
 
+# LlamaIndex uses what pydantic is about to take away
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
 # forms that hold spans: in each of them what is kept has to be found, or nothing was searched
 FORMS = {
     *(f"{wire}-{convention}" for convention in ("openinference", "gen_ai")
       for wire in ("json", "json+gzip", "protobuf", "protobuf+gzip", "file", "sdk")),
     "arize", "phoenix", "langfuse", "tempo", "spool",
 }  # fmt: skip
+
+# what no tracer of ours reads: their canaries are there in case one ever does
+NEVER_RECORDED = {
+    ("LangChain", "additional fields"),
+    ("LlamaIndex", "unknown parameter"),
+    ("LlamaIndex", "streamed event"),
+    ("LlamaIndex", "completion prompt"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +45,10 @@ def test_no_content_leaves_in_privacy_mode(found: Certificate) -> None:
 
 def test_every_place_was_there_to_be_found(found: Certificate) -> None:
     """Without privacy mode each canary is sent, so that not finding it means something."""
-    assert [] == [place.name for place in found.places if not place.seen and place.name != "additional fields"]
-    assert True is (len([place for place in found.places if not place.kept]) >= 50)
+    unseen = {(place.framework, place.name) for place in found.places if not place.seen}
+    assert set() == unseen - NEVER_RECORDED
+    for framework in found.frameworks:
+        assert True is (len([place for place in found.places if place.framework == framework]) >= 30)
 
 
 def test_every_form_was_searched(found: Certificate) -> None:
