@@ -27,7 +27,6 @@ NEVER_RECORDED = {
     ("LangChain", "additional fields"),
     ("LlamaIndex", "unknown parameter"),
     ("LlamaIndex", "streamed event"),
-    ("LlamaIndex", "completion prompt"),
 }
 
 

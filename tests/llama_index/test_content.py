@@ -92,6 +92,17 @@ def test_blocks_become_parts(memory: MemoryDestination) -> None:
     )
 
 
+def test_a_completions_prompt_is_read_however_it_is_given(memory: MemoryDestination) -> None:
+    """LlamaIndex's own decorator hides the prompt behind `*args, **kwargs`: by place, by name, streamed."""
+    model = MockLLM(max_tokens=2)
+    model.complete("by place")
+    model.complete(prompt="by name")
+    list(model.stream_complete("streamed"))
+    asyncio.run(model.acomplete("awaited"))
+    prompts = [span.attributes["llm.prompts.0.prompt.text"] for span in memory.spans]
+    assert ["by place", "by name", "streamed", "awaited"] == prompts
+
+
 def test_older_tool_calls_beside_the_message(memory: MemoryDestination) -> None:
     """Integrations that put OpenAI's tool calls into further arguments, and tool answers with their id."""
     call = {"id": "c1", "function": {"name": "look", "arguments": '{"x": 1}'}}

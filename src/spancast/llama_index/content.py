@@ -51,11 +51,17 @@ def attributes_of(instance: object) -> Mapping[str, Any]:
 
 
 def first(arguments: Mapping[str, Any], *names: str) -> Any:
-    """Return the argument of one of these names, else the first: whoever overrides a method may rename its arguments."""
-    for name in names:
-        if name in arguments:
-            return arguments[name]
-    return next((value for name, value in arguments.items() if name not in ("kwargs", "args")), None)
+    """Return the argument of one of these names, else the first: whoever overrides a method may rename its arguments.
+
+    LlamaIndex's own decorators take `*args, **kwargs`: then the names stand in `kwargs`, or the first in `args`.
+    """
+    further = arguments.get("kwargs")
+    for place in (arguments, further if isinstance(further, dict) else {}):
+        for name in names:
+            if name in place:
+                return place[name]
+    named = [value for name, value in arguments.items() if name not in ("kwargs", "args")]
+    return next(iter((*named, *(arguments.get("args") or ()))), None)
 
 
 def hold_start(role: str, instance: object, method: str, arguments: Mapping[str, Any], draft: Draft) -> None:
