@@ -325,9 +325,7 @@ def test_two_hundred_mixed_runs_leave_nothing(soaked: Soak) -> None:
     before = drafts()  # of other tests; held here, so that none of ours can take one's place
     run_mixed(0, 230, SpancastCallbackHandler())
     soaked.clear()
-    soaked.check()
-    assert soaked.pipeline.shutdown(60)
-    gc.collect()
+    soaked.check()  # the pipeline is idle, not shut down: its workers must hold nothing either
     known = set(map(id, before))
     assert [] == [left for left in drafts() if id(left) not in known]
 

@@ -273,6 +273,7 @@ class Lane:
                 except Exception as error:  # the worker outlives any fault of ours; the ledger keeps count
                     self._give_up("fault")
                     report_fault("lane", error)
+                parcels.clear()  # while it waits for the next spans, an idle worker must not hold the last ones' prompts
             self._exporter.close()
         finally:
             detach(token)
