@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +25,8 @@ import pytest
 import spancast
 from spancast import destinations
 from spancast.destinations import MemoryDestination
+
+from .receivers.ports import free_port
 
 pytestmark = [
     pytest.mark.slow,
@@ -64,12 +65,6 @@ def python() -> Path:
         subprocess.run(install, check=True, timeout=1500)
         stamp.write_text(REQUIREMENT)
     return made
-
-
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

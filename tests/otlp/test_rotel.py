@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import socket
 import subprocess
 import time
 import urllib.error
@@ -21,6 +20,7 @@ from spancast.conventions.span import ERROR, SpanEvent, SpanLink
 from spancast.otlp.http import HttpExporter
 from spancast.otlp.outcome import Verdict
 
+from ..receivers.ports import free_ports
 from ..receivers.recording import Receiver, recording_receiver
 from .strategies import one_span
 from .test_protobuf import in_python, pairs
@@ -55,18 +55,6 @@ class Collector:
                                 return span, pairs(resource.resource.attributes)
             time.sleep(0.02)
         raise AssertionError(f"span {span_id:x} did not come out of the collector")
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports on loopback that nobody listens at."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for held in sockets:
-            held.bind(("127.0.0.1", 0))
-        return [held.getsockname()[1] for held in sockets]
-    finally:
-        for held in sockets:
-            held.close()
 
 
 @contextmanager
