@@ -49,6 +49,7 @@ def test_costs_are_estimated_where_the_provider_says_nothing(
     config: Any, memory: MemoryDestination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the `prices` extra the public price list fills the gap; the parts add up to the whole."""
+    pytest.importorskip("genai_prices", reason="the extra `prices` is not installed")
     monkeypatch.setattr(prices, "_prices", PRICES)
     ScriptedChat(script=["a"]).invoke("q", config)
     held = memory.spans[0].attributes
@@ -60,6 +61,7 @@ def test_unknown_models_have_no_estimate(monkeypatch: pytest.MonkeyPatch) -> Non
     """No price is better than a wrong one; without the package there is none either."""
     usage = Usage(input_tokens=10, output_tokens=5)
     assert None is prices.estimate(usage, (None, "gpt-4o"), "openai")
+    pytest.importorskip("genai_prices", reason="the extra `prices` is not installed")
     monkeypatch.setattr(prices, "_prices", PRICES)
     assert None is prices.estimate(usage, ("a-model-that-nobody-sells",), "nobody")
     assert None is prices.estimate(usage, ("a-model-that-nobody-sells",), "nobody")
