@@ -35,6 +35,7 @@ from spancast.recording.fields import TraceFields
 
 from ..receivers.recording import Answer, Receiver, recording_receiver
 
+QUIET = ("-W", "ignore:This process:DeprecationWarning")  # Python 3.12 warns of every fork beside threads
 QUICK = Backoff(first=0.001, longest=0.002, deadline=30.0)
 AGAIN = Outcome(verdict=Verdict.RETRY, reason="HTTP 503", message="HTTP 503: the receiver is failing")
 NO = Outcome(verdict=Verdict.REFUSED, reason="HTTP 401", message="HTTP 401: the key was refused")
@@ -684,7 +685,7 @@ forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this sy
 def run(script: str, *arguments: str) -> str:
     """Run *script* in a new interpreter and return what it printed; its failure is ours."""
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script), *arguments], capture_output=True, text=True, timeout=60
+        [sys.executable, *QUIET, "-c", textwrap.dedent(script), *arguments], capture_output=True, text=True, timeout=60
     )
     assert (0, "") == (done.returncode, done.stderr)
     return done.stdout
