@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,13 @@ def test_another_process_joins_the_trace(tmp_path: Path) -> None:
     assert 1 == sum("parentSpanId" not in span for span in spans)
 
 
+def written() -> None:
+    """Wait until the files are written."""
+    for thread in threading.enumerate():
+        if thread.name == "spancast-pause":
+            thread.join()
+
+
 def test_pauses_are_remembered_without_a_folder(tmp_path: Path) -> None:
     """A folder that cannot be used is done without; nothing raises."""
     blocked = tmp_path / "file"
@@ -216,6 +224,7 @@ def test_pauses_are_remembered_without_a_folder(tmp_path: Path) -> None:
     for folder in (None, blocked / "below"):
         pauses = Pauses(folder)
         pauses.remember("thread", Pause(1, 2))
+        written()
         assert Pause(1, 2) == pauses.find("thread")
         assert None is pauses.find("other")
 
@@ -223,7 +232,9 @@ def test_pauses_are_remembered_without_a_folder(tmp_path: Path) -> None:
 def test_the_state_folder_holds_no_thread_id(tmp_path: Path) -> None:
     """What lies on disk is hashed; a torn file is no pause."""
     pauses = Pauses(tmp_path)
+    pauses.remember("customer-17", Pause(3, 4))
     pauses.remember("customer-17", Pause(1, 2))
+    written()
     (file,) = tmp_path.iterdir()
     assert "17" not in file.name or "customer" not in file.name
     assert f"{1:032x} {2:016x}\n" == file.read_text()

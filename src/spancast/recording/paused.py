@@ -35,18 +35,31 @@ class Pauses:
         """*folder* None keeps pauses in memory only."""
         self._folder = folder
         self._held: OrderedDict[str, Pause] = OrderedDict()
-        self._lock = threading.Lock()
         self._written = 0
+        self.after_fork_in_child()
+
+    def after_fork_in_child(self) -> None:
+        """Make the locks anew: a thread that held one may not have come along."""
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
 
     def remember(self, thread: str, pause: Pause) -> None:
-        """Note that *thread* paused."""
+        """Note that *thread* paused. The file is written in a thread of its own: a callback waits for no disk.
+
+        That thread is no daemon, so a process that ends right after the pause still leaves the file.
+        """
         key = _key(thread)
         with self._lock:
             self._held[key] = pause
             self._held.move_to_end(key)
             while len(self._held) > MAX_HELD:
                 self._held.popitem(last=False)
-        self._write(key, pause)
+        if self._folder is None:
+            return
+        try:
+            threading.Thread(target=self._write, args=(key,), name="spancast-pause").start()
+        except RuntimeError:  # the interpreter is exiting and starts no threads any more
+            self._write(key)
 
     def find(self, thread: str) -> Pause | None:
         """Return where *thread* paused last, if that is known here."""
@@ -55,17 +68,21 @@ class Pauses:
             held = self._held.get(key)
         return held or self._read(key)
 
-    def _write(self, key: str, pause: Pause) -> None:
-        if self._folder is None:
-            return
+    def _write(self, key: str) -> None:
+        with self._writing:  # one after the other, each with what holds by then
+            pause = self._held.get(key)
+            if self._folder is not None and pause is not None:
+                self._put(self._folder, key, pause)
+
+    def _put(self, folder: Path, key: str, pause: Pause) -> None:
         self._written += 1
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            part = self._folder / f"{key}.{os.getpid()}.part"
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            part = folder / f"{key}.{os.getpid()}.part"
             part.write_text(f"{pause.trace_id:032x} {pause.span_id:016x}\n")
-            part.replace(self._folder / key)  # atomic: a reader never sees half a file
+            part.replace(folder / key)  # atomic: a reader never sees half a file
             if self._written % _PRUNE_EVERY == 1:
-                self._prune(self._folder)
+                self._prune(folder)
         except OSError:
             self._folder = None  # a read-only machine: memory is enough within this process
 

@@ -382,6 +382,7 @@ class Recorder:
 
     def forget(self) -> None:
         """Forget all open operations without ending them: in a forked child they belong to the parent process."""
+        self.pauses.after_fork_in_child()
         self._open = {}
         self._ended = {}
         self._ended_keys = deque()
