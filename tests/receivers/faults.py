@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import threading
@@ -53,6 +54,13 @@ def says_nothing(connection: socket.socket) -> None:
         pass
 
 
+def _is_whole(request: bytes) -> bool:
+    """Return whether an HTTP request, its body included, is there."""
+    head, end, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
+    return bool(end) and (length is None or len(body) >= int(length[1]))
+
+
 def speaks_tls(issued: trustme.LeafCert) -> Callable[[socket.socket], None]:
     """Return an answer that shakes hands with this certificate, and says 200 to a request."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -61,12 +69,12 @@ def speaks_tls(issued: trustme.LeafCert) -> Callable[[socket.socket], None]:
     def answer(connection: socket.socket) -> None:
         with context.wrap_socket(connection, server_side=True) as secured:
             secured.settimeout(5)
-            head = b""
-            while b"\r\n\r\n" not in head:
+            request = b""
+            while not _is_whole(request):  # closing with a part unread would reset the connection
                 piece = secured.recv(65536)
                 if not piece:
                     return
-                head += piece
+                request += piece
             secured.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n{}")
 
     return answer
