@@ -30,31 +30,10 @@ from .record.operation import (
     ToolDefinition,
     ToolUse,
 )
+from .record.parameters import CONTENT_FREE
 
 Redact = Callable[[str], str]
 Privacy = Callable[[Operation], Operation]
-
-# Request parameters without content: numbers and switches, never stop words, schemas, tools or text.
-SAFE_PARAMETERS = frozenset(
-    {
-        "dimensions",
-        "embed_batch_size",
-        "frequency_penalty",
-        "max_completion_tokens",
-        "max_output_tokens",
-        "max_tokens",
-        "model",
-        "model_name",
-        "n",
-        "num_predict",
-        "presence_penalty",
-        "seed",
-        "stream",
-        "temperature",
-        "top_k",
-        "top_p",
-    }
-)
 
 # One table for both conventions: may the attribute leave in privacy mode? A test renders everything that the conventions can
 # say and fails when a name is not in here. `N` stands for an index, `*` at the end for any rest. A name that is not in
@@ -77,7 +56,7 @@ KEYS: Mapping[str, bool] = {
     "agent.name": SAFE,
     "embedding.embeddings.N.embedding.text": CONTENT,
     "embedding.embeddings.N.embedding.vector": CONTENT,  # texts can be guessed from their vectors
-    "embedding.invocation_parameters": SAFE,  # made of SAFE_PARAMETERS only
+    "embedding.invocation_parameters": SAFE,  # made of CONTENT_FREE only
     "embedding.model_name": SAFE,
     "graph.node.id": SAFE,
     "graph.node.name": SAFE,
@@ -88,7 +67,7 @@ KEYS: Mapping[str, bool] = {
     "llm.cost.*": SAFE,
     "llm.finish_reason": SAFE,
     "llm.input_messages.N.*": CONTENT,
-    "llm.invocation_parameters": SAFE,  # made of SAFE_PARAMETERS only
+    "llm.invocation_parameters": SAFE,  # made of CONTENT_FREE only
     "llm.model_name": SAFE,
     "llm.output_messages.N.*": CONTENT,
     "llm.prompt_template.template": CONTENT,
@@ -227,7 +206,7 @@ def _places(documents: tuple[Document, ...]) -> tuple[Document, ...]:
 def _is_safe_parameter(key: str, value: JSON) -> bool:
     if isinstance(value, str):
         return key in ("model", "model_name")
-    return key in SAFE_PARAMETERS and isinstance(value, (bool, int, float))
+    return key in CONTENT_FREE and isinstance(value, (bool, int, float))
 
 
 def is_safe(name: str) -> bool:

@@ -16,6 +16,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import ToolMessage
 
 from ..record.operation import Kind
+from ..record.parameters import CONTENT_FREE
 from ..recording.current import add_event
 from ..recording.draft import Draft, Translate
 from ..recording.fields import given
@@ -64,9 +65,9 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             from ..destinations.validation import SettingsError
 
             raise SettingsError(f"detail={detail!r} is not known: use 'normal' or 'full'.")
-        self._pipeline = pipeline
         from ..pipeline import surrounding
 
+        self._pipeline = pipeline
         self._made_in = surrounding()  # plain threads do not see the block that the handler was made in
         self._fold = detail == "normal"
         self._arguments = {"detail": detail, **fields}
@@ -236,22 +237,12 @@ class SpancastCallbackHandler(BaseCallbackHandler):
 
     def _agent_name(self, parent_run_id: UUID | None, metadata: Mapping[str, Any] | None) -> str | None:
         """Return the agent's name where one begins: `create_agent` says so in its run's metadata (never by substring)."""
-        if not metadata:
-            return None
-        name = metadata.get("lc_agent_name")
-        if name is None and metadata.get("ls_integration") == "langchain_create_agent":
-            name = "agent"
-        if not isinstance(name, str) or not name:
-            return None
-        recorder = self._recorder()
-        parent = recorder.find(parent_run_id) if recorder is not None and parent_run_id is not None else None
-        around = (parent.mapping or {}) if parent is not None else {}
-        if "langgraph_node" not in metadata or parent is None:
+        name = _agent_in(metadata)
+        if name is None or metadata is None or parent_run_id is None or "langgraph_node" not in metadata:
             return name
-        outer = around.get("lc_agent_name")
-        if outer is None and around.get("ls_integration") == "langchain_create_agent":
-            outer = "agent"
-        return name if outer != name else None
+        recorder = self._recorder()
+        parent = recorder.find(parent_run_id) if recorder is not None else None
+        return name if parent is None or _agent_in(parent.mapping) != name else None
 
     @guarded
     def on_chain_end(self, outputs: Any, *, run_id: UUID, inputs: Any = None, **kwargs: Any) -> None:
@@ -510,24 +501,18 @@ class ToolError(Exception):
     __module__ = "spancast"
 
 
-# What is held of a model's parameters when no destination may see content: numbers and names.
-_WITHOUT_CONTENT = (
-    "_type",
-    "frequency_penalty",
-    "max_completion_tokens",
-    "max_output_tokens",
-    "max_tokens",
-    "model",
-    "model_id",
-    "model_name",
-    "n",
-    "presence_penalty",
-    "seed",
-    "stream",
-    "temperature",
-    "top_k",
-    "top_p",
-)
+# What is held of a model's parameters when no destination may see content.
+_WITHOUT_CONTENT = CONTENT_FREE | {"_type", "model_id"}
+
+
+def _agent_in(metadata: Mapping[str, Any] | None) -> str | None:
+    """Return the agent that a run belongs to, by LangChain's own marks; one that was given no name is `agent`."""
+    if not metadata:
+        return None
+    name = metadata.get("lc_agent_name")
+    if name is None and metadata.get("ls_integration") == "langchain_create_agent":
+        name = "agent"
+    return name if isinstance(name, str) and name else None
 
 
 def _has_open_model(draft: Draft) -> bool:
