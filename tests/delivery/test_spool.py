@@ -107,6 +107,15 @@ def test_nobody_sees_half_a_file(spool: Spool) -> None:
     assert (False, []) == (left.exists(), spool.files())
 
 
+def test_who_sends_from_the_folder_tidies_it(spool: Spool) -> None:
+    """What a killed writer left behind is gone once somebody has held the folder."""
+    left = spool.stage(spans(1), RESOURCE).part
+    os.utime(left, (time.time() - 7200, time.time() - 7200))
+    with spool.exclusively() as alone:
+        assert True is alone
+    assert False is left.exists()
+
+
 @pytest.mark.parametrize("torn", [b"", b"{", b'{"resourceSpans":[{"scope', b"\x00" * 40, b"[]", b'{"resourceSpans":3}'])
 def test_a_torn_line_is_skipped_and_counted(spool: Spool, torn: bytes) -> None:
     """The name of a file says how many spans it had: what is missing is known."""

@@ -261,6 +261,7 @@ class Spool:
                 yield False
                 return
             self._lock = handle
+            self.sweep()  # what killed writers left behind counts for no one and would stay for ever
             try:
                 yield True
             finally:
