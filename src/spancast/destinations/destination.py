@@ -182,6 +182,30 @@ def http_destination(
         timeout=settings["timeout"],
         tls=settings["tls"],
     )
+    return assembled(
+        settings,
+        target,
+        convention,
+        render=render,
+        resource=resource,
+        span_attributes=span_attributes,
+        max_request_bytes=max_request_bytes,
+        max_attribute_length=max_attribute_length,
+    )
+
+
+def assembled(
+    settings: Mapping[str, Any],
+    target: Target,
+    convention: str,
+    *,
+    render: Callable[[str], Convention] = CONVENTIONS.__getitem__,
+    resource: Mapping[str, Any] | None = None,
+    span_attributes: Mapping[str, Any] | None = None,
+    max_request_bytes: int = DEFAULT_REQUEST_BYTES,
+    max_attribute_length: int = MAX_ATTRIBUTE_LENGTH,
+) -> Destination:
+    """Return a destination of checked *settings*, with a preset's own values where they say nothing."""
     chosen = settings["convention"] or convention
     return Destination(
         name=settings["name"],

@@ -13,18 +13,17 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 from .. import _version
-from ..conventions import CONVENTIONS
 from ..conventions.span import Span
 from ..otlp import json
 from ..otlp.outcome import DELIVERED, Outcome, Verdict
 from ..record.operation import Kind
 from . import validation
 from .destination import (
-    DEFAULT_REQUEST_BYTES,
     CommonKeywords,
     Destination,
     Exporter,
     ResourceSource,
+    assembled,
     checked,
 )
 
@@ -302,20 +301,4 @@ def memory(**common: Unpack[CommonKeywords]) -> MemoryDestination:
 
 def local_destination(preset: str, target: Any, convention: str, common: Mapping[str, Any]) -> Destination:
     """Return a checked destination that is no HTTP receiver."""
-    settings = checked(preset, common)
-    chosen = settings["convention"] or convention
-    return Destination(
-        name=settings["name"],
-        named=settings["named"],
-        target=target,
-        convention=chosen,
-        privacy_mode=settings["privacy_mode"],
-        redact=settings["redact"],
-        media=settings["media"],
-        max_content_chars=settings["max_content_chars"],
-        sampling_rate=settings["sampling_rate"],
-        keep_errors=settings["keep_errors"],
-        max_request_bytes=settings["max_request_bytes"] or DEFAULT_REQUEST_BYTES,
-        resource=settings["resource"],
-        render=CONVENTIONS[chosen],
-    )
+    return assembled(checked(preset, common), target, convention)
