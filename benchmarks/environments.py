@@ -1,0 +1,131 @@
+"""The virtual environments of the measured tracers: what is installed in each, and where they lie.
+
+Every comparison reads this table, so a tracer is the same everywhere. The environments lie in a folder of the user's cache,
+never in the repository; the application's own packages are held to the versions that the running interpreter has.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import venv
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Environment(NamedTuple):
+    """What one environment needs: requirements, the module that tells that it is there, and whose version is shown."""
+
+    requirements: tuple[str, ...]
+    module: str
+    distribution: str
+
+
+_SDK = ("opentelemetry-sdk>=1.40", "opentelemetry-exporter-otlp-proto-http>=1.40")
+_LANGCHAIN = ("langchain>=1.4", "langgraph>=1.2", *_SDK)
+_LLAMA_INDEX = ("llama-index-core>=0.14", *_SDK)
+
+
+def _for_langchain(distribution: str, module: str, requirement: str = "") -> Environment:
+    return Environment((*_LANGCHAIN, requirement or distribution), module, distribution)
+
+
+def _for_llama_index(distribution: str, module: str) -> Environment:
+    return Environment((*_LLAMA_INDEX, distribution), module, distribution)
+
+
+ENVIRONMENTS: dict[str, Environment] = {
+    "spancast": Environment((*_LANGCHAIN, *_LLAMA_INDEX), "spancast", "spancast"),
+    "openinference": _for_langchain(
+        "openinference-instrumentation-langchain", "openinference.instrumentation.langchain"
+    ),
+    "otel-genai": _for_langchain(
+        "opentelemetry-instrumentation-genai-langchain", "opentelemetry.instrumentation.genai.langchain"
+    ),
+    "openllmetry": _for_langchain("opentelemetry-instrumentation-langchain", "opentelemetry.instrumentation.langchain"),
+    "langfuse": _for_langchain("langfuse", "langfuse", "langfuse>=3"),
+    "langsmith": _for_langchain("langsmith", "opentelemetry.exporter.otlp.proto.http", "langsmith[otel]"),
+    "llama-index-openinference": _for_llama_index(
+        "openinference-instrumentation-llama-index", "openinference.instrumentation.llama_index"
+    ),
+    "llama-index-openllmetry": _for_llama_index(
+        "opentelemetry-instrumentation-llamaindex", "opentelemetry.instrumentation.llamaindex"
+    ),
+    "llama-index-otel": _for_llama_index("llama-index-observability-otel", "llama_index.observability.otel"),
+}
+SAME = ("langchain", "langchain-core", "langgraph", "llama-index-core", "pydantic", "opentelemetry-sdk")
+"""What must be the same in all environments, or the ratios compare different applications."""
+
+
+def default_folder() -> Path:
+    """Return the folder in the user's cache."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "spancast" / "benchmarks"
+
+
+def interpreter(name: str, folder: Path) -> str | None:
+    """Return the Python of an environment, None when it is not installed. spancast runs in the one that runs this."""
+    if name == "spancast" and all(map(_importable, ("spancast", "langgraph", "llama_index.core"))):
+        return sys.executable
+    made = python_of(name, folder)
+    return str(made) if made.exists() else None
+
+
+def python_of(name: str, folder: Path) -> Path:
+    """Return where the Python of an environment is, or would be."""
+    return folder / name / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def install(name: str, folder: Path) -> bool:
+    """Make an environment unless it is there; return whether it is there now. Shows what pip collects."""
+    if interpreter(name, folder) is not None:
+        return True
+    python = python_of(name, folder)
+    say(f"{name}: making {folder / name}")
+    venv.create(folder / name, with_pip=True)
+    own = [f"{ROOT}[langchain,llama-index]"] if name == "spancast" else []
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
+        constraints.write("".join(f"{package}=={number}\n" for package, number in versions(SAME).items()))
+        constraints.flush()
+        command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "-c", constraints.name]
+        with subprocess.Popen(
+            [*command, *ENVIRONMENTS[name].requirements, *own], stdout=subprocess.PIPE, text=True
+        ) as pip:
+            assert pip.stdout is not None
+            for line in pip.stdout:
+                if line.startswith("Collecting "):
+                    print(f" {line.split()[1]}", end="", file=sys.stderr, flush=True)
+    say("")
+    if pip.returncode:
+        say(f"{name}: pip failed with status {pip.returncode}; its message stands above")
+        python.unlink(missing_ok=True)
+    return not pip.returncode
+
+
+def versions(distributions: tuple[str, ...]) -> dict[str, str]:
+    """Return the versions of those that are installed here."""
+    found = {}
+    for distribution in distributions:
+        try:
+            found[distribution] = version(distribution)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def say(text: str) -> None:
+    """Tell the user how far it is; tables go to standard output, this does not."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _importable(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
