@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from ..record.json import JSON, as_text, dumps
 from ..record.message import Media, Message, Other, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
 from ..record.operation import Agent, Embedding, Generation, Kind, Operation, Reranking, Retrieval, ToolUse
-from .outline import Pairs, attribute, outline
+from .outline import Writable, attribute, outline, say
 from .span import CLIENT, INTERNAL, AttributeValue, Span
 
 _PROVIDERS = {
@@ -59,9 +59,9 @@ _PARAMETERS: Mapping[str, tuple[str, ...]] = {
 def render(operation: Operation, *, cost: bool = True) -> Span:
     """Return the span of *operation*. *cost*: write `gen_ai.usage.*_cost`; some backends would count them as tokens."""
     attributes: dict[str, AttributeValue] = {}
-    attributes.update(_who(operation))
+    _who(attributes, operation)
     for key, value in operation.metadata.items():
-        attributes[f"trace.metadata.{key}"] = attribute(value)
+        say(attributes, f"trace.metadata.{key}", attribute(value))
     if operation.tags:
         attributes["trace.tags"] = list(operation.tags)
     if operation.agent:
@@ -70,24 +70,24 @@ def render(operation: Operation, *, cost: bool = True) -> Span:
     name = operation.name
     if isinstance(detail, Generation):
         name = _joined(detail.operation, detail.request_model or detail.response_model)
-        attributes.update(_generation(detail, cost))
+        _generation(attributes, detail, cost)
     elif isinstance(detail, ToolUse):
         name = _joined("execute_tool", detail.name)
-        attributes.update(_tool(detail, operation))
+        _tool(attributes, detail, operation)
     elif isinstance(detail, Retrieval):
         name = _joined("retrieval", detail.data_source)
-        attributes.update(_retrieval(detail))
+        _retrieval(attributes, detail)
     elif isinstance(detail, Agent):
         name = _joined("invoke_agent", detail.name)
-        attributes.update(_agent(detail, operation))
+        _agent(attributes, detail, operation)
     elif isinstance(detail, Embedding):
         name = _joined("embeddings", detail.request_model)
-        attributes.update(_embedding(detail))
+        _embedding(attributes, detail)
     elif isinstance(detail, Reranking):
         name = _joined("rerank", detail.request_model)
-        attributes.update(_reranking(detail))
+        _reranking(attributes, detail)
     else:
-        attributes.update(_chain(operation))
+        _chain(attributes, operation)
     kind = CLIENT if operation.kind in _CLIENTS else INTERNAL
     return outline(operation, operation.given_name or name, kind, attributes)
 
@@ -96,83 +96,83 @@ def _joined(operation: str, name: str | None) -> str:
     return f"{operation} {name}" if name else operation
 
 
-def _who(operation: Operation) -> Pairs:
+def _who(attributes: Writable, operation: Operation) -> None:
     if operation.session_id:
-        yield "session.id", operation.session_id
-        yield "gen_ai.conversation.id", operation.session_id
+        attributes["session.id"] = operation.session_id
+        attributes["gen_ai.conversation.id"] = operation.session_id
     if operation.user:
-        yield "user.id", operation.user
+        attributes["user.id"] = operation.user
 
 
-def _chain(operation: Operation) -> Pairs:
-    yield "gen_ai.operation.name", _OPERATIONS.get(operation.kind)
+def _chain(attributes: Writable, operation: Operation) -> None:
+    say(attributes, "gen_ai.operation.name", _OPERATIONS.get(operation.kind))
     if operation.input is not None:
-        yield "span.input", as_text(operation.input)
+        attributes["span.input"] = as_text(operation.input)
     if operation.output is not None:
-        yield "span.output", as_text(operation.output)
+        attributes["span.output"] = as_text(operation.output)
 
 
-def _agent(detail: Agent, operation: Operation) -> Pairs:
-    yield "gen_ai.operation.name", "invoke_agent"
-    yield "gen_ai.agent.name", detail.name
+def _agent(attributes: Writable, detail: Agent, operation: Operation) -> None:
+    attributes["gen_ai.operation.name"] = "invoke_agent"
+    attributes["gen_ai.agent.name"] = detail.name
     if detail.input_messages:
-        yield from _conversation("gen_ai.input.messages", detail.input_messages)
+        _conversation(attributes, "gen_ai.input.messages", detail.input_messages)
     elif operation.input is not None:
-        yield "span.input", as_text(operation.input)
+        attributes["span.input"] = as_text(operation.input)
     if detail.output_messages:
-        yield from _conversation("gen_ai.output.messages", detail.output_messages)
+        _conversation(attributes, "gen_ai.output.messages", detail.output_messages)
     elif operation.output is not None:
-        yield "span.output", as_text(operation.output)
+        attributes["span.output"] = as_text(operation.output)
 
 
-def _tool(detail: ToolUse, operation: Operation) -> Pairs:
-    yield "gen_ai.operation.name", "execute_tool"
-    yield "gen_ai.tool.name", detail.name
-    yield "gen_ai.tool.type", "function"
+def _tool(attributes: Writable, detail: ToolUse, operation: Operation) -> None:
+    attributes["gen_ai.operation.name"] = "execute_tool"
+    attributes["gen_ai.tool.name"] = detail.name
+    attributes["gen_ai.tool.type"] = "function"
     if detail.description:
-        yield "gen_ai.tool.description", detail.description
+        attributes["gen_ai.tool.description"] = detail.description
     if detail.call_id:
-        yield "gen_ai.tool.call.id", detail.call_id
+        attributes["gen_ai.tool.call.id"] = detail.call_id
     if operation.input is not None:
-        yield "gen_ai.tool.call.arguments", as_text(operation.input)
+        attributes["gen_ai.tool.call.arguments"] = as_text(operation.input)
     if operation.output is not None:
-        yield "gen_ai.tool.call.result", as_text(operation.output)
+        attributes["gen_ai.tool.call.result"] = as_text(operation.output)
 
 
-def _retrieval(detail: Retrieval) -> Pairs:
-    yield "gen_ai.operation.name", "retrieval"
+def _retrieval(attributes: Writable, detail: Retrieval) -> None:
+    attributes["gen_ai.operation.name"] = "retrieval"
     if detail.data_source:
-        yield "gen_ai.data_source.id", detail.data_source
+        attributes["gen_ai.data_source.id"] = detail.data_source
     if detail.query:
-        yield "gen_ai.retrieval.query.text", detail.query
+        attributes["gen_ai.retrieval.query.text"] = detail.query
     if detail.documents:
-        yield "gen_ai.retrieval.documents", dumps([_document(document) for document in detail.documents])
+        attributes["gen_ai.retrieval.documents"] = dumps([_document(document) for document in detail.documents])
 
 
-def _embedding(detail: Embedding) -> Pairs:
-    yield "gen_ai.operation.name", "embeddings"
+def _embedding(attributes: Writable, detail: Embedding) -> None:
+    attributes["gen_ai.operation.name"] = "embeddings"
     if detail.provider:
-        yield "gen_ai.provider.name", _PROVIDERS.get(detail.provider, detail.provider)
-    yield "gen_ai.request.model", detail.request_model
-    yield "gen_ai.embeddings.dimension.count", detail.dimensions
-    yield "spancast.embedding.count", detail.count
+        attributes["gen_ai.provider.name"] = _PROVIDERS.get(detail.provider, detail.provider)
+    say(attributes, "gen_ai.request.model", detail.request_model)
+    say(attributes, "gen_ai.embeddings.dimension.count", detail.dimensions)
+    say(attributes, "spancast.embedding.count", detail.count)
     if detail.texts:
-        yield "span.input", detail.texts[0] if len(detail.texts) == 1 else dumps(list(detail.texts))
+        attributes["span.input"] = detail.texts[0] if len(detail.texts) == 1 else dumps(list(detail.texts))
     if detail.vectors:
-        yield "span.output", dumps([list(vector) for vector in detail.vectors])
+        attributes["span.output"] = dumps([list(vector) for vector in detail.vectors])
 
 
-def _reranking(detail: Reranking) -> Pairs:
+def _reranking(attributes: Writable, detail: Reranking) -> None:
     """The conventions have no operation for it: the query as in a retrieval, the documents before and after."""
-    yield "gen_ai.operation.name", "rerank"
-    yield "gen_ai.request.model", detail.request_model
-    yield "gen_ai.request.top_k", detail.top_k
+    attributes["gen_ai.operation.name"] = "rerank"
+    say(attributes, "gen_ai.request.model", detail.request_model)
+    say(attributes, "gen_ai.request.top_k", detail.top_k)
     if detail.query:
-        yield "gen_ai.retrieval.query.text", detail.query
+        attributes["gen_ai.retrieval.query.text"] = detail.query
     if detail.input_documents:
-        yield "span.input", dumps([_document(document) for document in detail.input_documents])
+        attributes["span.input"] = dumps([_document(document) for document in detail.input_documents])
     if detail.output_documents:
-        yield "gen_ai.retrieval.documents", dumps([_document(document) for document in detail.output_documents])
+        attributes["gen_ai.retrieval.documents"] = dumps([_document(document) for document in detail.output_documents])
 
 
 def _document(document: object) -> JSON:
@@ -180,49 +180,51 @@ def _document(document: object) -> JSON:
     return {name: value for name in names if (value := getattr(document, name)) not in (None, "", {})}
 
 
-def _generation(detail: Generation, cost: bool) -> Pairs:
-    yield "gen_ai.operation.name", detail.operation
+def _generation(attributes: Writable, detail: Generation, cost: bool) -> None:
+    attributes["gen_ai.operation.name"] = detail.operation
     if detail.provider:
-        yield "gen_ai.provider.name", _PROVIDERS.get(detail.provider, detail.provider)
-    yield "gen_ai.request.model", detail.request_model
-    yield "gen_ai.response.model", detail.response_model
-    yield "gen_ai.response.id", detail.response_id
-    yield from _request(detail.parameters)
+        attributes["gen_ai.provider.name"] = _PROVIDERS.get(detail.provider, detail.provider)
+    say(attributes, "gen_ai.request.model", detail.request_model)
+    say(attributes, "gen_ai.response.model", detail.response_model)
+    say(attributes, "gen_ai.response.id", detail.response_id)
+    _request(attributes, detail.parameters)
     if detail.stream:
-        yield "gen_ai.request.stream", True
+        attributes["gen_ai.request.stream"] = True
     if detail.finish_reasons:
-        yield "gen_ai.response.finish_reasons", list(detail.finish_reasons)
+        attributes["gen_ai.response.finish_reasons"] = list(detail.finish_reasons)
     if detail.time_to_first_token_ns is not None:
-        yield "gen_ai.response.time_to_first_chunk", detail.time_to_first_token_ns / 1e9
-    yield from _usage(detail)
+        attributes["gen_ai.response.time_to_first_chunk"] = detail.time_to_first_token_ns / 1e9
+    _usage(attributes, detail)
     if cost and detail.cost is not None:
-        yield "gen_ai.usage.input_cost", detail.cost.input
-        yield "gen_ai.usage.output_cost", detail.cost.output
-        yield "gen_ai.usage.total_cost", detail.cost.total
+        say(attributes, "gen_ai.usage.input_cost", detail.cost.input)
+        say(attributes, "gen_ai.usage.output_cost", detail.cost.output)
+        say(attributes, "gen_ai.usage.total_cost", detail.cost.total)
     system, rest = _instructions(detail.input_messages)
     if system:
-        yield "gen_ai.system_instructions", dumps([_part(part) for message in system for part in message.parts])
+        attributes["gen_ai.system_instructions"] = dumps([_part(part) for message in system for part in message.parts])
     if rest:
-        yield from _conversation("gen_ai.input.messages", rest)
+        _conversation(attributes, "gen_ai.input.messages", rest)
     if detail.output_messages:
-        yield from _conversation("gen_ai.output.messages", detail.output_messages)
+        _conversation(attributes, "gen_ai.output.messages", detail.output_messages)
     if detail.tools:
-        yield "gen_ai.tool.definitions", dumps([_definition(tool) for tool in detail.tools])
+        attributes["gen_ai.tool.definitions"] = dumps([_definition(tool) for tool in detail.tools])
     if detail.cached:
-        yield "gen_ai.response.cache_hit", True
+        attributes["gen_ai.response.cache_hit"] = True
 
 
-def _request(parameters: Mapping[str, JSON]) -> Pairs:
+def _request(attributes: Writable, parameters: Mapping[str, JSON]) -> None:
+    if not parameters:
+        return
     for name, spellings in _PARAMETERS.items():
         value = next((parameters[key] for key in spellings if parameters.get(key) is not None), None)
         if name.endswith("stop_sequences") and isinstance(value, str):
             value = [value]
-        yield name, attribute(value)
+        say(attributes, name, attribute(value))
     count = parameters.get("n")
     if isinstance(count, int) and count > 1:
-        yield "gen_ai.request.choice.count", count
+        attributes["gen_ai.request.choice.count"] = count
     if output_type := "json" if "structured_output" in parameters else _output_type(parameters.get("response_format")):
-        yield "gen_ai.output.type", output_type
+        attributes["gen_ai.output.type"] = output_type
 
 
 def _output_type(asked: JSON) -> str | None:
@@ -231,19 +233,19 @@ def _output_type(asked: JSON) -> str | None:
     return "json" if str(asked.get("type", "")).startswith("json") else "text" if asked.get("type") == "text" else None
 
 
-def _usage(detail: Generation) -> Pairs:
+def _usage(attributes: Writable, detail: Generation) -> None:
     usage = detail.usage
     if usage is None:
         return
-    yield "gen_ai.usage.input_tokens", usage.input_tokens
-    yield "gen_ai.usage.output_tokens", usage.output_tokens
-    yield "gen_ai.usage.total_tokens", usage.total_tokens
-    yield "gen_ai.usage.cache_read.input_tokens", usage.cache_read_tokens
-    yield "gen_ai.usage.cache_creation.input_tokens", usage.cache_write_tokens
-    yield "gen_ai.usage.cache_write.input_tokens", usage.cache_write_tokens
-    yield "gen_ai.usage.reasoning.output_tokens", usage.reasoning_tokens
-    yield "gen_ai.usage.audio.input_tokens", usage.input_audio_tokens
-    yield "gen_ai.usage.audio.output_tokens", usage.output_audio_tokens
+    say(attributes, "gen_ai.usage.input_tokens", usage.input_tokens)
+    say(attributes, "gen_ai.usage.output_tokens", usage.output_tokens)
+    say(attributes, "gen_ai.usage.total_tokens", usage.total_tokens)
+    say(attributes, "gen_ai.usage.cache_read.input_tokens", usage.cache_read_tokens)
+    say(attributes, "gen_ai.usage.cache_creation.input_tokens", usage.cache_write_tokens)
+    say(attributes, "gen_ai.usage.cache_write.input_tokens", usage.cache_write_tokens)
+    say(attributes, "gen_ai.usage.reasoning.output_tokens", usage.reasoning_tokens)
+    say(attributes, "gen_ai.usage.audio.input_tokens", usage.input_audio_tokens)
+    say(attributes, "gen_ai.usage.audio.output_tokens", usage.output_audio_tokens)
 
 
 def _instructions(messages: Sequence[Message]) -> tuple[Sequence[Message], Sequence[Message]]:
@@ -252,8 +254,8 @@ def _instructions(messages: Sequence[Message]) -> tuple[Sequence[Message], Seque
     return messages[:count], messages[count:]
 
 
-def _conversation(key: str, messages: Sequence[Message]) -> Pairs:
-    yield key, dumps([_message(message) for message in messages])
+def _conversation(attributes: Writable, key: str, messages: Sequence[Message]) -> None:
+    attributes[key] = dumps([_message(message) for message in messages])
 
 
 def _message(message: Message) -> JSON:

@@ -35,7 +35,7 @@ from ..record.operation import (
     ToolDefinition,
     ToolUse,
 )
-from .outline import Pairs, attribute, outline
+from .outline import Writable, attribute, outline, say
 from .span import INTERNAL, AttributeValue, Span
 
 TEXT, JSON_TYPE = "text/plain", "application/json"
@@ -65,79 +65,79 @@ _PROVIDERS = {
 def render(operation: Operation, *, flat_metadata: bool = True) -> Span:
     """Return the span of *operation*. *flat_metadata*: also write `metadata.<key>`, one attribute a key."""
     attributes: dict[str, AttributeValue] = {"openinference.span.kind": operation.kind.value}
-    attributes.update(_who(operation))
-    attributes.update(_metadata(operation.metadata, flat_metadata))
+    _who(attributes, operation)
+    _metadata(attributes, operation.metadata, flat_metadata)
     if operation.tags:
         attributes["tag.tags"] = list(operation.tags)
     if operation.node:
         attributes["graph.node.id"] = attributes["graph.node.name"] = operation.node
     detail = operation.detail
     if isinstance(detail, Generation):
-        attributes.update(_generation(detail))
+        _generation(attributes, detail)
     else:
-        attributes.update(_value("input", operation.input))
-        attributes.update(_value("output", operation.output))
+        _value(attributes, "input", operation.input)
+        _value(attributes, "output", operation.output)
         if isinstance(detail, ToolUse):
-            attributes.update(_tool(detail, operation.input))
+            _tool(attributes, detail, operation.input)
         elif isinstance(detail, Retrieval):
-            attributes.update(_retrieval(detail))
+            _retrieval(attributes, detail)
         elif isinstance(detail, Agent):
             attributes["agent.name"] = detail.name
         elif isinstance(detail, Embedding):
-            attributes.update(_embedding(detail))
+            _embedding(attributes, detail)
         elif isinstance(detail, Reranking):
-            attributes.update(_reranking(detail))
+            _reranking(attributes, detail)
     return outline(operation, operation.given_name or operation.name, INTERNAL, attributes)
 
 
-def _who(operation: Operation) -> Pairs:
+def _who(attributes: Writable, operation: Operation) -> None:
     if operation.session_id:
-        yield "session.id", operation.session_id
+        attributes["session.id"] = operation.session_id
     if operation.user:
-        yield "user.id", operation.user
+        attributes["user.id"] = operation.user
 
 
-def _metadata(metadata: Mapping[str, JSON], flat: bool) -> Pairs:
+def _metadata(attributes: Writable, metadata: Mapping[str, JSON], flat: bool) -> None:
     if not metadata:
         return
-    yield "metadata", dumps(metadata)
+    attributes["metadata"] = dumps(metadata)
     if flat:
         for key, value in metadata.items():
-            yield f"metadata.{key}", attribute(value)
+            say(attributes, f"metadata.{key}", attribute(value))
 
 
-def _value(side: str, value: JSON) -> Pairs:
+def _value(attributes: Writable, side: str, value: JSON) -> None:
     if value is None:
         return
-    yield f"{side}.value", as_text(value)
-    yield f"{side}.mime_type", TEXT if isinstance(value, str) else JSON_TYPE
+    attributes[f"{side}.value"] = as_text(value)
+    attributes[f"{side}.mime_type"] = TEXT if isinstance(value, str) else JSON_TYPE
 
 
-def _generation(detail: Generation) -> Pairs:
-    yield from _model(detail)
+def _generation(attributes: Writable, detail: Generation) -> None:
+    _model(attributes, detail)
     if detail.operation == "text_completion":
-        yield from _completion(detail)
+        _completion(attributes, detail)
     else:
         if detail.input_messages:
-            yield from _value("input", {"messages": conversation(detail.input_messages)})
-            yield from _messages("llm.input_messages", detail.input_messages)
+            _value(attributes, "input", {"messages": conversation(detail.input_messages)})
+            _messages(attributes, "llm.input_messages", detail.input_messages)
         if detail.output_messages:
-            yield from _answer(detail.output_messages)
-            yield from _messages("llm.output_messages", detail.output_messages)
+            _answer(attributes, detail.output_messages)
+            _messages(attributes, "llm.output_messages", detail.output_messages)
     for index, tool in enumerate(detail.tools):
-        yield f"llm.tools.{index}.tool.json_schema", dumps(_schema(tool))
-    yield from _template(detail)
-    yield from _tokens(detail)
-    yield from _cost(detail)
+        attributes[f"llm.tools.{index}.tool.json_schema"] = dumps(_schema(tool))
+    _template(attributes, detail)
+    _tokens(attributes, detail)
+    _cost(attributes, detail)
     if detail.time_to_first_token_ns is not None:
-        yield "gen_ai.response.time_to_first_chunk", detail.time_to_first_token_ns / 1e9
+        attributes["gen_ai.response.time_to_first_chunk"] = detail.time_to_first_token_ns / 1e9
 
 
-def _template(detail: Generation) -> Pairs:
+def _template(attributes: Writable, detail: Generation) -> None:
     if detail.prompt_template:
-        yield "llm.prompt_template.template", detail.prompt_template
+        attributes["llm.prompt_template.template"] = detail.prompt_template
     if detail.prompt_variables:
-        yield "llm.prompt_template.variables", dumps(detail.prompt_variables)
+        attributes["llm.prompt_template.variables"] = dumps(detail.prompt_variables)
 
 
 def _schema(tool: ToolDefinition) -> JSON:
@@ -147,191 +147,193 @@ def _schema(tool: ToolDefinition) -> JSON:
     return {name: value for name, value in held.items() if value is not None}
 
 
-def _model(detail: Generation) -> Pairs:
+def _model(attributes: Writable, detail: Generation) -> None:
     if name := detail.response_model or detail.request_model:
-        yield "llm.model_name", name
+        attributes["llm.model_name"] = name
     if detail.request_model:
-        yield "llm.request.model_name", detail.request_model
+        attributes["llm.request.model_name"] = detail.request_model
     if detail.response_model:
-        yield "llm.response.model_name", detail.response_model
+        attributes["llm.response.model_name"] = detail.response_model
     if detail.provider:
-        yield "llm.provider", _PROVIDERS.get(detail.provider, detail.provider)
+        attributes["llm.provider"] = _PROVIDERS.get(detail.provider, detail.provider)
         if system := _SYSTEMS.get(detail.provider):
-            yield "llm.system", system
+            attributes["llm.system"] = system
     if detail.parameters:
-        yield "llm.invocation_parameters", dumps(detail.parameters)
+        attributes["llm.invocation_parameters"] = dumps(detail.parameters)
     if detail.finish_reasons:
-        yield "llm.finish_reason", detail.finish_reasons[0]
+        attributes["llm.finish_reason"] = detail.finish_reasons[0]
     if detail.cached:
-        yield "llm.cache_hit", True
+        attributes["llm.cache_hit"] = True
 
 
-def _completion(detail: Generation) -> Pairs:
+def _completion(attributes: Writable, detail: Generation) -> None:
     prompts = [_plain_text(message) for message in detail.input_messages]
     choices = [_plain_text(message) for message in detail.output_messages]
     if prompts:
-        yield from _value("input", prompts[0] if len(prompts) == 1 else list(prompts))
+        _value(attributes, "input", prompts[0] if len(prompts) == 1 else list(prompts))
     if choices:
-        yield from _value("output", choices[0] if len(choices) == 1 else list(choices))
+        _value(attributes, "output", choices[0] if len(choices) == 1 else list(choices))
     for index, prompt in enumerate(prompts):
-        yield f"llm.prompts.{index}.prompt.text", prompt
+        attributes[f"llm.prompts.{index}.prompt.text"] = prompt
     for index, choice in enumerate(choices):
-        yield f"llm.choices.{index}.completion.text", choice
+        attributes[f"llm.choices.{index}.completion.text"] = choice
 
 
-def _answer(messages: tuple[Message, ...]) -> Pairs:
+def _answer(attributes: Writable, messages: tuple[Message, ...]) -> None:
     first = messages[0].parts
     if len(messages) == 1 and len(first) == 1 and isinstance(first[0], Text):
-        yield from _value("output", first[0].text)
+        _value(attributes, "output", first[0].text)
     else:
-        yield from _value("output", {"messages": conversation(messages)})
+        _value(attributes, "output", {"messages": conversation(messages)})
 
 
 def _plain_text(message: Message) -> str:
     return "".join(part.text for part in message.parts if isinstance(part, (Text, Refusal)))
 
 
-def _messages(prefix: str, messages: tuple[Message, ...]) -> Pairs:
+def _messages(attributes: Writable, prefix: str, messages: tuple[Message, ...]) -> None:
     for index, message in enumerate(messages):
         parts = message.parts
         place = f"{prefix}.{index}.message."
         if len(parts) == 1 and type(parts[0]) is Text and not message.name and not message.tool_call_id:
-            yield place + "role", message.role  # most messages of a long history: half the time of the general way
-            yield place + "content", parts[0].text
+            attributes[place + "role"] = (
+                message.role
+            )  # most messages of a long history: half the time of the general way
+            attributes[place + "content"] = parts[0].text
         else:
-            yield from _message(place, message)
+            _message(attributes, place, message)
 
 
-def _message(prefix: str, message: Message) -> Pairs:
-    yield prefix + "role", message.role
+def _message(attributes: Writable, prefix: str, message: Message) -> None:
+    attributes[prefix + "role"] = message.role
     if message.name:
-        yield prefix + "name", message.name
+        attributes[prefix + "name"] = message.name
     if message.tool_call_id:
-        yield prefix + "tool_call_id", message.tool_call_id
+        attributes[prefix + "tool_call_id"] = message.tool_call_id
     calls = [part for part in message.parts if isinstance(part, ToolCall) and not part.server]
     parts = [part for part in message.parts if not isinstance(part, ToolCall) or part.server]
     if len(parts) == 1 and isinstance(parts[0], Text):
-        yield prefix + "content", parts[0].text
+        attributes[prefix + "content"] = parts[0].text
     elif len(parts) == 1 and isinstance(parts[0], ToolResult):
-        yield prefix + "content", as_text(parts[0].result)
+        attributes[prefix + "content"] = as_text(parts[0].result)
     else:
         for index, part in enumerate(parts):
-            yield from _content(f"{prefix}contents.{index}.", part)
+            _content(attributes, f"{prefix}contents.{index}.", part)
     for index, call in enumerate(calls):
-        yield from _tool_call(f"{prefix}tool_calls.{index}.tool_call.", call)
+        _tool_call(attributes, f"{prefix}tool_calls.{index}.tool_call.", call)
 
 
-def _tool_call(prefix: str, call: ToolCall) -> Pairs:
+def _tool_call(attributes: Writable, prefix: str, call: ToolCall) -> None:
     if call.id:
-        yield prefix + "id", call.id
-    yield prefix + "function.name", call.name
-    yield prefix + "function.arguments", as_text(call.arguments)
+        attributes[prefix + "id"] = call.id
+    attributes[prefix + "function.name"] = call.name
+    attributes[prefix + "function.arguments"] = as_text(call.arguments)
 
 
-def _content(prefix: str, part: Part) -> Pairs:
+def _content(attributes: Writable, prefix: str, part: Part) -> None:
     content = prefix + "message_content."
     if isinstance(part, (Text, Refusal)):
-        yield content + "type", "text"
-        yield content + "text", part.text
+        attributes[content + "type"] = "text"
+        attributes[content + "text"] = part.text
     elif isinstance(part, Reasoning):
-        yield content + "type", "reasoning"
-        yield content + "text", part.text
+        attributes[content + "type"] = "reasoning"
+        attributes[content + "text"] = part.text
         if part.signature:
-            yield content + "signature", part.signature
+            attributes[content + "signature"] = part.signature
     elif isinstance(part, Media):
-        yield from _media(content, part)
+        _media(attributes, content, part)
     elif isinstance(part, ToolCall):
-        yield content + "type", "tool_use"
-        yield from _tool_call(prefix + "tool_call.", part)
+        attributes[content + "type"] = "tool_use"
+        _tool_call(attributes, prefix + "tool_call.", part)
     else:
-        yield content + "type", "text"
-        yield content + "text", as_text(part.result if isinstance(part, ToolResult) else _other(part))
+        attributes[content + "type"] = "text"
+        attributes[content + "text"] = as_text(part.result if isinstance(part, ToolResult) else _other(part))
 
 
 def _other(part: Part) -> JSON:
     return part.value if isinstance(part, Other) else None
 
 
-def _media(content: str, part: Media) -> Pairs:
-    yield content + "type", part.modality
+def _media(attributes: Writable, content: str, part: Media) -> None:
+    attributes[content + "type"] = part.modality
     address = part.url or part.file_id
     if part.data:
         address = f"data:{part.mime_type or 'application/octet-stream'};base64,{part.data}"
     name = {"image": "image.image.url", "audio": "audio.audio.url", "video": "video.video.url"}.get(part.modality)
-    yield content + (name or "document.document.url"), address
+    say(attributes, content + (name or "document.document.url"), address)
     if part.modality == "audio" and part.mime_type:
-        yield content + "audio.audio.mime_type", part.mime_type
+        attributes[content + "audio.audio.mime_type"] = part.mime_type
 
 
-def _tokens(detail: Generation) -> Pairs:
+def _tokens(attributes: Writable, detail: Generation) -> None:
     usage = detail.usage
     if usage is None:
         return
-    yield "llm.token_count.prompt", usage.input_tokens
-    yield "llm.token_count.completion", usage.output_tokens
-    yield "llm.token_count.total", usage.total_tokens
-    yield "llm.token_count.prompt_details.cache_read", usage.cache_read_tokens
-    yield "llm.token_count.prompt_details.cache_write", usage.cache_write_tokens
-    yield "llm.token_count.prompt_details.audio", usage.input_audio_tokens
-    yield "llm.token_count.completion_details.reasoning", usage.reasoning_tokens
-    yield "llm.token_count.completion_details.audio", usage.output_audio_tokens
+    say(attributes, "llm.token_count.prompt", usage.input_tokens)
+    say(attributes, "llm.token_count.completion", usage.output_tokens)
+    say(attributes, "llm.token_count.total", usage.total_tokens)
+    say(attributes, "llm.token_count.prompt_details.cache_read", usage.cache_read_tokens)
+    say(attributes, "llm.token_count.prompt_details.cache_write", usage.cache_write_tokens)
+    say(attributes, "llm.token_count.prompt_details.audio", usage.input_audio_tokens)
+    say(attributes, "llm.token_count.completion_details.reasoning", usage.reasoning_tokens)
+    say(attributes, "llm.token_count.completion_details.audio", usage.output_audio_tokens)
 
 
-def _cost(detail: Generation) -> Pairs:
+def _cost(attributes: Writable, detail: Generation) -> None:
     cost = detail.cost
     if cost is None:
         return
-    yield "llm.cost.prompt", cost.input
-    yield "llm.cost.completion", cost.output
-    yield "llm.cost.total", cost.total
+    say(attributes, "llm.cost.prompt", cost.input)
+    say(attributes, "llm.cost.completion", cost.output)
+    say(attributes, "llm.cost.total", cost.total)
 
 
-def _tool(detail: ToolUse, arguments: JSON) -> Pairs:
-    yield "tool.name", detail.name
+def _tool(attributes: Writable, detail: ToolUse, arguments: JSON) -> None:
+    attributes["tool.name"] = detail.name
     if detail.description:
-        yield "tool.description", detail.description
+        attributes["tool.description"] = detail.description
     if detail.call_id:
-        yield "tool.id", detail.call_id
+        attributes["tool.id"] = detail.call_id
     if arguments is not None:
-        yield "tool.parameters", as_text(arguments)
+        attributes["tool.parameters"] = as_text(arguments)
 
 
-def _retrieval(detail: Retrieval) -> Pairs:
+def _retrieval(attributes: Writable, detail: Retrieval) -> None:
     for index, document in enumerate(detail.documents):
-        yield from _document(f"retrieval.documents.{index}.document.", document)
+        _document(attributes, f"retrieval.documents.{index}.document.", document)
 
 
-def _document(prefix: str, document: Document) -> Pairs:
+def _document(attributes: Writable, prefix: str, document: Document) -> None:
     if document.id is not None:
-        yield prefix + "id", document.id
+        attributes[prefix + "id"] = document.id
     if document.score is not None:
-        yield prefix + "score", document.score
+        attributes[prefix + "score"] = document.score
     if document.content:
-        yield prefix + "content", document.content
+        attributes[prefix + "content"] = document.content
     if document.metadata:
-        yield prefix + "metadata", dumps(document.metadata)
+        attributes[prefix + "metadata"] = dumps(document.metadata)
 
 
-def _embedding(detail: Embedding) -> Pairs:
+def _embedding(attributes: Writable, detail: Embedding) -> None:
     """Like a generation's, but without provider and system, which OpenInference leaves out here (contracts 5.1)."""
     if detail.request_model:
-        yield "embedding.model_name", detail.request_model
+        attributes["embedding.model_name"] = detail.request_model
     if detail.parameters:
-        yield "embedding.invocation_parameters", dumps(detail.parameters)
+        attributes["embedding.invocation_parameters"] = dumps(detail.parameters)
     for index, text in enumerate(detail.texts):
-        yield f"embedding.embeddings.{index}.embedding.text", text
+        attributes[f"embedding.embeddings.{index}.embedding.text"] = text
     for index, vector in enumerate(detail.vectors):
-        yield f"embedding.embeddings.{index}.embedding.vector", list(vector)
-    yield "gen_ai.embeddings.dimension.count", detail.dimensions
-    yield "spancast.embedding.count", detail.count
+        attributes[f"embedding.embeddings.{index}.embedding.vector"] = list(vector)
+    say(attributes, "gen_ai.embeddings.dimension.count", detail.dimensions)
+    say(attributes, "spancast.embedding.count", detail.count)
 
 
-def _reranking(detail: Reranking) -> Pairs:
+def _reranking(attributes: Writable, detail: Reranking) -> None:
     if detail.query:
-        yield "reranker.query", detail.query
+        attributes["reranker.query"] = detail.query
     if detail.request_model:
-        yield "reranker.model_name", detail.request_model
-    yield "reranker.top_k", detail.top_k
+        attributes["reranker.model_name"] = detail.request_model
+    say(attributes, "reranker.top_k", detail.top_k)
     for side, documents in (("input", detail.input_documents), ("output", detail.output_documents)):
         for index, document in enumerate(documents):
-            yield from _document(f"reranker.{side}_documents.{index}.document.", document)
+            _document(attributes, f"reranker.{side}_documents.{index}.document.", document)

@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ..record.json import JSON, dumps
-from ..record.operation import Event, Operation
+from ..record.operation import Event, Link, Operation
 from .span import ERROR, OK, UNSET, Attributes, AttributeValue, Span, SpanEvent, SpanLink
 
-Pairs = Iterator[tuple[str, AttributeValue]]
+Writable = dict[str, AttributeValue]
 
 
-def outline(operation: Operation, name: str, kind: int, attributes: dict[str, AttributeValue]) -> Span:
+def say(attributes: Writable, name: str, value: AttributeValue) -> None:
+    """Write an attribute, unless there is nothing to say."""
+    if value is not None:
+        attributes[name] = value
+
+
+def outline(operation: Operation, name: str, kind: int, attributes: Writable) -> Span:
     """Return the span of *operation* with this *name*, OTLP *kind* and these *attributes*."""
     failure = operation.failure
     if operation.ending:
         attributes["spancast.ending"] = operation.ending
     if failure is not None:
         attributes["error.type"] = failure.type
-    named: dict[str, AttributeValue] = {key: value for key, value in attributes.items() if value is not None}
-    for key, value in flat(operation.attributes).items():
-        named.setdefault(key, value)
+    if operation.attributes:
+        for key, value in flat(operation.attributes).items():
+            attributes.setdefault(key, value)
     return Span(
         name=name or operation.kind.value.lower(),
         trace_id=operation.trace_id,
@@ -31,11 +37,9 @@ def outline(operation: Operation, name: str, kind: int, attributes: dict[str, At
         operation_kind=operation.kind,
         start_ns=operation.start_ns,
         end_ns=operation.end_ns,
-        attributes=named,
-        events=tuple(_events(operation)),
-        links=tuple(
-            SpanLink(trace_id=k.trace_id, span_id=k.span_id, attributes=flat(k.attributes)) for k in operation.links
-        ),
+        attributes=attributes,
+        events=tuple(_events(operation)) if operation.events or failure is not None else (),
+        links=tuple(map(_link, operation.links)) if operation.links else (),
         status_code=ERROR if failure else UNSET if operation.ending else OK,
         status_message=failure.message if failure else "",
     )
@@ -54,6 +58,10 @@ def _events(operation: Operation) -> Iterator[SpanEvent]:
         yield SpanEvent(
             name="exception", time_ns=operation.end_ns, attributes={key: value for key, value in held.items() if value}
         )
+
+
+def _link(link: Link) -> SpanLink:
+    return SpanLink(trace_id=link.trace_id, span_id=link.span_id, attributes=flat(link.attributes))
 
 
 def _event(event: Event) -> SpanEvent:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Union
 
 from ..record.operation import Kind
+from ..record.quick import quick
 
 AttributeValue = Union[str, bool, int, float, bytes, Sequence["AttributeValue"], Mapping[str, "AttributeValue"], None]
 Attributes = Mapping[str, AttributeValue]
@@ -15,6 +16,7 @@ INTERNAL, CLIENT = 1, 3  # OTLP SpanKind
 UNSET, OK, ERROR = 0, 1, 2  # OTLP StatusCode
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanEvent:
     """An event of a span; *time_ns* in Unix nanoseconds."""
@@ -24,6 +26,7 @@ class SpanEvent:
     attributes: Attributes
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanLink:
     """A link from a span to another."""
@@ -33,6 +36,7 @@ class SpanLink:
     attributes: Attributes
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """One span, ready to be encoded. Ids are integers; *kind* and *status_code* are OTLP's numbers."""

@@ -22,6 +22,7 @@ _DEPTH = 24  # levels of lists and mappings: parsers stop at 100 nested messages
 _fixed64 = struct.Struct("<Q").pack
 _fixed32 = struct.Struct("<I").pack
 _double = struct.Struct("<d").pack
+_times = struct.Struct("<BQBQ").pack
 _HAS_REMOTE, _IS_REMOTE = 0x100, 0x200  # Span.flags: bit 8 says that bit 9 is meant
 
 
@@ -89,46 +90,81 @@ def _key(key: str) -> bytes:
 
 def _attributes(tag: bytes, attributes: Attributes, depth: int = _DEPTH) -> bytes:
     pieces: list[bytes] = []
-    varints, keys = _VARINTS, _KEYS
+    _append_attributes(pieces, tag, attributes, depth)
+    return b"".join(pieces)
+
+
+def _append_attributes(pieces: list[bytes], tag: bytes, attributes: Attributes, depth: int = _DEPTH) -> int:
+    """Append the encoded attributes to *pieces*; return their size. Who joins them copies each long text once only."""
+    append, varints, keys = pieces.append, _VARINTS, _KEYS
+    whole = 0
     for key, value in attributes.items():
         name = keys.get(key)
         if name is None:
             name = _key(key)
         if type(value) is str:
-            # the common case, unrolled: 2 us instead of 4 a short text, and a long text is copied once only
-            text = _utf8(value)
+            # the common case, unrolled: 2 us instead of 4 a short text
+            try:
+                text = value.encode()
+            except UnicodeEncodeError:  # a lone surrogate
+                text = value.encode("utf-8", "replace")
             size = len(text)
             length = varints[size] if size < 16384 else _varint_slow(size)
             inner = 1 + len(length) + size
             inner_length = varints[inner] if inner < 16384 else _varint_slow(inner)
             total = len(name) + 1 + len(inner_length) + inner
             total_length = varints[total] if total < 16384 else _varint_slow(total)
-            pieces.append(b"%b%b%b\x12%b\x0a%b" % (tag, total_length, name, inner_length, length))
-            pieces.append(text)
+            if size < _SHORT:
+                piece = b"%b%b%b\x12%b\x0a%b%b" % (tag, total_length, name, inner_length, length, text)
+                append(piece)
+                whole += len(piece)
+            else:
+                piece = b"%b%b%b\x12%b\x0a%b" % (tag, total_length, name, inner_length, length)
+                append(piece)
+                append(text)
+                whole += len(piece) + size
         else:
-            pieces.append(_field(tag, name + _field(b"\x12", _value(value, depth))))
-    return b"".join(pieces)
+            piece = _field(tag, name + _field(b"\x12", _value(value, depth)))
+            append(piece)
+            whole += len(piece)
+    return whole
+
+
+_SHORT = 512  # bytes; shorter texts are copied into the piece before them
+_STATUS = {code: _field(b"\x7a", b"\x18" + _varint(code) if code else b"") for code in range(3)}
+_KINDS = {kind: b"\x30" + _varint(kind) if kind else b"" for kind in range(6)}
+_LOCAL, _REMOTE = (b"\x85\x01" + _fixed32(_HAS_REMOTE | remote | 1) for remote in (0, _IS_REMOTE))
 
 
 def encode_span(span: Span) -> bytes:
     """Return one span as it stands in `ScopeSpans.spans`, its tag and length in front."""
-    flags = _HAS_REMOTE | (_IS_REMOTE if span.parent_is_remote else 0) | 1
-    body = b"".join(
-        [
-            b"\x0a\x10" + span.trace_id.to_bytes(16, "big") + b"\x12\x08" + span.span_id.to_bytes(8, "big"),
-            b"\x22\x08" + span.parent_span_id.to_bytes(8, "big") if span.parent_span_id else b"",
-            _text(b"\x2a", span.name),
-            b"\x30" + _varint(span.kind) if span.kind else b"",
-            _moment(b"\x39", span.start_ns),
-            _moment(b"\x41", span.end_ns),
-            _attributes(b"\x4a", span.attributes),
-            b"".join([_field(b"\x5a", _event(event)) for event in span.events]) if span.events else b"",
-            b"".join([_field(b"\x6a", _link(link)) for link in span.links]) if span.links else b"",
-            _field(b"\x7a", _status(span)),
-            b"\x85\x01" + _fixed32(flags),
-        ]
+    parent = span.parent_span_id
+    head = b"\x0a\x10%b\x12\x08%b%b%b%b%b" % (
+        span.trace_id.to_bytes(16, "big"),
+        span.span_id.to_bytes(8, "big"),
+        b"\x22\x08" + parent.to_bytes(8, "big") if parent else b"",
+        _text(b"\x2a", span.name),
+        _KINDS[span.kind],
+        _times(0x39, span.start_ns & _MASK, 0x41, span.end_ns & _MASK)
+        if span.start_ns and span.end_ns
+        else _moment(b"\x39", span.start_ns) + _moment(b"\x41", span.end_ns),
     )
-    return _field(b"\x12", body)
+    pieces = [b""]
+    size = len(head) + _append_attributes(pieces, b"\x4a", span.attributes)
+    tail = (_field(b"\x7a", _status(span)) if span.status_message else _STATUS[span.status_code]) + (
+        _REMOTE if span.parent_is_remote else _LOCAL
+    )
+    if span.events or span.links:
+        tail = b"".join(
+            [
+                *[_field(b"\x5a", _event(event)) for event in span.events],
+                *[_field(b"\x6a", _link(link)) for link in span.links],
+                tail,
+            ]
+        )
+    pieces[0] = b"\x12%b%b" % (_varint(size + len(tail)), head)
+    pieces.append(tail)
+    return b"".join(pieces)
 
 
 def _text(tag: bytes, text: str) -> bytes:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Union
 
 from .json import JSON
+from .quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Text:
     """Plain text."""
@@ -15,6 +17,7 @@ class Text:
     text: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Reasoning:
     """What a model thought aloud; *signature* is the provider's seal on it."""
@@ -23,6 +26,7 @@ class Reasoning:
     signature: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A model's refusal to answer."""
@@ -30,6 +34,7 @@ class Refusal:
     text: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media:
     """An image, sound, film or document: by address (*url*), by a provider's *file_id*, or by value (*data*, base64).
@@ -44,6 +49,7 @@ class Media:
     data: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
     """A model asks for a tool. *server* says that the provider runs it; *error* that the call could not be read."""
@@ -55,6 +61,7 @@ class ToolCall:
     error: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolResult:
     """What a tool gave back to the model."""
@@ -64,6 +71,7 @@ class ToolResult:
     server: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Other:
     """A piece that no convention has a name for, as plain data."""
@@ -74,6 +82,7 @@ class Other:
 Part = Union[Text, Reasoning, Refusal, Media, ToolCall, ToolResult, Other]
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One turn of a conversation.

@@ -10,6 +10,7 @@ from typing import Union
 from .cost import Cost
 from .json import JSON
 from .message import Message
+from .quick import quick
 from .usage import Usage
 
 
@@ -50,6 +51,7 @@ class Kind(str, Enum):
     PROMPT = "PROMPT"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """How an operation ended badly. *type* is the exception's qualified class name."""
@@ -59,6 +61,7 @@ class Failure:
     stacktrace: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened at one moment (*time_ns*, Unix nanoseconds) inside an operation."""
@@ -68,6 +71,7 @@ class Event:
     attributes: Mapping[str, JSON] = field(default_factory=nothing)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
     """Another span that belongs to the story without being the parent."""
@@ -77,6 +81,7 @@ class Link:
     attributes: Mapping[str, JSON] = field(default_factory=nothing)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolDefinition:
     """A tool that a model may ask for; *parameters* is its JSON schema, *schema* the whole as it was sent."""
@@ -87,6 +92,7 @@ class ToolDefinition:
     schema: JSON = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
     """What belongs to an operation of kind LLM.
@@ -120,6 +126,7 @@ class Generation:
     prompt_variables: Mapping[str, JSON] = field(default_factory=nothing)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolUse:
     """What belongs to an operation of kind TOOL. Its arguments are the operation's input, its result the output."""
@@ -129,6 +136,7 @@ class ToolUse:
     call_id: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """One document that a retriever found or a reranker ordered."""
@@ -139,6 +147,7 @@ class Document:
     metadata: Mapping[str, JSON] = field(default_factory=nothing)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retrieval:
     """What belongs to an operation of kind RETRIEVER."""
@@ -148,6 +157,7 @@ class Retrieval:
     data_source: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
     """What belongs to an operation of kind AGENT; the messages where input and output are conversations."""
@@ -157,6 +167,7 @@ class Agent:
     output_messages: tuple[Message, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embedding:
     """What belongs to an operation of kind EMBEDDING.
@@ -176,6 +187,7 @@ class Embedding:
     dimensions: int | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reranking:
     """What belongs to an operation of kind RERANKER: documents in the order before and after, the best *top_k* of them."""
@@ -190,6 +202,7 @@ class Reranking:
 Detail = Union[Generation, ToolUse, Retrieval, Agent, Embedding, Reranking, None]
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """One thing the application did.

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from .quick import quick
 
+
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Token counts of one generation.
