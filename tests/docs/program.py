@@ -1,0 +1,132 @@
+"""Runs a page as its reader would: its Python blocks in one program, its `spancast` commands, and what both print."""
+
+from __future__ import annotations
+
+import gc
+import io
+import logging
+import os
+import shlex
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+import spancast
+from spancast import langchain, llama_index, pipeline
+from spancast.cli import commands
+from spancast.destinations import destination
+from spancast.otlp.http import HttpExporter
+
+from ..receivers.recording import Receiver
+from .pages import Block, commands_in
+
+# what runs here as it stands; other commands reach for the network, wait for a person, or take minutes
+_HARMLESS = ("demo", "view", "explain", "settings", "replay", "destinations list", "destinations remove", "privacy-audit")
+_PLACE = "https://collector.example.com"
+
+
+@dataclass
+class Program:
+    """A page that is being run."""
+
+    receiver: Receiver
+    names: dict[str, Any]
+    printed: str = ""
+    ran: list[str] = field(default_factory=list)
+
+    def run(self, block: Block) -> None:
+        """Run a block of Python or shell; what it prints is kept in `printed`."""
+        if block.language == "python":
+            self.printed = self._python(block)
+        elif block.language == "sh":
+            self._shell(block)
+
+    def _python(self, block: Block) -> str:
+        out = io.StringIO()
+        said = logging.StreamHandler(out)  # as Python prints warnings where nothing is configured
+        logger = logging.getLogger("spancast")
+        logger.addHandler(said)
+        said.setLevel(logging.WARNING)
+        code = "\n" * (block.line - 1) + block.text.replace(_PLACE, self.receiver.url)
+        try:
+            with redirect_stdout(out), redirect_stderr(out):
+                exec(compile(code, str(block.page), "exec"), self.names)
+                spancast.flush()
+        finally:
+            logger.removeHandler(said)
+        self.ran.append("python")
+        return out.getvalue()
+
+    def _shell(self, block: Block) -> None:
+        printed = []
+        for line in commands_in(block.text):
+            if not line.startswith("spancast "):
+                continue
+            arguments = shlex.split(line)[1:]
+            check_options(arguments)
+            if " ".join(arguments).startswith(_HARMLESS) or _PLACE in line:
+                self.ran.append(line)
+                printed.append(self._command([each.replace(_PLACE, self.receiver.url) for each in arguments]))
+        if printed:
+            self.printed = "\n".join(printed)
+
+    def _command(self, arguments: list[str]) -> str:
+        spancast.flush()
+        result = CliRunner().invoke(commands(), arguments, env={"COLUMNS": "120"})
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result.output
+
+
+def check_options(arguments: list[str]) -> None:
+    """Raise when there is no such command, or it has no such option; runs nothing."""
+    command: Any = typer.main.get_command(commands())
+    context = command.make_context("spancast", list(arguments))
+    while hasattr(command, "commands"):
+        rest = [*getattr(context, "_protected_args", ()), *context.args]
+        name, command, rest = command.resolve_command(context, rest)
+        context = command.make_context(name, rest, parent=context)
+
+
+def only_to(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send what is meant for any backend to *receiver*: same path, same headers."""
+    real = destination.HttpTarget.exporter
+
+    def exporter(self: Any, resource: Any) -> Any:
+        host = urlsplit(self.url).hostname
+        if host == "127.0.0.1":  # a receiver of the program's own, as the privacy audit has
+            return real(self, resource)
+        url = urlsplit(self.url)._replace(scheme="http", netloc=urlsplit(receiver.url).netloc).geturl()
+        return HttpExporter(
+            url,
+            headers=self.headers,
+            protocol=self.protocol,
+            compression=self.compression,
+            timeout=self.timeout,
+            resource=resource,
+            tls=self.tls,
+        )
+
+    monkeypatch.setattr(destination.HttpTarget, "exporter", exporter)
+
+
+def clean_up() -> None:
+    """Undo what a page's program switched on."""
+    langchain.uninstrument()
+    llama_index.uninstrument()
+    spancast.shutdown()
+    pipeline._default = None
+    gc.collect()
+
+
+def forget_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start without the machine's own settings."""
+    keep = ("SPANCAST_STATE_DIR", "SPANCAST_CONFIG_DIR")
+    for name in list(os.environ):
+        if name.startswith(("SPANCAST_", "OTEL_", "ARIZE_", "LANGSMITH_", "LANGCHAIN_")) and name not in keep:
+            monkeypatch.delenv(name)
