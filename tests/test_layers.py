@@ -28,6 +28,7 @@ ROOMS["pipeline"] = {*ROOMS["delivery"], "delivery", "resource", "host", "sigter
 ADAPTER = {"record", "recording", "pipeline", "destinations.validation"}
 ROOMS["langchain"] = ADAPTER
 ROOMS["llama_index"] = ADAPTER
+ROOMS["openrouter"] = {"record", "recording", "destinations.validation"}
 ROOMS["view"] = {*ROOMS["pipeline"], "pipeline", "langchain"}
 ROOMS["commands"] = {*ROOMS["pipeline"], "pipeline", "langchain", "llama_index", "redact"}
 ROOMS["cli"] = {*ROOMS["view"], "view", "commands"}

@@ -1,0 +1,1 @@
+"""What stands in for the world, so that the examples run without a key and without a network."""

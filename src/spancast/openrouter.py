@@ -1,0 +1,255 @@
+"""Joins OpenRouter's own Broadcast: puts the fields into a request that hang the gateway's span of it under ours.
+
+The application's spans reach a backend through spancast, the gateway's through Broadcast. They are one tree when the
+request says where it was made: `trace_id` and `parent_span_id` in its `trace` object, and the same `user` and
+`session_id`. A callback cannot edit a request, so this is done by the model's HTTP client:
+
+    model = openrouter.join(ChatOpenRouter(model="openai/gpt-4o"))
+
+or by hand, for one request of any client:
+
+    client.chat.completions.create(..., extra_body=openrouter.broadcast_fields())
+
+What is added, and nothing else: the two ids, the names that you gave (`trace_name`, `generation_name`), your custom
+metadata, `user` and `session_id`. All of it goes to the gateway, which already gets the prompt, and from there to the
+destinations that you set up at OpenRouter, under the privacy mode and the sampling rate that you set there: a destination's
+`privacy_mode` here says nothing about them.
+
+Both spans hold the tokens and the cost of the one call. A backend that adds up all spans of a trace counts them twice:
+leave out one side there, for example the spans of the resource `service.name = openrouter`.
+
+LlamaIndex makes the request of a bare `llm.stream_chat()` only when the application reads its first token, outside of the
+model's operation: the gateway's span then lies beside it, under what is open there. Engines and agents are not concerned.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import orjson
+
+from .destinations.validation import SettingsError
+from .record.json import JSON, dumps
+from .recording.current import surroundings
+from .recording.draft import Draft
+from .recording.fields import TraceFields, field_scope
+from .recording.guard import guarded
+from .recording.identity import read_trace_id
+from .recording.recorder import outermost
+
+T = TypeVar("T")
+HOSTS: Final = ("openrouter.ai",)
+# the requests that have a `trace` object (contracts 1.3); embeddings are not broadcast
+_PATHS: Final = ("/chat/completions", "/messages", "/responses")
+_KNOWN: Final = ("trace_id", "trace_name", "span_name", "generation_name", "parent_span_id")
+
+
+def broadcast_fields() -> dict[str, Any]:
+    """Return the fields of a request body that hang the gateway's span under the operation that is open here.
+
+    `{"trace": {"trace_id": ..., "parent_span_id": ..., ...}, "user": ..., "session_id": ...}`: ids as 32 and 16 lower-case
+    hex digits, in `trace` also `trace_name` and `generation_name` where you gave them, and your custom metadata; `user` and
+    `session_id` where they are known. Empty outside of any operation, and in a trace that no destination samples. Ask at
+    the moment of the request: the answer holds only there. Never raises.
+    """
+    return _fields() or {}
+
+
+@guarded
+def _fields() -> dict[str, Any]:
+    around = surroundings()
+    own = around.own
+    if own is None or not own.sampled or not around.trace_id:
+        return {}
+    said = _said(own)
+    ids: dict[str, JSON] = {"trace_id": f"{around.trace_id:032x}", "parent_span_id": f"{around.span_id:016x}"}
+    # `span_name` stays here: the gateway would put one more span of that name around its own
+    names = {"trace_name": _root_name(own), "generation_name": said.generation_name}
+    metadata = {key: value for key, value in said.metadata.items() if key not in _KNOWN}
+    trace: dict[str, JSON] = {**ids, **{key: name for key, name in names.items() if name}, **metadata}
+    about = {"user": said.user, "session_id": said.session_id}
+    fields: dict[str, JSON] = {"trace": trace, **{key: value for key, value in about.items() if value}}
+    # what JSON cannot carry (NaN, a lone surrogate in metadata) would raise in the client that sends it
+    return dict(orjson.loads(dumps(fields)))
+
+
+def _said(own: Draft) -> TraceFields:
+    """Return what holds here: the operation's fields, and what a `trace(...)` block inside it says."""
+    scope = field_scope.get()
+    return own.fields if scope is None or scope is own.scope else scope.fields.over(own.fields)
+
+
+def _root_name(own: Draft) -> str | None:
+    root = own
+    while root.parent is not None:
+        root = root.parent
+    return outermost(root).given_name
+
+
+def join(target: T, *, hosts: Iterable[str] = HOSTS) -> T:
+    """Let *target* send `broadcast_fields()` with each of its requests to the gateway; return *target* itself.
+
+        model = openrouter.join(ChatOpenRouter(model="openai/gpt-4o"))
+        model = openrouter.join(ChatOpenAI(model="openai/gpt-4o", base_url="https://openrouter.ai/api/v1"))
+        llm = openrouter.join(OpenRouter(model="openai/gpt-4o"))    # LlamaIndex
+
+    A request is made inside the model call, where the model's operation is current: it becomes the parent. The fields are
+    added to chat completions, messages and responses, streamed or not, sync or async; what the body says itself wins.
+    `/messages` also gets the header `x-session-id`, without which the gateway does not broadcast it. Nothing is sent to
+    other hosts, and no request fails because of it.
+
+    Args:
+        target: A chat model of LangChain, an LLM of LlamaIndex, a client of the `openai`, `openrouter` or `anthropic`
+            package, or a `Client` or `AsyncClient` of `httpx` or `httpx2`. A request hook is put onto its HTTP clients;
+            where the framework shares one among models, the others are joined as well.
+        hosts: The gateway's hosts, without scheme and port; subdomains count.
+
+    Raises:
+        SettingsError: When *hosts* is no list of hosts, or no HTTP client was found in *target*.
+    """
+    wanted = _hosts(hosts)
+    clients = {id(client): client for client in _clients(target, depth=4)}
+    if not clients:
+        raise SettingsError(
+            f"openrouter.join() found no HTTP client in a {type(target).__name__}: give it the model itself, or make the "
+            "model with http_client=openrouter.join(httpx.Client())."
+        )
+    for client in clients.values():
+        hook = (_JoinAsync if inspect.iscoroutinefunction(client.send) else _Join)(wanted)
+        if hook not in client.event_hooks["request"]:
+            client.event_hooks["request"].append(hook)
+    return target
+
+
+def _hosts(hosts: Iterable[str]) -> tuple[str, ...]:
+    given = (hosts,) if isinstance(hosts, str) else tuple(hosts)
+    for host in given:
+        if not isinstance(host, str) or not host.strip() or "/" in host or host.count(":") == 1:
+            raise SettingsError(
+                f"hosts has {host!r}: give host names without scheme and port, such as 'openrouter.ai'."
+            )
+    if not given:
+        raise SettingsError("hosts is empty: name the gateway's host, such as 'openrouter.ai'.")
+    return tuple(host.strip().lower() for host in given)
+
+
+# Where models and SDK clients keep their clients: LangChain's, the OpenRouter SDK's, the openai and anthropic packages'.
+_PLACES: Final = (
+    "root_client",
+    "root_async_client",
+    "sdk_configuration",
+    "client",
+    "async_client",
+    "_client",
+    "_async_client",
+    "_http_client",
+    "_async_http_client",
+    "bound",
+)
+_MAKERS: Final = ("_get_client", "_get_aclient")  # LlamaIndex makes its clients when they are first asked for
+
+
+def _clients(target: Any, depth: int) -> Iterator[Any]:
+    """Yield the HTTP clients in *target*, by the names under which they are kept."""
+    if _is_http_client(target):
+        yield target
+        return
+    if depth == 0 or target is None or isinstance(target, (str, bytes, int, float)):
+        return
+    for name in _PLACES:
+        inside = getattr(target, name, None)
+        if inside is not None and not inspect.isroutine(inside):
+            yield from _clients(inside, depth - 1)
+    if getattr(target, "reuse_client", False):
+        for name in _MAKERS:
+            make = getattr(target, name, None)
+            if callable(make):
+                yield from _clients(make(), depth - 1)
+
+
+def _is_http_client(target: Any) -> bool:
+    hooks = getattr(target, "event_hooks", None)
+    return isinstance(hooks, dict) and isinstance(hooks.get("request"), list) and callable(target.send)
+
+
+@dataclass(frozen=True)
+class _Join:
+    """A request hook for an HTTP client."""
+
+    hosts: tuple[str, ...]
+
+    def __call__(self, request: Any) -> None:
+        _add(request, self.hosts)
+
+
+class _JoinAsync(_Join):
+    """A request hook for an async HTTP client, which awaits its hooks."""
+
+    async def __call__(self, request: Any) -> None:  # type: ignore[override]
+        _add(request, self.hosts)
+
+
+@guarded
+def _add(request: Any, hosts: tuple[str, ...]) -> None:
+    """Put the fields into the JSON body of a request to one of *hosts*; leave every other request as it is."""
+    path, host = request.url.path, request.url.host.lower()
+    if request.method != "POST" or not path.endswith(_PATHS) or "content-encoding" in request.headers:
+        return
+    if not any(host == known or host.endswith(f".{known}") for known in hosts):
+        return
+    fields = broadcast_fields()
+    body = _body(request) if fields else None
+    if body is None:
+        return
+    merged = _merged(body, fields)
+    if merged is not None:
+        headers = request.headers.copy()
+        headers["content-length"] = str(len(merged))
+        kept = {"headers": headers, "extensions": request.extensions}
+        # a hook cannot return another request, and a request's body has no setter
+        vars(request).update(vars(type(request)(request.method, request.url, content=merged, **kept)))
+    if path.endswith("/messages") and "session_id" in fields:
+        request.headers.setdefault("x-session-id", fields["session_id"])
+
+
+def _body(request: Any) -> bytes | None:
+    try:
+        return bytes(request.content)
+    except Exception:  # a streamed upload, which is not there yet (httpx and httpx2 each raise their own class)
+        return None
+
+
+def _merged(body: bytes, fields: dict[str, Any]) -> bytes | None:
+    """Return *body* with *fields* laid under what it holds; None where nothing is to be added."""
+    try:
+        held = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(held, dict):
+        return None
+    fresh = {key: value for key, value in fields.items() if key not in held}
+    if isinstance(held.get("trace"), dict):
+        trace = _under(held["trace"], fields["trace"])
+        if trace != held["trace"]:
+            whole = json.loads(body)  # the slow one: it keeps integers of any size
+            whole.update(fresh, trace=trace)
+            return json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()
+    if not fresh:
+        return None
+    # put before the closing brace: what the client wrote stays as it wrote it, and is not encoded twice
+    return body.rstrip()[:-1] + (b"," if held else b"") + dumps(fresh)[1:-1].encode() + b"}"
+
+
+def _under(theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
+    """Lay our `trace` object under the request's own; an own `trace_id` of another trace goes without our parent."""
+    given = theirs.get("trace_id")
+    if isinstance(given, str) and read_trace_id(given)[0] != int(ours["trace_id"], 16):
+        ours = {key: value for key, value in ours.items() if key != "parent_span_id"}
+    return {**ours, **theirs}
+
+
+__all__ = ["broadcast_fields", "join"]
