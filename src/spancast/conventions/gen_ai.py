@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..record.json import JSON, as_text, dumps
-from ..record.message import Media, Message, Other, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
+from ..record.message import Media, Message, Other, Part, Reasoning, Refusal, Text, ToolCall, ToolResult, all_written
 from ..record.operation import Agent, Embedding, Generation, Kind, Operation, Reranking, Retrieval, ToolUse
 from .outline import Writable, attribute, outline, say
 from .span import CLIENT, INTERNAL, AttributeValue, Span
@@ -255,7 +255,7 @@ def _instructions(messages: Sequence[Message]) -> tuple[Sequence[Message], Seque
 
 
 def _conversation(attributes: Writable, key: str, messages: Sequence[Message]) -> None:
-    attributes[key] = dumps([_message(message) for message in messages])
+    attributes[key] = all_written(messages, _message)
 
 
 def _message(message: Message) -> JSON:

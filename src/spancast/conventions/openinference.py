@@ -22,7 +22,8 @@ from ..record.message import (
     Text,
     ToolCall,
     ToolResult,
-    conversation,
+    all_written,
+    turn,
 )
 from ..record.operation import (
     Agent,
@@ -113,13 +114,18 @@ def _value(attributes: Writable, side: str, value: JSON) -> None:
     attributes[f"{side}.mime_type"] = TEXT if isinstance(value, str) else JSON_TYPE
 
 
+def _conversation(attributes: Writable, side: str, messages: tuple[Message, ...]) -> None:
+    attributes[f"{side}.value"] = f'{{"messages":{all_written(messages, turn)}}}'
+    attributes[f"{side}.mime_type"] = JSON_TYPE
+
+
 def _generation(attributes: Writable, detail: Generation) -> None:
     _model(attributes, detail)
     if detail.operation == "text_completion":
         _completion(attributes, detail)
     else:
         if detail.input_messages:
-            _value(attributes, "input", {"messages": conversation(detail.input_messages)})
+            _conversation(attributes, "input", detail.input_messages)
             _messages(attributes, "llm.input_messages", detail.input_messages)
         if detail.output_messages:
             _answer(attributes, detail.output_messages)
@@ -184,7 +190,7 @@ def _answer(attributes: Writable, messages: tuple[Message, ...]) -> None:
     if len(messages) == 1 and len(first) == 1 and isinstance(first[0], Text):
         _value(attributes, "output", first[0].text)
     else:
-        _value(attributes, "output", {"messages": conversation(messages)})
+        _conversation(attributes, "output", messages)
 
 
 def _plain_text(message: Message) -> str:

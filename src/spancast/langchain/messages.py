@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from ..record.message import (
     ToolResult,
     turn,
 )
+from ..recording.known import KNOWN
 from ..recording.snapshot import Shape, ShapeTable, Snapshot
 
 _ROLES = {
@@ -126,7 +128,37 @@ def as_data(value: object) -> JSON:
 
 
 def to_message(held: MessageSnapshot) -> Message:
-    """Return the Message that a snapshot stands for."""
+    """Return the Message that a snapshot stands for: the same one again for the same text and tool calls."""
+    data = held.data
+    content = data.get("content")
+    if type(content) is not str:
+        return _read(held)
+    calls = data.get("tool_calls") or None
+    if data.get("invalid_tool_calls"):
+        return _read(held)
+    ids = tuple([_id(call.get("id")) for call in calls if type(call) is dict]) if calls else None
+    key = (data.get("type"), data.get("role"), content, data.get("name"), data.get("tool_call_id"), ids)
+    found = KNOWN.find(key, calls)  # 0.5 us a turn of a history instead of 1.1, or of 6 with a tool call
+    if found is None:
+        found = _read(held)
+        if calls is None or _is_plain(calls):
+            KNOWN.keep(key, found, len(content), copy.deepcopy(calls))
+    return found
+
+
+def _is_plain(value: object, depth: int = 6) -> bool:
+    """Return whether *value* is made of plain data only, and so may be compared and copied without calling its code."""
+    kind = type(value)
+    if kind is str or value is None or kind is int or kind is bool or kind is float:
+        return True
+    if not depth:
+        return False
+    if kind is dict:
+        return all([type(key) is str and _is_plain(item, depth - 1) for key, item in value.items()])  # type: ignore[attr-defined]
+    return kind is list and all([_is_plain(item, depth - 1) for item in value])  # type: ignore[attr-defined]
+
+
+def _read(held: MessageSnapshot) -> Message:
     data = held.data
     kind = str(data.get("type") or "")
     role = _ROLES.get(kind) or str(data.get("role") or kind or "unknown")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any, cast
 
 from ..record.cost import Cost, read_cost
@@ -28,9 +27,10 @@ class AnswerSnapshot:
         self.info = plain_mapping(self.info)
         if self.message is not None:
             data = self.message.data
-            for key in ("response_metadata", "usage_metadata"):
-                if data.get(key) is not None:
-                    data[key] = plain_mapping(data[key])
+            data["response_metadata"] = plain_mapping(data.get("response_metadata"))
+            usage = data.get("usage_metadata")
+            if usage is not None:
+                data["usage_metadata"] = plain_data(usage)
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -38,16 +38,23 @@ class AnswerSnapshot:
         return (self.message.data.get("response_metadata") if self.message else None) or {}
 
 
-_LONG = "logprobs"  # nobody reads them, and they would use up a copy's budget
+# All that is read of what providers say besides the answer; the rest (log probabilities, headers) may be long.
+_READ = frozenset(
+    {
+        *("cost", "cost_details", "done_reason", "finish_reason", "id", "model", "model_id", "model_name"),
+        *("stopReason", "stop_reason", "token_usage", "usage", "usage_metadata"),
+    }
+)
 
 
 def plain_mapping(value: object) -> Mapping[str, Any]:
-    """Return a mapping of anything as one of plain data."""
+    """Return what is read of a mapping of anything, as plain data."""
     if not issubclass(type(value), dict):
         return {}
-    held = {key: item for key, item in dict.items(cast("dict[Any, Any]", value)) if key != _LONG}
-    plain = plain_data(held)
-    return plain if isinstance(plain, dict) else {}
+    items = dict.items(cast("dict[Any, Any]", value))
+    return {
+        key: item if type(item) is str else plain_data(item) for key, item in items if type(key) is str and key in _READ
+    }
 
 
 def hold_answers(response: Any, taken: Snapshot, *, content: bool) -> list[AnswerSnapshot]:
@@ -70,12 +77,23 @@ def output_messages(answers: list[AnswerSnapshot]) -> tuple[Message, ...]:
     """Return the answers as Messages, each with its finish reason."""
     found = []
     for answer in answers:
+        reason = finish_reason(answer)
         if answer.message is not None:
             message = to_message(answer.message)
+            if reason:
+                message = Message(
+                    role=message.role,
+                    parts=message.parts,
+                    name=message.name,
+                    tool_call_id=message.tool_call_id,
+                    finish_reason=reason,
+                )
         else:
-            message = Message(role="assistant", parts=(Text(answer.text),) if answer.text else ())
-        found.append(replace(message, finish_reason=finish_reason(answer)))
-    return tuple(message for message in found if message.parts or message.finish_reason)
+            parts = (Text(answer.text),) if answer.text else ()
+            message = Message(role="assistant", parts=parts, finish_reason=reason)
+        if message.parts or reason:
+            found.append(message)
+    return tuple(found)
 
 
 def finish_reason(answer: AnswerSnapshot) -> str | None:

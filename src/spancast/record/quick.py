@@ -19,9 +19,10 @@ def quick(record: type[Record]) -> type[Record]:
     open_to_writing = type(record.__name__, (), {"__slots__": record.__slots__})  # type: ignore[attr-defined]
     about = fields(record)  # type: ignore[arg-type]
     defaults = {f"_{each.name}": _default(each) for each in about if _default(each) is not MISSING}
-    arguments = ", ".join(f"{each.name}=_{each.name}" if f"_{each.name}" in defaults else each.name for each in about)
+    given = [each for each in about if each.init]
+    arguments = ", ".join(f"{each.name}=_{each.name}" if f"_{each.name}" in defaults else each.name for each in given)
     star = "*, " if about[0].kw_only else ""
-    body = "".join(f"    self.{each.name} = {each.name}\n" for each in about)
+    body = "".join(f"    self.{each.name} = {'' if each.init else '_'}{each.name}\n" for each in about)
     source = f"def __init__(self, {star}{arguments}):\n    become(self, writable)\n{body}    self.__class__ = record\n"
     namespace: dict[str, Any] = {**defaults, "become": _become, "writable": open_to_writing, "record": record}
     exec(source, namespace)  # noqa: S102  (names of our own fields, as in the standard library's dataclasses)

@@ -1,0 +1,64 @@
+"""Messages that were read before: in a growing conversation each model call repeats all former turns."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from ..record.message import Message
+
+_Entry = tuple[Message, object, int]
+MOST_CHARACTERS = (
+    2_000_000  # of content; with the JSON text that each convention keeps, about 3 to 4 times as many bytes
+)
+
+
+class KnownMessages:
+    """Keeps the newest messages by what they were read from; a record is immutable, so all spans may share it.
+
+    Two generations: what was not asked for since the older one was filled is let go with it. Each step is one atomic
+    operation on a dict, so lanes share it without a lock.
+    """
+
+    __slots__ = ("_most", "_new", "_old", "_size")
+
+    def __init__(self, most_characters: int = MOST_CHARACTERS) -> None:
+        self._most = most_characters // 2
+        self._new: dict[Hashable, _Entry] = {}
+        self._old: dict[Hashable, _Entry] = {}
+        self._size = 0
+
+    def find(self, key: Hashable, calls: object = None) -> Message | None:
+        """Return the message that was kept under *key* with equal tool *calls*."""
+        entry = self._new.get(key)
+        if entry is None:
+            entry = self._old.get(key)
+            if entry is None:
+                return None
+            self._keep(key, entry)
+        message, kept_calls, _ = entry
+        return message if calls is kept_calls or _equal(calls, kept_calls) else None
+
+    def keep(self, key: Hashable, message: Message, size: int, calls: object = None) -> None:
+        """Keep *message*, read from *size* characters, under *key*; *calls*: a copy that nobody changes."""
+        self._keep(key, (message, calls, size))
+
+    def _keep(self, key: Hashable, entry: _Entry) -> None:
+        if self._size > self._most:
+            self._old = self._new
+            self._new, self._size = {}, 0
+        self._new[key] = entry
+        self._size += entry[2] + 200
+
+    def forget(self) -> None:
+        """Keep nothing: content must not outlive the work it belongs to."""
+        self._new, self._old, self._size = {}, {}, 0
+
+
+def _equal(one: object, other: object) -> bool:
+    try:
+        return bool(one == other)
+    except Exception:  # a user's object with a hostile __eq__ counts as different
+        return False
+
+
+KNOWN = KnownMessages()
