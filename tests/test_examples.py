@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -28,9 +29,21 @@ def run(name: str, folder: Path) -> str:
 
 
 def tree(printed: str) -> list[str]:
-    """Return the kinds and names of the trees that were printed, without figures and lines."""
-    found = re.findall(r"(✗ )?((?:CHAIN|AGENT|LLM|TOOL|RETRIEVER|EMBEDDING) \S+)", printed)
-    return [mark + what for mark, what in found]
+    """Return kinds and names of the trees that were printed, one step to the right a level; no figures, no models."""
+    lines: list[str] = []
+    column = 0
+    for line in printed.splitlines():
+        if line.split()[:2] == ["time", "first"]:
+            column = line.index("span")
+        elif column and (found := SPAN.match(line[column:])):
+            lead, mark, what = found.groups()
+            lines.append("  " * (len(lead) // 3) + (mark or "") + what)
+        elif not line.strip():
+            column = 0
+    return lines
+
+
+SPAN = re.compile(r"((?:│  |   |├─ |└─ )*)(✗ )?((?:CHAIN|AGENT|LLM|TOOL|RETRIEVER|EMBEDDING) \S+(?: \S+)*)")
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
@@ -49,13 +62,13 @@ def test_the_rag_prints_its_answer_and_its_trees(tmp_path: Path) -> None:
     assert "user user_12345 · session session_abc" in printed
     assert [
         "CHAIN index_construction",
-        "CHAIN SentenceSplitter.__call__",
-        "EMBEDDING MockEmbedding.get_text_embedding_batch",
-        "CHAIN Ask",
-        "RETRIEVER VectorIndexRetriever.retrieve",
-        "EMBEDDING MockEmbedding.get_query_embedding",
-        "CHAIN CompactAndRefine.synthesize",
-        "LLM MockLLM.stream_complete",
+        "  CHAIN SentenceSplitter.__call__",
+        "  EMBEDDING MockEmbedding.get_text_embedding_batch",
+        "CHAIN Ask the shop",
+        "  RETRIEVER VectorIndexRetriever.retrieve",
+        "    EMBEDDING MockEmbedding.get_query_embedding",
+        "  CHAIN CompactAndRefine.synthesize",
+        "    LLM MockLLM.stream_complete",
     ] == tree(printed)
 
 
@@ -67,8 +80,137 @@ def test_the_agent_prints_its_answer_and_its_tree(tmp_path: Path) -> None:
     assert "PermissionError: orders on their way cannot be sent back" in printed
     assert [
         "AGENT support",
-        "LLM MockFunctionCallingLLM.astream_chat",
-        "TOOL look_up",
-        "✗ TOOL send_back",
-        "LLM MockFunctionCallingLLM.astream_chat",
+        "  LLM MockFunctionCallingLLM.astream_chat",
+        "  TOOL look_up",
+        "  ✗ TOOL send_back",
+        "  LLM MockFunctionCallingLLM.astream_chat",
     ] == tree(printed)
+
+
+RUNNABLE = ["CHAIN RunnableSequence", "  CHAIN ChatPromptTemplate", "  LLM chat gpt-4o"]
+
+
+def within(*lines: str) -> list[str]:
+    """Return *lines* one level deeper."""
+    return [f"  {line}" for line in lines]
+
+
+def test_the_chain_takes_its_names_from_the_metadata(tmp_path: Path) -> None:
+    """Trace and generation are named as the request says; user and session are there."""
+    printed = run("langchain_chain.py", tmp_path)
+    assert "user user_12345 · session session_abc" in printed
+    assert [
+        "CHAIN Text Classification",
+        "  CHAIN ChatPromptTemplate",
+        "  LLM Classify Sentiment",
+        "  CHAIN StrOutputParser",
+    ] == tree(printed)
+
+
+def test_the_agent_goes_on_in_its_trace_when_a_person_has_answered(tmp_path: Path) -> None:
+    """One trace with the wait in it, which is no error; the session is LangGraph's thread."""
+    printed = run("langgraph_agent.py", tmp_path)
+    assert printed.startswith("Refund order 17?\nYour money is on its way.")
+    assert "session ticket-4711" in printed
+    assert [
+        "AGENT Refund",
+        *within("CHAIN model", "  LLM chat gpt-4o", "CHAIN tools", "  TOOL execute_tool look_up"),
+        *within("CHAIN model", "  LLM chat gpt-4o", "CHAIN tools", "  TOOL execute_tool refund"),
+        "  AGENT Refund",
+        *within(*within("CHAIN tools", "  TOOL execute_tool refund", "CHAIN model", "  LLM chat gpt-4o")),
+    ] == tree(printed)
+    assert 3 == printed.count("  interrupted")
+
+
+def test_the_supervisors_agents_lie_under_its_tools(tmp_path: Path) -> None:
+    """Three agents, one tree."""
+    model = ["CHAIN model", "  LLM chat gpt-4o"]
+    billing = ["AGENT invoke_agent billing", *within(*model, "CHAIN tools", "  TOOL execute_tool balance", *model)]
+    shipping = ["AGENT invoke_agent shipping", *within(*model)]
+    assert [
+        "CHAIN Complaint",
+        "  AGENT invoke_agent supervisor",
+        *within(*within(*model, "CHAIN tools", "  TOOL execute_tool ask_billing", *within(*within(*billing)))),
+        *within(
+            *within(*model, "CHAIN tools", "  TOOL execute_tool ask_shipping", *within(*within(*shipping)), *model)
+        ),
+    ] == tree(run("supervisor.py", tmp_path))
+
+
+def test_the_second_destination_holds_no_content(tmp_path: Path) -> None:
+    """It has the spans and who asked, not what was asked."""
+    printed = run("two_destinations.py", tmp_path)
+    assert "arize holds the question: True, the user: True" in printed
+    assert "collector holds the question: False, the user: True" in printed
+    assert RUNNABLE == tree(printed)
+
+
+def test_the_gateways_generation_lies_under_the_applications(tmp_path: Path) -> None:
+    """Two senders, one tree."""
+    printed = run("openrouter_broadcast.py", tmp_path)
+    assert "sent along: parent_span_id, session_id, trace_id, trace_name, user" in printed
+    assert [
+        "CHAIN Ask the shop",
+        "  CHAIN ChatPromptTemplate",
+        "  LLM chat openai/gpt-4o",
+        "    LLM LLM Generation",
+        "      CHAIN provider attempt 1: OpenAI",
+    ] == tree(printed)
+
+
+def test_each_request_is_a_trace(tmp_path: Path) -> None:
+    """The first continues its caller's trace, the second has its session from a header."""
+    printed = run("fastapi_app.py", tmp_path)
+    request = ["CHAIN POST /chat", "  AGENT invoke_agent support", "    CHAIN model", "      LLM chat gpt-4o"]
+    assert f"trace {'4b' * 16}\n" in printed
+    assert f"'trace_id': '{'4b' * 16}'" in printed
+    assert 1 == printed.count("session session_abc")
+    assert [*request, *request] == tree(printed)
+
+
+def test_the_job_reports_and_ends_well(tmp_path: Path) -> None:
+    """Every row's run lies under the job; ten spans are delivered."""
+    printed = run("batch_job.py", tmp_path)
+    row = ["CHAIN Classify", "  CHAIN ChatPromptTemplate", "  LLM chat gpt-4o"]
+    assert re.match(r"trace [0-9a-f]{32}: file: 10 delivered", printed)
+    assert ["CHAIN Nightly report", *within(*row, *row, *row)] == tree(printed)
+
+
+def test_everything_is_delivered_before_the_function_returns(tmp_path: Path) -> None:
+    """Each call's spans are out when its answer is."""
+    printed = run("serverless_handler.py", tmp_path)
+    assert ["4 delivered", "8 delivered"] == re.findall(r"-> otlp: (.*)", printed)
+    call = ["CHAIN Ask the shop", *within(*RUNNABLE)]
+    assert [*call, *call] == tree(printed)
+
+
+def test_each_tenants_spans_go_to_its_project(tmp_path: Path) -> None:
+    """One request a project, and no project's name in the other's request."""
+    printed = run("tenants.py", tmp_path)
+    assert ["shop-acme", "shop-globex"] == re.findall(r"one request for (.*)", printed)
+    assert 2 == printed.count("arize: 3 delivered")
+    assert [*RUNNABLE, *RUNNABLE] == tree(printed)
+
+
+def test_the_new_lines_for_openinference_run(tmp_path: Path) -> None:
+    """Session and user arrive; a block is a span."""
+    printed = run("migrate_from_openinference.py", tmp_path)
+    assert printed.startswith("True arize: 4 delivered")
+    assert "user u1 · session s1" in printed
+    assert [*RUNNABLE[:2], "  LLM Scripted", "CHAIN Nightly report"] == tree(printed)
+
+
+def test_the_new_lines_for_langfuse_run(tmp_path: Path) -> None:
+    """A seed makes the id that Langfuse makes of it; Langfuse's own spellings of user and session are read."""
+    printed = run("migrate_from_langfuse.py", tmp_path)
+    assert sha256(b"q1").hexdigest()[:32] == printed.splitlines()[0]
+    assert ["CHAIN Ask the shop", *within(*RUNNABLE)] == tree(printed)
+    held = (tmp_path / ".spancast" / "traces.jsonl").read_text()
+    assert {"u1"} == set(re.findall(r'"user.id","value":\{"stringValue":"(.*?)"', held))
+    assert {"s1"} == set(re.findall(r'"session.id","value":\{"stringValue":"(.*?)"', held))
+
+
+def test_the_readme_names_every_example() -> None:
+    """A line each, and no line for what is not there."""
+    named = re.findall(r"^\| \[(\w+\.py)\]\(\1\)", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
+    assert sorted(path.name for path in EXAMPLES.glob("*.py")) == sorted(named)

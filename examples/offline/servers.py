@@ -1,5 +1,6 @@
 """Servers on loopback: a receiver of traces, and a gateway that answers like OpenRouter and broadcasts its own span."""
 
+import base64
 import json
 import threading
 import time
@@ -7,6 +8,8 @@ import urllib.request
 from contextlib import contextmanager
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+SPACE_KEY = base64.b64encode(b"Space:1:none").decode()  # has the form of an Arize Space ID
 
 
 @contextmanager
