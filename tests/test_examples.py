@@ -148,6 +148,7 @@ def test_the_second_destination_holds_no_content(tmp_path: Path) -> None:
 def test_the_gateways_generation_lies_under_the_applications(tmp_path: Path) -> None:
     """Two senders, one tree."""
     printed = run("openrouter_broadcast.py", tmp_path)
+    assert "17 tokens" in printed
     assert "sent along: parent_span_id, session_id, trace_id, trace_name, user" in printed
     assert [
         "CHAIN Ask the shop",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -102,6 +103,15 @@ def test_a_trace_in_gen_ai_is_drawn_as_the_same_tree() -> None:
         "100 ms                                 └─ CHAIN late  cancelled",
     ]
     assert expected == drawn(example("gen_ai"))[3:]
+
+
+def test_a_call_that_its_gateway_tells_again_counts_once() -> None:
+    """OpenRouter's Broadcast puts its own generation, with the same tokens and cost, under the application's."""
+    told = replace(view(2, 1), kind="LLM", input_tokens=12, output_tokens=5, cost=0.5)
+    again = replace(told, span_id="3", parent_span_id=told.span_id)
+    assert "3 spans · 2.00 s · 17 tokens · $0.5000" == drawn([view(1, None), told, again])[1]
+    beside = replace(again, parent_span_id="1")
+    assert "3 spans · 2.00 s · 34 tokens · $1.0000" == drawn([view(1, None), told, beside])[1]
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -54,12 +54,19 @@ def _error(prefix: str, error: str) -> RenderableType:
 
 def _headline(spans: Sequence[ViewSpan]) -> Text:
     first = spans[0]
-    total = sum(span.cost or 0 for span in spans)
-    tokens = sum((span.input_tokens or 0) + (span.output_tokens or 0) for span in spans)
+    counted = _counted_once(spans)
+    total = sum(span.cost or 0 for span in counted)
+    tokens = sum((span.input_tokens or 0) + (span.output_tokens or 0) for span in counted)
     seconds = (max(span.end_ns for span in spans) - min(span.start_ns for span in spans)) / 1e9
     figures = [f"{len(spans)} spans", _duration(seconds), f"{tokens:,} tokens", *([_money(total)] if total else [])]
     who = [f"{name} {value}" for name, value in (("user", first.user), ("session", first.session_id)) if value]
     return Text(f"trace {first.trace_id}\n{' · '.join([*figures, *who])}", style="dim", overflow="fold")
+
+
+def _counted_once(spans: Sequence[ViewSpan]) -> list[ViewSpan]:
+    """Return *spans* without model calls directly inside a model call: the same one, told again by its gateway."""
+    counting = {span.span_id for span in spans if span.kind == "LLM" and span.input_tokens is not None}
+    return [span for span in spans if span.kind != "LLM" or span.parent_span_id not in counting]
 
 
 def _ordered(spans: Sequence[ViewSpan]) -> list[tuple[str, ViewSpan]]:
