@@ -65,8 +65,9 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             from ..destinations.validation import SettingsError
 
             raise SettingsError(f"detail={detail!r} is not known: use 'normal' or 'full'.")
-        from ..pipeline import surrounding
+        from ..pipeline import in_use, surrounding
 
+        self._in_use = in_use  # an import statement in each callback cost 1 us
         self._pipeline = pipeline
         self._made_in = surrounding()  # plain threads do not see the block that the handler was made in
         self._fold = detail == "normal"
@@ -88,11 +89,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         return self
 
     def _recorder(self) -> Recorder | None:
-        pipeline = self._pipeline
-        if pipeline is None:
-            from ..pipeline import in_use
-
-            pipeline = in_use(self._made_in)
+        pipeline = self._pipeline or self._in_use(self._made_in)
         return pipeline.recorder if pipeline.enabled else None
 
     # ------------------------------------------------------------------ opening and closing
@@ -135,7 +132,8 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         )
         if tags:  # the user's own are content; the frameworks' say what a run is
             draft.snapshots["tags"] = tuple(tags) if draft.capture else tuple(filter(is_plumbing_tag, tags))
-        mark_thread(draft)
+        if not CONTEXT_REACHES_TASKS:
+            mark_thread(draft)
         if parent is None:
             feedback.remember(run_id, draft)
             if kind is Kind.LLM and draft.parent is None:

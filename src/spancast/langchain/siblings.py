@@ -34,8 +34,7 @@ def surrounding_rule(batch_size: int) -> Rule | None:
 
 def mark_thread(draft: Draft) -> None:
     """Before Python 3.11: note where a run starts, to tell a batch's siblings from an async graph's functions."""
-    if not CONTEXT_REACHES_TASKS:
-        draft.snapshots["thread"] = threading.get_ident()
+    draft.snapshots["thread"] = threading.get_ident()
 
 
 def surrounding_metadata() -> Mapping[str, Any]:

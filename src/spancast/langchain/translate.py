@@ -309,6 +309,9 @@ def is_plumbing_tag(tag: str) -> bool:
 
 def hold(value: object, draft: Draft) -> object:
     """Take a snapshot of *value* for *draft*, and count what it holds."""
+    if type(value) is str:
+        draft.size += len(value)
+        return value
     taken = Snapshot(SHAPES)
     held = taken.take(value)
     draft.size += taken.size

@@ -64,6 +64,7 @@ class Draft:
         "__weakref__",
         "_operation",
         "attributes",
+        "before",
         "capture",
         "children",
         "current",
@@ -74,6 +75,7 @@ class Draft:
         "fields",
         "first_token_ns",
         "given_name",
+        "inside",
         "key",
         "kind",
         "links",
@@ -81,7 +83,6 @@ class Draft:
         "name",
         "on_close",
         "origin",
-        "outer",
         "parent",
         "parent_is_remote",
         "parent_span_id",
@@ -135,7 +136,8 @@ class Draft:
         self.on_close: Callable[[Draft], object] | None = None
         self.resumes: Pause | None = None
         self.tree: Tree | None = None
-        self.outer: Any = None
+        self.before: Any = None  # OpenTelemetry's contexts around it and with it as the current span
+        self.inside: Any = None
         self._operation: Operation | None = None
 
     def operation(self) -> Operation:
