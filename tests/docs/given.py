@@ -65,8 +65,16 @@ def models() -> dict[str, Any]:
     }
 
 
+def failing() -> dict[str, Any]:
+    """Return an agent whose model fails."""
+    return {"failing_agent": agent(ValueError("the model failed"))}
+
+
 PAGES: dict[str, Callable[[], dict[str, Any]]] = {
     "agents": models,
+    "delivery": failing,
+    "how-to/several-traces": classifier,
+    "how-to/two-tracers": classifier,
     "trace-fields": classifier,
 }
 

@@ -9,6 +9,7 @@ import os
 import shlex
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,6 +37,7 @@ class Program:
 
     receiver: Receiver
     names: dict[str, Any]
+    monkeypatch: pytest.MonkeyPatch
     printed: str = ""
     ran: list[str] = field(default_factory=list)
 
@@ -56,7 +58,7 @@ class Program:
         try:
             with redirect_stdout(out), redirect_stderr(out):
                 exec(compile(code, str(block.page), "exec"), self.names)
-                spancast.flush()
+                deliver()
         finally:
             logger.removeHandler(said)
         self.ran.append("python")
@@ -65,6 +67,9 @@ class Program:
     def _shell(self, block: Block) -> None:
         printed = []
         for line in commands_in(block.text):
+            if line.startswith("export "):
+                for pair in shlex.split(line)[1:]:
+                    self.monkeypatch.setenv(*pair.split("=", 1))
             if not line.startswith("spancast "):
                 continue
             arguments = shlex.split(line)[1:]
@@ -76,18 +81,27 @@ class Program:
             self.printed = "\n".join(printed)
 
     def _command(self, arguments: list[str]) -> str:
-        spancast.flush()
+        deliver()
         result = CliRunner().invoke(commands(), arguments, env={"COLUMNS": "120"})
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result.output
 
 
+def deliver() -> None:
+    """Bring everything out, as the end of a program does."""
+    if not pipeline.in_use().ended:
+        spancast.flush()
+
+
 def check_options(arguments: list[str]) -> None:
     """Raise when there is no such command, or it has no such option; runs nothing."""
+    arguments = [each for each in arguments if each != "--help"]
     command: Any = typer.main.get_command(commands())
+    if not arguments:
+        return
     context = command.make_context("spancast", list(arguments))
-    while hasattr(command, "commands"):
+    while hasattr(command, "commands"):  # a group: the next word names the command within it
         rest = [*getattr(context, "_protected_args", ()), *context.args]
         name, command, rest = command.resolve_command(context, rest)
         context = command.make_context(name, rest, parent=context)
@@ -124,9 +138,11 @@ def clean_up() -> None:
     gc.collect()
 
 
-def forget_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start without the machine's own settings."""
-    keep = ("SPANCAST_STATE_DIR", "SPANCAST_CONFIG_DIR")
+def forget_settings(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """Start without the machine's own settings, in a home of its own."""
     for name in list(os.environ):
-        if name.startswith(("SPANCAST_", "OTEL_", "ARIZE_", "LANGSMITH_", "LANGCHAIN_")) and name not in keep:
+        if name.startswith(("SPANCAST_", "OTEL_", "ARIZE_", "LANGSMITH_", "LANGCHAIN_")):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    for name, folder in (("XDG_STATE_HOME", "state"), ("XDG_CONFIG_HOME", "config")):
+        monkeypatch.setenv(name, str(home / folder))

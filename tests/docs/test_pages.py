@@ -31,13 +31,13 @@ def test_the_pages_code_runs_and_prints_what_it_shows(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In order, in one program and one folder, as a reader would; marked blocks are what was printed before them."""
-    forget_settings(monkeypatch)
+    forget_settings(monkeypatch, tmp_path)
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     written: list[tuple[Block, str]] = []
     with recording_receiver() as receiver:
         only_to(receiver, monkeypatch)
-        program = Program(receiver, given.names(name_of(page)))
+        program = Program(receiver, given.names(name_of(page)), monkeypatch)
         try:
             for block in blocks(page):
                 if block.skipped:
