@@ -7,16 +7,13 @@ The same spans for all: attributes of text with a quote, an accent and a line br
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-from opentelemetry.sdk.resources import Resource
-
-from spancast.conventions.span import Span
-from spancast.destinations.sdk import readable_span
-from spancast.otlp import json, protobuf
-from spancast.record.operation import Kind
+from measuring import markdown, worker
 
 SIZES = ((10, 50, 200), (30, 50, 200), (100, 50, 200), (102, 2000, 40))  # attributes, bytes each, spans a request
 
@@ -31,8 +28,16 @@ def best(work: Callable[[], object], spans: int) -> float:
     return min(rounds) / spans * 1e6
 
 
-def row(attributes: int, size: int, spans: int) -> str:
-    """Measure one size."""
+def encode(attributes: int, size: int, spans: int) -> dict[str, float]:
+    """Return the microseconds of each encoder for one size."""
+    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+    from opentelemetry.sdk.resources import Resource
+
+    from spancast.conventions.span import Span
+    from spancast.destinations.sdk import readable_span
+    from spancast.otlp.encoding import ENCODINGS
+    from spancast.record.operation import Kind
+
     text = "v" * (size - 4) + '"é\n'
     values = {f"llm.input_messages.{index}.message.content": text for index in range(attributes)}
     ours = [
@@ -44,21 +49,31 @@ def row(attributes: int, size: int, spans: int) -> str:
     ]  # fmt: skip
     about = {"service.name": "bench"}
     theirs = [readable_span(span, Resource(about)) for span in ours]
-    official = best(lambda: encode_spans(theirs).SerializePartialToString(), spans)
-    binary = best(lambda: protobuf.encode_request(about, "s", "1", list(map(protobuf.encode_span, ours))), spans)
-    text_form = best(lambda: json.encode_request(about, "s", "1", list(map(json.encode_span, ours))), spans)
-    return (
-        f"| {attributes} x {size} B | {official:.0f} | {binary:.0f} ({binary / official:.2f}) "
-        f"| {text_form:.0f} ({text_form / official:.2f}) |"
-    )
+    found = {"official": best(lambda: encode_spans(theirs).SerializePartialToString(), spans)}
+    for name, encoding in ENCODINGS.items():
+        found[name] = best(lambda via=encoding: via.request(about, "s", "1", [via.span(span) for span in ours]), spans)
+    return found
 
 
-def main() -> None:
-    """Print the table."""
-    print("| attributes | official protobuf | spancast protobuf | spancast JSON |\n|---|---|---|---|")
-    for size in SIZES:
-        print(row(*size), flush=True)
+def measure(quick: bool = False) -> dict[str, Any]:
+    """Return the share of the official encoder's time by size for our protobuf, and the table."""
+    found: dict[str, Any] = {}
+    rows = []
+    for attributes, size, spans in SIZES:
+        cost = worker("encoders.py", ["--worker", attributes, size, spans])
+        title, official = f"{attributes} x {size} B", cost["official"]
+        binary, text = cost["http/protobuf"], cost["http/json"]
+        found[title] = binary / official
+        rows.append((title, f"{official:.0f}", *(f"{ours:.0f} ({ours / official:.2f})" for ours in (binary, text))))
+    head = ("attributes", "official protobuf", "spancast protobuf", "spancast JSON")
+    return {
+        **found,
+        "table": markdown(head, rows) + "\n\nCPU microseconds a span; in brackets the share of the official one.",
+    }
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--worker"]:
+        print(json.dumps(encode(*map(int, sys.argv[2:5]))))
+    else:
+        print(measure()["table"])

@@ -20,10 +20,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class Environment(NamedTuple):
-    """What one environment needs: requirements, the module that tells that it is there, and whose version is shown."""
+    """What one environment needs: requirements, modules that tell that all is there, and whose version is shown."""
 
     requirements: tuple[str, ...]
-    module: str
+    modules: tuple[str, ...]
     distribution: str
 
 
@@ -33,15 +33,15 @@ _LLAMA_INDEX = ("llama-index-core>=0.14", *_SDK)
 
 
 def _for_langchain(distribution: str, module: str, requirement: str = "") -> Environment:
-    return Environment((*_LANGCHAIN, requirement or distribution), module, distribution)
+    return Environment((*_LANGCHAIN, requirement or distribution), ("langgraph", module), distribution)
 
 
-def _for_llama_index(distribution: str, module: str) -> Environment:
-    return Environment((*_LLAMA_INDEX, distribution), module, distribution)
+def _for_llama_index(distribution: str, module: str, *further: str) -> Environment:
+    return Environment((*_LLAMA_INDEX, distribution, *further), ("llama_index.core", module), distribution)
 
 
 ENVIRONMENTS: dict[str, Environment] = {
-    "spancast": Environment((*_LANGCHAIN, *_LLAMA_INDEX), "spancast", "spancast"),
+    "spancast": Environment((*_LANGCHAIN, *_LLAMA_INDEX), ("langgraph", "llama_index.core", "spancast"), "spancast"),
     "openinference": _for_langchain(
         "openinference-instrumentation-langchain", "openinference.instrumentation.langchain"
     ),
@@ -50,12 +50,14 @@ ENVIRONMENTS: dict[str, Environment] = {
     ),
     "openllmetry": _for_langchain("opentelemetry-instrumentation-langchain", "opentelemetry.instrumentation.langchain"),
     "langfuse": _for_langchain("langfuse", "langfuse", "langfuse>=3"),
-    "langsmith": _for_langchain("langsmith", "opentelemetry.exporter.otlp.proto.http", "langsmith[otel]"),
+    "langsmith": _for_langchain("langsmith", "langsmith", "langsmith[otel]"),
     "llama-index-openinference": _for_llama_index(
         "openinference-instrumentation-llama-index", "openinference.instrumentation.llama_index"
     ),
     "llama-index-openllmetry": _for_llama_index(
-        "opentelemetry-instrumentation-llamaindex", "opentelemetry.instrumentation.llamaindex"
+        "opentelemetry-instrumentation-llamaindex",
+        "opentelemetry.instrumentation.llamaindex",
+        "llama-index-llms-openai",  # it imports llama_index.llms, which comes with any model's package
     ),
     "llama-index-otel": _for_llama_index("llama-index-observability-otel", "llama_index.observability.otel"),
 }
@@ -70,11 +72,11 @@ def default_folder() -> Path:
 
 
 def interpreter(name: str, folder: Path) -> str | None:
-    """Return the Python of an environment, None when it is not installed. spancast runs in the one that runs this."""
-    if name == "spancast" and all(map(_importable, ("spancast", "langgraph", "llama_index.core"))):
-        return sys.executable
+    """Return the Python to measure a tracer with: its environment's, else this one when all is here, else None."""
     made = python_of(name, folder)
-    return str(made) if made.exists() else None
+    if made.exists():
+        return str(made)
+    return sys.executable if all(map(_importable, ENVIRONMENTS[name].modules)) else None
 
 
 def python_of(name: str, folder: Path) -> Path:
@@ -84,9 +86,9 @@ def python_of(name: str, folder: Path) -> Path:
 
 def install(name: str, folder: Path) -> bool:
     """Make an environment unless it is there; return whether it is there now. Shows what pip collects."""
-    if interpreter(name, folder) is not None:
-        return True
     python = python_of(name, folder)
+    if python.exists() or (name == "spancast" and interpreter(name, folder)):
+        return True
     say(f"{name}: making {folder / name}")
     venv.create(folder / name, with_pip=True)
     own = [f"{ROOT}[langchain,llama-index]"] if name == "spancast" else []

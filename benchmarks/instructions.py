@@ -235,7 +235,7 @@ def measure(names: list[str]) -> dict[str, dict[str, float]]:
         environ = {
             key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "LANG", "SPANCAST_"))
         }
-        environ |= {"PYTHONHASHSEED": "0", "SPANCAST_STATE_DIR": folder, "PYTHONPATH": str(HERE.parent / "src")}
+        environ |= {"PYTHONHASHSEED": "0", "SPANCAST_STATE_DIR": folder}
         beat = _heartbeat()
         try:
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environ, check=False)

@@ -12,13 +12,11 @@ import json
 import os
 import platform
 import subprocess
-import sys
-import venv
 from datetime import date
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from environments import default_folder, install, interpreter, say
 from nesting_peers import PEERS
 
 HERE = Path(__file__).resolve().parent
@@ -29,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Prints who nests right, as a Markdown table.")
     parser.add_argument("--peers", help=f"comma-separated, of: {', '.join(PEERS)}; default: those that are installed")
     parser.add_argument("--install", action="store_true", help="make the virtual environments that are missing")
-    parser.add_argument("--cache", type=Path, default=_cache(), help="where the environments lie (%(default)s)")
+    parser.add_argument("--cache", type=Path, default=default_folder(), help="where the environments lie (%(default)s)")
     parser.add_argument("--json", type=Path, help="also write what was measured into this file")
     options = parser.parse_args()
     names = options.peers.split(",") if options.peers else list(PEERS)
@@ -39,10 +37,10 @@ def main() -> None:
     results = {}
     for name in names:
         if options.install:
-            _install(name, options.cache)
-        python = _python(name, options.cache)
+            install(name, options.cache)
+        python = interpreter(name, options.cache)
         if python is None:
-            _say(f"{name}: not installed, left out (--install makes its environment)")
+            say(f"{name}: not installed, left out (--install makes its environment)")
             continue
         measured = _measure(name, python)
         if measured is not None:
@@ -50,55 +48,6 @@ def main() -> None:
     if options.json:
         options.json.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     print(table(results) if results else "Nothing is installed: use --install.")
-
-
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "spancast" / "benchmarks"
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _environment(name: str, cache: Path) -> Path:
-    return cache / name / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
-def _importable(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
-
-
-def _python(name: str, cache: Path) -> str | None:
-    """Return the interpreter to measure with: spancast here, another tracer where it is installed."""
-    if name == "spancast" and _importable("spancast") and _importable("langgraph"):
-        return sys.executable
-    made = _environment(name, cache)
-    if made.exists():
-        return str(made)
-    return sys.executable if _importable(PEERS[name].module) and _importable("langgraph") else None
-
-
-def _install(name: str, cache: Path) -> None:
-    python = _environment(name, cache)
-    if python.exists() or (name == "spancast" and _python(name, cache)):
-        return
-    _say(f"{name}: making {cache / name}")
-    venv.create(cache / name, with_pip=True)
-    own = [f"{HERE.parent}[langchain]"] if name == "spancast" else []
-    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", *PEERS[name].requirements, *own]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as pip:
-        assert pip.stdout is not None
-        for line in pip.stdout:
-            if line.startswith("Collecting "):
-                print(f" {line.split()[1]}", end="", file=sys.stderr, flush=True)
-    _say("")
-    if pip.returncode:
-        _say(f"{name}: pip failed with status {pip.returncode}; its message stands above")
-        python.unlink(missing_ok=True)
 
 
 def _measure(name: str, python: str) -> dict[str, Any] | None:
@@ -109,10 +58,10 @@ def _measure(name: str, python: str) -> dict[str, Any] | None:
     try:
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, timeout=TIMEOUT, check=False)
     except subprocess.TimeoutExpired:
-        _say(f"{name}: not done after {TIMEOUT} s, left out")
+        say(f"{name}: not done after {TIMEOUT} s, left out")
         return None
     if done.returncode:
-        _say(f"{name}: failed with status {done.returncode}, left out; its message stands above")
+        say(f"{name}: failed with status {done.returncode}, left out; its message stands above")
         return None
     measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return measured

@@ -21,6 +21,7 @@ from contextvars import copy_context
 from importlib.metadata import version
 from typing import Annotated, Any
 
+from environments import ENVIRONMENTS
 from langchain.agents import create_agent
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, ToolMessage
@@ -523,7 +524,7 @@ def main(name: str) -> None:
         marks[title] = in_thread(case)
     print(file=sys.stderr)
     result = {
-        "version": version(peer.distribution),
+        "version": version(ENVIRONMENTS[name].distribution),
         "application": {package: version(package) for package in ("langchain", "langchain-core", "langgraph")},
         "marks": marks,
         "orders": {title: order for title, order, _ in CASES},

@@ -10,12 +10,9 @@ NOWHERE = "http://127.0.0.1:9"  # the discard port: whatever is sent over HTTP a
 
 
 class Peer(NamedTuple):
-    """One tracer: what to install for it, where its version stands, and how to switch it on."""
+    """One tracer: what tables call it, and how to switch it on."""
 
     title: str
-    distribution: str
-    requirements: tuple[str, ...]
-    module: str
     start: Callable[[Any, Any], tuple[list[Any], Callable[[], object]]]
 
 
@@ -86,32 +83,12 @@ def _langsmith(provider: Any, exporter: Any) -> tuple[list[Any], Callable[[], ob
     return [], flush
 
 
-_APPLICATION = ("langchain>=1.4", "langgraph>=1.2", "opentelemetry-sdk>=1.40")
 PEERS: dict[str, Peer] = {
-    "spancast": Peer("spancast", "spancast", (*_APPLICATION,), "spancast", _spancast),
-    "openinference": Peer(
-        "OpenInference",
-        "openinference-instrumentation-langchain",
-        (*_APPLICATION, "openinference-instrumentation-langchain"),
-        "openinference.instrumentation.langchain",
-        _openinference,
-    ),
-    "otel-genai": Peer(
-        "OpenTelemetry GenAI",
-        "opentelemetry-instrumentation-genai-langchain",
-        (*_APPLICATION, "opentelemetry-instrumentation-genai-langchain"),
-        "opentelemetry.instrumentation.genai.langchain",
-        _otel_genai,
-    ),
-    "openllmetry": Peer(
-        "OpenLLMetry",
-        "opentelemetry-instrumentation-langchain",
-        (*_APPLICATION, "opentelemetry-instrumentation-langchain"),
-        "opentelemetry.instrumentation.langchain",
-        _openllmetry,
-    ),
-    "langfuse": Peer("Langfuse", "langfuse", (*_APPLICATION, "langfuse>=3"), "langfuse", _langfuse),
-    "langsmith": Peer(
-        "LangSmith (OTEL_ONLY)", "langsmith", (*_APPLICATION, "langsmith[otel]"), "langsmith", _langsmith
-    ),
+    "spancast": Peer("spancast", _spancast),
+    "openinference": Peer("OpenInference", _openinference),
+    "otel-genai": Peer("OpenTelemetry GenAI", _otel_genai),
+    "openllmetry": Peer("OpenLLMetry", _openllmetry),
+    "langfuse": Peer("Langfuse", _langfuse),
+    "langsmith": Peer("LangSmith (OTEL_ONLY)", _langsmith),
 }
+"""By the name of the environment (environments.py) that each is installed in."""
