@@ -46,9 +46,11 @@ def on_config(config: Any) -> Any:
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add pages made from files at the repository's root, and the pictures of the benchmarks."""
+    """Add pages made from files at the repository's root, llms.txt, and the pictures of the benchmarks."""
     for name, text in repository.pages(ROOT):
         files.append(File.generated(config, name, content=text))
+    for name in llms.NAMES:  # written when all pages are there; pages may link to them
+        files.append(File.generated(config, name, content=""))
     for name, path in measured.pictures(ROOT):
         files.append(File.generated(config, name, abs_src_path=str(path)))
     return files
@@ -56,6 +58,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> str:
     """Fill in the parts that are made from the code."""
+    page.meta.setdefault("description", repository.ABOUT.get(page.file.src_uri))
     markdown = _ASKED.sub(lambda asked: _part(asked[1], asked[2]), markdown)
     _pages[page.file.src_uri] = (page, _FOR_TESTS.sub("", markdown))
     return markdown

@@ -9,6 +9,7 @@ from typing import Any
 
 _LINK = re.compile(r"(?<!!)\[([^\]\n]*)\]\(([^)\s]+)\)")
 _HTML_COMMENT = re.compile(r"^<!--.*?-->\n", re.MULTILINE | re.DOTALL)
+NAMES = ("llms.txt", "llms-full.txt")
 OPTIONAL = "Project"  # llmstxt.org: what a reader in a hurry may skip is called Optional
 
 
@@ -25,11 +26,11 @@ def write(pages: Mapping[str, tuple[Any, str]], config: Any) -> None:
             text = _HTML_COMMENT.sub("", markdown).strip() + "\n"
             place = page.file.dest_uri.removesuffix(".html") + ".md"
             (site / place).write_text(text, encoding="utf-8")
-            listed.append(f"- [{page.title}]({base}{place}): {_about(text)}")
+            listed.append(f"- [{page.title}]({base}{place}): {page.meta['description']}")
             full.append(_LINK.sub(lambda found: found[1] if "://" not in found[2] else found[0], text))
         index.append(f"## {'Optional' if section == OPTIONAL else section}\n\n" + "\n".join(listed) + "\n")
-    (site / "llms.txt").write_text("\n".join(index), encoding="utf-8")
-    (site / "llms-full.txt").write_text("\n".join(full), encoding="utf-8")
+    for name, parts in zip(NAMES, (index, full), strict=True):
+        (site / name).write_text("\n".join(parts), encoding="utf-8")
 
 
 def _sections(nav: list[Any]) -> list[tuple[str, list[str]]]:
@@ -41,16 +42,6 @@ def _sections(nav: list[Any]) -> list[tuple[str, list[str]]]:
             ((title, members),) = entry.items()
             sections.append((title, list(members)))
     return sections
-
-
-def _about(markdown: str) -> str:
-    """Return the first sentence of the page's first paragraph."""
-    for paragraph in markdown.split("\n\n"):
-        text = " ".join(paragraph.split())
-        if text and text[0] not in "#<`|-!:":
-            text = _LINK.sub(lambda found: found[1], text)
-            return re.split(r"(?<=[.:])\s", text)[0].rstrip(":.") + "."
-    return ""
 
 
 def from_html(html: str) -> str:

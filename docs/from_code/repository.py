@@ -13,6 +13,13 @@ PAGES = {
     "contributing.md": "CONTRIBUTING.md",
     "security.md": "SECURITY.md",
 }
+ABOUT = {  # of pages that carry no description themselves
+    "architecture.md": "The way of the data, the rooms of the code, and why things are as they are.",
+    "changelog.md": "What changed.",
+    "contributing.md": "Where a change goes, and how to test it.",
+    "security.md": "How to report a vulnerability.",
+    "connection-errors.md": "Every fault of a connection: what is read, the cause, and the line that mends it.",
+}
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
 

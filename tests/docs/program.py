@@ -28,7 +28,7 @@ from .pages import Block, commands_in
 
 # what runs here as it stands; other commands reach for the network, wait for a person, or take minutes
 _HARMLESS = ("demo", "view", "explain", "settings", "replay", "destinations list", "destinations remove", "privacy-audit")
-_PLACE = "https://collector.example.com"
+PLACE = "https://collector.example.com"
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Program:
         logger = logging.getLogger("spancast")
         logger.addHandler(said)
         said.setLevel(logging.WARNING)
-        code = "\n" * (block.line - 1) + block.text.replace(_PLACE, self.receiver.url)
+        code = "\n" * (block.line - 1) + block.text.replace(PLACE, self.receiver.url)
         try:
             with redirect_stdout(out), redirect_stderr(out):
                 exec(compile(code, str(block.page), "exec"), self.names)
@@ -74,9 +74,9 @@ class Program:
                 continue
             arguments = shlex.split(line)[1:]
             check_options(arguments)
-            if " ".join(arguments).startswith(_HARMLESS) or _PLACE in line:
+            if " ".join(arguments).startswith(_HARMLESS) or PLACE in line:
                 self.ran.append(line)
-                printed.append(self._command([each.replace(_PLACE, self.receiver.url) for each in arguments]))
+                printed.append(self._command([each.replace(PLACE, self.receiver.url) for each in arguments]))
         if printed:
             self.printed = "\n".join(printed)
 
