@@ -207,8 +207,8 @@ def tables(inputs: Inputs, prices: Prices, machines: tuple[int, ...] = MACHINES)
 
 
 # ---------------------------------------------------------------- what a span weighs
-def demo_trace() -> list[Any]:
-    """Return the resource and spans of the demo's trace as they go to a collector: gen_ai, with content."""
+def demo_trace(privacy_mode: bool = False) -> list[Any]:
+    """Return the resource and spans of the demo's trace as they go to a collector, in gen_ai."""
     import asyncio
     import tempfile
 
@@ -218,7 +218,8 @@ def demo_trace() -> list[Any]:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "traces.jsonl"
-        with spancast.Pipeline(destinations.file(str(path), convention="gen_ai"), service_name="demo") as pipeline:
+        there = destinations.file(str(path), convention="gen_ai", privacy_mode=privacy_mode)
+        with spancast.Pipeline(there, service_name="demo") as pipeline:
             asyncio.run(demo.run(pipeline, lambda piece: None))
         return read(path)
 
@@ -253,6 +254,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Print what the options ask for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--machines", type=int, help="one number of machines instead of the table's five")
+    parser.add_argument("--privacy", action="store_true", help="with --measure: the demo's trace in privacy mode")
     parser.add_argument("--measure", nargs="?", const="", metavar="FILE", help="weigh the demo's trace, or a file's")
     for kind in (Inputs, Prices):
         for each in fields(kind):
@@ -261,7 +263,8 @@ def main(arguments: list[str] | None = None) -> None:
             parser.add_argument(f"--{about['option']}", dest=each.name, type=float, default=each.default, help=shown)
     chosen = parser.parse_args(arguments)
     if chosen.measure is not None:
-        for name, value in weigh(read(Path(chosen.measure)) if chosen.measure else demo_trace()).items():
+        held = read(Path(chosen.measure)) if chosen.measure else demo_trace(chosen.privacy)
+        for name, value in weigh(held).items():
             sys.stdout.write(f"{name:24}{value:12,.0f}\n")
         return
     inputs = Inputs(**{each.name: getattr(chosen, each.name) for each in fields(Inputs)})

@@ -42,6 +42,16 @@ def published(name: str) -> dict[int, str]:
     }
 
 
+@pytest.mark.parametrize(
+    "path", [path for room in ("collector", "backends", "grafana") for path in (ROOT / "integrations" / room).rglob("*.md")],
+    ids=lambda path: f"{path.parent.name}/{path.name}",
+)  # fmt: skip
+def test_links_lead_somewhere(path: Path) -> None:
+    """Every link of a page that is no address is a file or folder of this repository."""
+    links = re.findall(r"\]\(([^)]+)\)", path.read_text())
+    assert [] == [link for link in links if "://" not in link and not (path.parent / link).exists()]
+
+
 def test_there_is_a_folder_for_each() -> None:
     """Four, each with its page, and all in the table of the folder's own page."""
     assert ["collector", "jaeger", "phoenix", "tempo"] == NAMES

@@ -21,7 +21,7 @@ import spancast
 from spancast import destinations, privacy
 from spancast.conventions.span import Span
 from spancast.destinations import MemoryDestination, catalogue
-from spancast.destinations.destination import HttpTarget
+from spancast.destinations.destination import DEFAULT_REQUEST_BYTES, HttpTarget
 from spancast.destinations.preparation import preparation
 from spancast.destinations.presets import PRESETS
 from spancast.langchain import demo
@@ -132,6 +132,17 @@ def test_queues_are_on_disk_bounded_and_never_given_up(command: list[str]) -> No
         assert 0 == exporter["retry_on_failure"]["max_elapsed_time"]
         if batch := queue.get("batch"):
             assert 0 < batch["min_size"] <= batch["max_size"] < queue["queue_size"]
+
+
+@pytest.mark.parametrize("name", ["to-gateway.yaml", *EXPORTERS])
+def test_the_largest_span_that_spancast_sends_fits_into_a_batch(name: str) -> None:
+    """What does not fit is dropped by the Collector: requests, and so spans, are no larger than a batch."""
+    (exporter,) = read(name)["exporters"].values()
+    assert True is (DEFAULT_REQUEST_BYTES <= exporter["sending_queue"]["batch"]["max_size"])
+    for tier in ("agent.yaml", "gateway.yaml", "gateway-loadbalancing.yaml"):
+        protocols = read(tier)["receivers"]["otlp"]["protocols"]
+        largest = min(protocols["http"]["max_request_body_size"], protocols["grpc"]["max_recv_msg_size_mib"] * 2**20)
+        assert True is (exporter["sending_queue"]["batch"]["max_size"] < largest)
 
 
 def test_a_kafka_record_is_below_the_brokers_limit() -> None:
@@ -397,6 +408,15 @@ def test_the_measured_bytes_are_still_true(sizing: Any) -> None:
         ("protobuf+gzip", given.bytes_protobuf_gzip),
     ):
         assert value == pytest.approx(found[name], rel=0.1), name
+
+
+def test_the_pages_figures_of_privacy_mode_are_still_true(sizing: Any) -> None:
+    """What the prose says of the demo's trace without content, within a tenth."""
+    found = sizing.weigh(sizing.demo_trace(privacy_mode=True))
+    prose = " ".join(text("sizing.md").split())
+    said = re.findall(r"has ([\d,]+) bytes a span as JSON, (\d+) as protobuf and (\d+) as protobuf with gzip", prose)
+    for value, name in zip(said[0], ("json", "protobuf", "protobuf+gzip")):
+        assert int(value.replace(",", "")) == pytest.approx(found[name], rel=0.1), name
 
 
 def test_the_calculation_reads_the_configurations(sizing: Any) -> None:
