@@ -583,6 +583,31 @@ def test_a_trace_goes_through_kafka(tmp_path: Path) -> None:
     assert True is (max(map(len, found)) < 900_000)
 
 
+@pytest.mark.skipif(FOUND is None, reason=MISSING)
+@pytest.mark.usefixtures("_no_proxy")
+def test_a_prompt_larger_than_a_kafka_record_arrives_cut(tmp_path: Path) -> None:
+    """With the page's limit a span of 3 MB is cut in the application, and its record is one that a broker takes."""
+    from langchain_core.runnables import RunnableLambda
+
+    from spancast.langchain import SpancastCallbackHandler
+
+    (limit,) = re.findall(r"max_request_bytes = ([\d_]+)", README)
+    with kafka() as (address, records):
+        exporter = ("--exporter", "kafka", "--kafka-exporter-brokers", address)
+        topic = ("--kafka-exporter-traces-topic", "otlp_spans", "--kafka-exporter-format", "protobuf")
+        with rotel(tmp_path, *exporter, *topic) as url:
+            collector = destinations.otlp(url, name="collector", max_request_bytes=int(limit))
+            with spancast.Pipeline(collector) as pipeline:
+                chain = RunnableLambda(lambda text: text[:10]).with_config(run_name="long")
+                chain.invoke("prompt " * 430_000, config={"callbacks": [SpancastCallbackHandler(pipeline=pipeline)]})
+                assert True is pipeline.flush(30)
+                assert 1 == pipeline.report()["collector"].delivered
+            found = records("otlp_spans", 1)
+    ((name, *_, attributes),) = told([ExportTraceServiceRequest.FromString(record) for record in found]).values()
+    assert ("long", "prompt prompt", True) == (name, attributes["span.input"][:13], attributes["span.input.truncated"])
+    assert True is (500_000 < max(map(len, found)) < int(limit))
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(FOUND is None, reason=MISSING)
 @pytest.mark.usefixtures("_no_proxy")
