@@ -8,6 +8,7 @@ from typing import Any
 
 from langchain_core.documents import Document as LangChainDocument
 from langchain_core.messages import BaseMessage
+from langchain_core.prompt_values import ChatPromptValue
 
 from ..record.json import JSON
 from ..record.message import (
@@ -89,6 +90,11 @@ def _hold_document(document: Any, taken: Snapshot) -> DocumentSnapshot:
     return DocumentSnapshot(data.get("id"), content, taken.take(dict(data.get("metadata") or {}), 4))
 
 
+def _hold_prompt(prompt: Any, taken: Snapshot) -> object:
+    """Hold a prompt's messages: half the time of going through a pydantic model's fields."""
+    return {"messages": [taken.take(message) for message in prompt.__dict__["messages"]]}
+
+
 def _hold_send(send: Any, taken: Snapshot) -> object:
     return {"node": send.node, "arg": taken.take(send.arg, 8)}
 
@@ -103,6 +109,8 @@ def _find_shape(kind: type) -> Shape | None:
         return hold_message
     if issubclass(kind, LangChainDocument):
         return _hold_document
+    if issubclass(kind, ChatPromptValue) and kind.__module__.startswith("langchain_core."):
+        return _hold_prompt
     if kind.__module__ == "langgraph.types":
         return {"Send": _hold_send, "Command": _hold_command}.get(kind.__name__)
     return None

@@ -70,15 +70,23 @@ class Snapshot:
         for key, item in value.copy().items():
             if self.items < 0:
                 break
-            taken[key if type(key) is str else key_text(key)] = self.take(item, depth)
+            if type(item) is str:  # most values are text: without a call a mapping of four costs 0.5 us instead of 0.9
+                self.size += len(item)
+            else:
+                item = self.take(item, depth)
+            taken[key if type(key) is str else key_text(key)] = item
         return taken
 
     def _sequence(self, value: list[object] | tuple[object, ...], depth: int) -> object:
-        taken = []
+        taken: list[object] = []
         for item in tuple(value):
             if self.items < 0:
                 break
-            taken.append(self.take(item, depth))
+            if type(item) is str:
+                self.size += len(item)
+                taken.append(item)
+            else:
+                taken.append(self.take(item, depth))
         return taken
 
 
