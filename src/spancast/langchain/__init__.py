@@ -1,6 +1,12 @@
 """LangChain and LangGraph: receive callback events, translate them into operations."""
 
-from .handler import SpancastCallbackHandler
-from .install import instrument, uninstrument
+try:
+    from .handler import SpancastCallbackHandler
+    from .install import instrument, uninstrument
+except ModuleNotFoundError as error:
+    if not (error.name or "").startswith("langchain_core"):
+        raise
+    said = 'spancast.langchain needs LangChain, which is not installed: pip install "spancast[langchain]"'
+    raise ModuleNotFoundError(said, name=error.name) from None
 
 __all__ = ["SpancastCallbackHandler", "instrument", "uninstrument"]

@@ -3,6 +3,12 @@
 Importing this teaches LlamaIndex the name: `llama_index.core.set_global_handler("spancast")`.
 """
 
-from .install import SpancastCallbackHandler, instrument, set_global_handler, uninstrument
+try:
+    from .install import SpancastCallbackHandler, instrument, set_global_handler, uninstrument
+except ModuleNotFoundError as error:
+    if not (error.name or "").startswith("llama_index"):
+        raise
+    said = 'spancast.llama_index needs LlamaIndex, which is not installed: pip install "spancast[llama-index]"'
+    raise ModuleNotFoundError(said, name=error.name) from None
 
 __all__ = ["SpancastCallbackHandler", "instrument", "set_global_handler", "uninstrument"]
