@@ -82,7 +82,7 @@ class Program:
 
     def _command(self, arguments: list[str]) -> str:
         deliver()
-        result = CliRunner().invoke(commands(), arguments, env={"COLUMNS": "120"})
+        result = CliRunner().invoke(commands(), arguments, env={"COLUMNS": "100"})
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result.output

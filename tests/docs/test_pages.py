@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from spancast.destinations import catalogue, files
 
 from ..receivers.recording import recording_receiver
 from . import given
-from .pages import Block, blocks, holds, name_of, pages, plain_lines
+from .pages import ROOT, Block, blocks, holds, name_of, pages, plain_lines
 from .program import PLACE, Program, clean_up, forget_settings, only_to
 
 if sys.version_info >= (3, 11):
@@ -20,6 +21,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+WIDTH = 100
 UPDATE = "UPDATE_GOLDENS" in os.environ
 WITH_CODE = [page for page in pages() if any(block.language in ("python", "sh") for block in blocks(page))]
 TOML = [block for page in pages() for block in blocks(page) if block.language == "toml"]
@@ -89,3 +91,20 @@ def test_nothing_is_marked_in_vain() -> None:
             known = block.mark in (None, "printed", "printed: part") or block.skipped
             assert known, block.where
             assert block.language, f"{block.where} names no language"
+
+
+def test_no_line_of_code_is_cut() -> None:
+    """A column of the site has room for 100 characters."""
+    code = [block for page in pages() for block in blocks(page) if block.language != "text"]
+    assert [] == [block.where for block in code if any(len(line) > WIDTH for line in block.text.splitlines())]
+
+
+def test_the_code_is_formatted(tmp_path: Path) -> None:
+    """As the project's own, in shorter lines."""
+    for page in pages():
+        for block in blocks(page):
+            if block.language == "python":
+                (tmp_path / f"{page.stem}_{block.line}.py").write_text(block.text, encoding="utf-8")
+    arguments = ["format", "--check", "--line-length", "96", "--config", str(ROOT / "pyproject.toml"), str(tmp_path)]
+    done = subprocess.run([sys.executable, "-m", "ruff", *arguments], capture_output=True, text=True, check=False)
+    assert 0 == done.returncode, done.stdout
