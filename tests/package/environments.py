@@ -78,9 +78,9 @@ class Environment:
         home = self.folder / "work"
         home.mkdir(exist_ok=True)
         command = [str(self.python.with_name(str(arguments[0]))), *map(str, arguments[1:])]
-        done = subprocess.run(
-            command, capture_output=True, text=True, cwd=home, env={**_quiet(os.environ, home), **environ}, timeout=240
-        )
+        path = os.pathsep.join([str(self.python.parent), os.environ.get("PATH", "")])
+        said = {**_quiet(os.environ, home), "PATH": path, **environ}
+        done = subprocess.run(command, capture_output=True, text=True, cwd=home, env=said, timeout=240)
         return Done(done.returncode, done.stdout, done.stderr)
 
     def tree(self, application: str, *words: str, **environ: str) -> list[str]:
