@@ -31,7 +31,17 @@ import encoders
 import goals
 import import_time
 from environments import ENVIRONMENTS, SAME, default_folder, install, interpreter, say
-from measuring import HERE, Progress, clean_environment, machine, machine_line, markdown, sink, state_folder
+from measuring import (
+    HERE,
+    Progress,
+    clean_environment,
+    machine,
+    machine_line,
+    markdown,
+    sink,
+    state_folder,
+    use_interpreter,
+)
 from peers import PEERS
 from workloads import WORKLOADS
 
@@ -172,6 +182,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             for station in stations.values():
                 station.close()
     small = {}
+    use_interpreter(interpreter("spancast", options.cache) or sys.executable)
     for name in options.small:
         progress.step(name)
         try:

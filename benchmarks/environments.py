@@ -1,15 +1,15 @@
 """The virtual environments of the measured tracers: what is installed in each, and where they lie.
 
 Every comparison reads this table, so a tracer is the same everywhere. The environments lie in a folder of the user's cache,
-never in the repository; the application's own packages are held to the versions that the running interpreter has.
+never in the repository; the application's own packages have the same versions in all of them.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-import tempfile
 import venv
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -85,29 +85,45 @@ def python_of(name: str, folder: Path) -> Path:
 
 
 def install(name: str, folder: Path) -> bool:
-    """Make an environment unless it is there; return whether it is there now. Shows what pip collects."""
+    """Make an environment unless it is there; return whether it is there now. Shows what pip collects.
+
+    spancast's comes first, with the newest of everything; the others get the same application packages.
+    """
     python = python_of(name, folder)
-    if python.exists() or (name == "spancast" and interpreter(name, folder)):
+    if python.exists():
         return True
+    if name != "spancast":
+        install("spancast", folder)
     say(f"{name}: making {folder / name}")
     venv.create(folder / name, with_pip=True)
-    own = [f"{ROOT}[langchain,llama-index]"] if name == "spancast" else []
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
-        constraints.write("".join(f"{package}=={number}\n" for package, number in versions(SAME).items()))
-        constraints.flush()
-        command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "-c", constraints.name]
-        with subprocess.Popen(
-            [*command, *ENVIRONMENTS[name].requirements, *own], stdout=subprocess.PIPE, text=True
-        ) as pip:
-            assert pip.stdout is not None
-            for line in pip.stdout:
-                if line.startswith("Collecting "):
-                    print(f" {line.split()[1]}", end="", file=sys.stderr, flush=True)
+    own = ["--editable", f"{ROOT}[langchain,llama-index]"] if name == "spancast" else []
+    held = {} if name == "spancast" else versions_in(python_of("spancast", folder))
+    constraints = folder / f"{name}.txt"
+    constraints.write_text("".join(f"{package}=={number}\n" for package, number in held.items()))
+    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "-c", str(constraints)]
+    command += [*ENVIRONMENTS[name].requirements, *own]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as pip:
+        assert pip.stdout is not None
+        for line in pip.stdout:
+            if line.startswith("Collecting "):
+                print(f" {line.split()[1]}", end="", file=sys.stderr, flush=True)
     say("")
     if pip.returncode:
         say(f"{name}: pip failed with status {pip.returncode}; its message stands above")
         python.unlink(missing_ok=True)
     return not pip.returncode
+
+
+def versions_in(python: Path) -> dict[str, str]:
+    """Return the versions of the application's own packages in another environment."""
+    if not python.exists():
+        return {}
+    ask = f"import json, environments; print(json.dumps(environments.versions({SAME!r})))"
+    said = subprocess.run(
+        [str(python), "-c", ask], stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT / "benchmarks"
+    )
+    found: dict[str, str] = json.loads(said.stdout)
+    return found
 
 
 def versions(distributions: tuple[str, ...]) -> dict[str, str]:

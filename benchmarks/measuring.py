@@ -86,10 +86,18 @@ def state_folder() -> Iterator[str]:
         yield folder
 
 
+_python = [sys.executable]
+
+
+def use_interpreter(python: str) -> None:
+    """Let the workers run in this Python: where spancast and both frameworks are."""
+    _python[0] = python
+
+
 def worker(script: str, arguments: Sequence[object], *, sdk: bool = False, timeout: float = 300) -> dict[str, Any]:
     """Run a script of this folder in a process of its own; return the JSON of its last line."""
     with state_folder() as state:
-        command = [sys.executable, str(HERE / script), *map(str, arguments)]
+        command = [_python[0], str(HERE / script), *map(str, arguments)]
         done = subprocess.run(
             command,
             stdout=subprocess.PIPE,
