@@ -32,8 +32,8 @@ def main() -> None:
         spancast.shutdown()
         ((_, _, body),) = broadcasting.requests
         print("sent along:", ", ".join(sorted(set(body["trace"]) | ({"user", "session_id"} & set(body)))))
-        collector.write("collector.jsonl")
-    print_traces("collector.jsonl")
+        collector.write(".spancast/collector.jsonl")
+    print_traces(".spancast/collector.jsonl")
 
 
 if __name__ == "__main__":

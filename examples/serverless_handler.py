@@ -33,9 +33,9 @@ def main() -> None:
             {"question": "Can I send it back?", "user": "user_2"},
         ):
             print(handler(event, None), "->", spancast.report())
-        collector.write("collector.jsonl")
+        collector.write(".spancast/collector.jsonl")
         spancast.shutdown()
-    print_traces("collector.jsonl", last=2)
+    print_traces(".spancast/collector.jsonl", last=2)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
     pip install "spancast[langchain,cli]" && python examples/tenants.py
 
-A tenant cannot choose another's project by what it sends: the application looks up the handler. Each pipeline has a thread
-and a queue of its own, so one tenant's burst does not push out another's spans; at the process's end all are delivered.
+A tenant cannot choose another's project by what it sends: the application looks up the pipeline. Each destination has a
+thread (about 0.1 MB) and a queue of its own, so one tenant's burst does not push out another's spans.
 """
 
 from functools import cache

@@ -31,8 +31,8 @@ def main() -> None:
         print(spancast.report())
         for name, receiver in (("arize", arize), ("collector", collector)):
             print(f"{name} holds the question: {receiver.holds(QUESTION)}, the user: {receiver.holds('user_12345')}")
-        collector.write("collector.jsonl")
-    print_traces("collector.jsonl")
+        collector.write(".spancast/collector.jsonl")
+    print_traces(".spancast/collector.jsonl")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import httpx2
+import openai
 import pytest
 from examples.offline.servers import Receiver, gateway
 from hypothesis import given
@@ -24,6 +25,7 @@ from llama_index.core import Document, Settings, SummaryIndex
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.llms import ChatMessage
 from llama_index.llms.openrouter import OpenRouter
+from openrouter import OpenRouter as OpenRouterSdk
 from opentelemetry.sdk.trace import TracerProvider
 
 import spancast
@@ -275,6 +277,34 @@ def test_each_of_many_calls_at_once_gets_its_own_parent(world: World) -> None:
     assert set(asked) <= ours
 
 
+def ask_openai(url: str) -> Any:
+    client = held(openai.OpenAI(api_key="none", base_url=url))
+    openrouter.join(client, hosts="127.0.0.1").chat.completions.create(model="openai/gpt-4o", messages=[])
+
+
+def ask_openai_by_hand(url: str) -> Any:
+    client = held(openai.OpenAI(api_key="none", base_url=url))
+    client.chat.completions.create(model="openai/gpt-4o", messages=[], extra_body=openrouter.broadcast_fields())
+
+
+def ask_sdk(url: str) -> Any:
+    client = held(OpenRouterSdk(api_key="none", server_url=url))
+    openrouter.join(client, hosts="127.0.0.1").chat.send(
+        model="openai/gpt-4o", messages=[{"role": "user", "content": ""}]
+    )
+
+
+@pytest.mark.parametrize("ask", [ask_openai, ask_openai_by_hand, ask_sdk])
+def test_a_client_without_a_framework_lies_under_what_is_open(world: World, ask: Callable[[str], Any]) -> None:
+    """No adapter tells of this model call: the gateway's span is its only one."""
+    with spancast.trace(trace_name="Job", user="u") as handle:
+        ask(world.url)
+    assert handle is not None
+    assert {"trace_id": handle.trace_id, "parent_span_id": handle.span_id, "trace_name": "Job"} == world.body["trace"]
+    assert "u" == world.body["user"]
+    assert ["Job", "LLM Generation", "provider attempt 1: OpenAI"] == sorted(span.name for span in world.spans())
+
+
 def test_what_is_made_of_a_joined_model_is_joined(world: World) -> None:
     """Tools bound, structure asked for: the same HTTP client."""
     model = openrouter.join(chat_openai(world.url), hosts=["127.0.0.1"])
@@ -298,8 +328,13 @@ def queried_streamed(llm: OpenRouter) -> object:
     return "".join(engine.query("hi").response_gen)
 
 
+def look_up(order: int) -> str:
+    """Look up an order."""
+    return str(order)
+
+
 async def _run_agent(llm: OpenRouter) -> object:
-    return await FunctionAgent(name="support", tools=[print], llm=llm).run("hi")
+    return await FunctionAgent(name="support", tools=[look_up], llm=llm).run("hi")
 
 
 LLAMA: dict[str, Callable[[OpenRouter], object]] = {
@@ -487,7 +522,7 @@ def test_what_has_no_http_client_is_refused() -> None:
         openrouter.join(RunnableLambda(print))
 
 
-@pytest.mark.parametrize("hosts", ["https://openrouter.ai", "openrouter.ai:443", "", [], [None]])
+@pytest.mark.parametrize("hosts", ["https://openrouter.ai", "openrouter.ai:443", "", [], [None], None])
 def test_hosts_are_names(hosts: Any) -> None:
     """A URL or a port would never match, and nobody would know."""
     with pytest.raises(spancast.SettingsError, match="host"):

@@ -8,6 +8,7 @@ import urllib.request
 from contextlib import contextmanager
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 SPACE_KEY = base64.b64encode(b"Space:1:none").decode()  # has the form of an Arize Space ID
 
@@ -68,8 +69,9 @@ class Receiver:
 
     def write(self, path):
         """Write what came as JSON to *path*, as OTLP JSON lines."""
-        with open(path, "wb") as file:
-            file.writelines(body + b"\n" for _, headers, body in self.requests if "json" in headers["content-type"])
+        lines = [body + b"\n" for _, headers, body in self.requests if "json" in headers["content-type"]]
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_bytes(b"".join(lines))
 
 
 @contextmanager

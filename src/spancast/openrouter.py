@@ -52,8 +52,8 @@ def broadcast_fields() -> dict[str, Any]:
     """Return the fields of a request body that hang the gateway's span under the operation that is open here.
 
     `{"trace": {"trace_id": ..., "parent_span_id": ..., ...}, "user": ..., "session_id": ...}`: ids as 32 and 16 lower-case
-    hex digits, in `trace` also `trace_name` and `generation_name` where you gave them, and your custom metadata; `user` and
-    `session_id` where they are known. Empty outside of any operation, and in a trace that no destination samples. Ask at
+    hex digits, in `trace` also the root's name as `trace_name`, and `generation_name`, where you gave them, and your custom
+    metadata; `user` and `session_id` where they are known. Empty outside of any operation, and in a trace that no destination samples. Ask at
     the moment of the request: the answer holds only there. Never raises.
     """
     return _fields() or {}
@@ -126,7 +126,7 @@ def join(target: T, *, hosts: Iterable[str] = HOSTS) -> T:
 
 
 def _hosts(hosts: Iterable[str]) -> tuple[str, ...]:
-    given = (hosts,) if isinstance(hosts, str) else tuple(hosts)
+    given = (hosts,) if isinstance(hosts, str) or not isinstance(hosts, Iterable) else tuple(hosts)
     for host in given:
         if not isinstance(host, str) or not host.strip() or "/" in host or host.count(":") == 1:
             raise SettingsError(
