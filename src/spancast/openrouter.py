@@ -53,8 +53,8 @@ def broadcast_fields() -> dict[str, Any]:
 
     `{"trace": {"trace_id": ..., "parent_span_id": ..., ...}, "user": ..., "session_id": ...}`: ids as 32 and 16 lower-case
     hex digits, in `trace` also the root's name as `trace_name`, and `generation_name`, where you gave them, and your custom
-    metadata; `user` and `session_id` where they are known. Empty outside of any operation, and in a trace that no destination samples. Ask at
-    the moment of the request: the answer holds only there. Never raises.
+    metadata; `user` and `session_id` where they are known. Empty outside of any operation, and in a trace that no
+    destination samples. Ask at the moment of the request: the answer holds only there. Never raises.
     """
     return _fields() or {}
 
