@@ -45,7 +45,7 @@ _PLACES = {
     "otlp": {"endpoint": "https://collector.example.com/v1/traces"},
     "elastic": {"endpoint": "https://abc.ingest.us-central1.gcp.elastic.cloud:443"},
 }
-_MORE = {"phoenix": ("api_key",), "opik": ("project_name",)}  # not required, and worth showing
+_MORE = {"arize": ("model_id",), "phoenix": ("api_key", "project_name"), "opik": ("project_name",)}  # not required, and worth showing
 
 
 def page_of(name: str) -> str:
@@ -136,13 +136,19 @@ def _arguments(name: str) -> str:
         rows.append(
             [
                 code(argument),
+                said.get(argument) or _same(argument, said),
                 codes(preset.variables.get(argument, ())),
-                said.get(argument, ""),
                 "needed" if argument in preset.required else code(default) if default not in (None, "") else "",
             ]
         )
     shared = "Every preset also takes the [common keywords](../settings.md#what-every-destination-takes)."
     return f"{table(['argument', 'environment', 'meaning', 'default'], rows)}\n\n{shared}"
+
+
+def _same(argument: str, said: dict[str, str]) -> str:
+    """Return what is said of an argument in the text of another: that both are the same."""
+    other = next((name for name, text in said.items() if f"`{argument}` is the same" in text), None)
+    return f"The same as `{other}`." if other else ""
 
 
 def table_row(name: str) -> list[str]:

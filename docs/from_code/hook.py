@@ -30,6 +30,7 @@ PARTS = {
     "leaves": privacy.leaves,
     "stays": privacy.stays,
     "measured": measured.tables,
+    "examples": repository.examples,
 }
 _ASKED = re.compile(r"^<!-- from the code: ([a-z ]+?)(?:: (.+?))? -->$", re.MULTILINE)
 _FOR_TESTS = re.compile(r"^<!-- (?:printed|skip).*-->\n", re.MULTILINE)
