@@ -162,6 +162,18 @@ def test_the_console_prints_one_line_a_span() -> None:
     assert True is (good.startswith(f"[{handle.trace_id[:8]}] CHAIN     good  ") and good.endswith(" s ok"))
 
 
+def test_the_console_prints_no_control_characters() -> None:
+    """A name is a text from anywhere: an escape sequence in it would clear the screen or rename the window."""
+    out = io.StringIO()
+    with (
+        spancast.Pipeline(destinations.console(out)),
+        spancast.trace(trace_name="a\x1b[2J\x1b]0;b\x07\r\nc\u202ed\x9b"),
+    ):
+        pass
+    assert True is out.getvalue().endswith(" s ok\n")
+    assert [] == [character for character in out.getvalue()[:-1] if not character.isprintable()]
+
+
 def test_the_console_is_standard_error_as_it_is_at_that_moment(capsys: pytest.CaptureFixture[str]) -> None:
     """Without a stream the lines go to standard error, and nothing to standard output."""
     record(destinations.console(), names=("hello",))

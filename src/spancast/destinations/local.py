@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from .destination import (
 )
 
 DEFAULT_FILE = ".spancast/traces.jsonl"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")  # and what turns the direction
 
 
 # ---------------------------------------------------------------- file
@@ -128,7 +130,7 @@ def line_of(span: Span) -> str:
     text = f" {span.status_message}" if span.status_message else ""
     where = f"{span.trace_id:032x}"[:8]
     line = f"[{where}] {span.operation_kind.value:<9} {span.name}  {seconds:.3f} s{status}{text}"
-    return " ".join(line.splitlines())
+    return _CONTROL.sub(" ", line)  # texts come from anywhere, and escape sequences act on the terminal
 
 
 @dataclass(frozen=True, slots=True)
