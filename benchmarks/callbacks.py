@@ -43,6 +43,7 @@ def alternate(url: str, quick: bool) -> dict[str, Any]:
         for callbacks in handlers.values():
             for _ in range(max(3, runs // 4)):
                 run(callbacks)
+        warnings.simplefilter("ignore")
         gc.collect()
         gc.freeze()
         for _ in range(rounds // 3 if quick else rounds):

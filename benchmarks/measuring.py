@@ -94,18 +94,14 @@ def use_interpreter(python: str) -> None:
     _python[0] = python
 
 
-def worker(script: str, arguments: Sequence[object], *, sdk: bool = False, timeout: float = 300) -> dict[str, Any]:
+def worker(
+    script: str, arguments: Sequence[object], *, sdk: bool = False, timeout: float = 300, python: str | None = None
+) -> dict[str, Any]:
     """Run a script of this folder in a process of its own; return the JSON of its last line."""
     with state_folder() as state:
-        command = [_python[0], str(HERE / script), *map(str, arguments)]
-        done = subprocess.run(
-            command,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=clean_environment(state, sdk=sdk),
-            timeout=timeout,
-            check=False,
-        )
+        command = [python or _python[0], str(HERE / script), *map(str, arguments)]
+        environ = clean_environment(state, sdk=sdk)
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environ, timeout=timeout, check=False)
     if done.returncode or not done.stdout.strip():
         raise RuntimeError(f"{script} {' '.join(map(str, arguments))} ended with status {done.returncode}")
     said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
