@@ -153,6 +153,8 @@ def test_a_trace_that_is_sampled_out_is_not_joined() -> None:
     out = {"session_id": "one of the many that are out", "user": "u"}
     with spancast.Pipeline(destinations.memory(sampling_rate=0.0001)), spancast.trace(trace_name="Root", **out):
         assert {} == openrouter.broadcast_fields()
+        with TracerProvider().get_tracer("application").start_as_current_span("POST /chat"):
+            assert {} == openrouter.broadcast_fields()
 
 
 def test_every_json_encoder_takes_the_fields(pipeline: spancast.Pipeline) -> None:
@@ -393,6 +395,15 @@ def test_what_the_request_says_itself_wins(world: World) -> None:
         key: value for key, value in trace.items() if key not in ("trace_id", "parent_span_id")
     }
     assert (32, 16) == (len(trace["trace_id"]), len(trace["parent_span_id"]))
+
+
+def test_numbers_keep_their_digits_beside_an_own_trace(pipeline: spancast.Pipeline) -> None:
+    """Then the body is written anew."""
+    sent = Sent()
+    with spancast.trace(trace_name="Root"):
+        sent.client.post(sent.url, content=b'{"trace": {"k": "\xc3\xa9"}, "seed": 123456789012345678901234567890}')
+    assert b"123456789012345678901234567890" in sent.body
+    assert {"trace_id", "parent_span_id", "trace_name", "k"} == set(json.loads(sent.body)["trace"])
 
 
 def test_a_trace_of_its_own_gets_no_parent_of_ours(world: World) -> None:
