@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from from_code.markdown import code, codes, described, table
-
 from spancast.commands import options
 from spancast.destinations.destination import DEFAULT_REQUEST_BYTES, MAX_ATTRIBUTE_LENGTH, Destination
 from spancast.destinations.presets import PRESETS
@@ -38,14 +37,26 @@ TITLES = {
     "weave": "W&B Weave",
 }
 PAGES = {"tempo": "grafana", "grafana_cloud": "grafana"}
-OWN_PAGES = ("arize", "otlp", "axiom", "jaeger", "honeycomb", "lightstep", "phoenix", "langfuse", "langsmith", "datadog")
+OWN_PAGES = (
+    "arize",
+    "otlp",
+    "axiom",
+    "jaeger",
+    "honeycomb",
+    "lightstep",
+    "phoenix",
+    "langfuse",
+    "langsmith",
+    "datadog",
+)
 _SPACE = b64encode(b"Space:1:sample").decode()
 _SAMPLES = {"space_key": _SPACE, "instance_id": "123456"}
 _PLACES = {
     "otlp": {"endpoint": "https://collector.example.com/v1/traces"},
     "elastic": {"endpoint": "https://abc.ingest.us-central1.gcp.elastic.cloud:443"},
 }
-_MORE = {"arize": ("model_id",), "phoenix": ("api_key", "project_name"), "opik": ("project_name",)}  # not required, and worth showing
+# arguments that are not required, and worth showing
+_MORE = {"arize": ("model_id",), "phoenix": ("api_key", "project_name"), "opik": ("project_name",)}
 
 
 def page_of(name: str) -> str:
@@ -62,7 +73,9 @@ def sample(name: str) -> tuple[Destination, dict[str, str]]:
     """Return a destination of the preset, and the arguments it was made with, each with a value of its own."""
     preset = PRESETS[name]
     given = {
-        argument: _PLACES.get(name, {}).get(argument) or _SAMPLES.get(argument) or f"sample-{argument.replace('_', '-')}"
+        argument: _PLACES.get(name, {}).get(argument)
+        or _SAMPLES.get(argument)
+        or f"sample-{argument.replace('_', '-')}"
         for argument in (*preset.required, *_MORE.get(name, ()))
     }
     with _empty_environment():
@@ -107,14 +120,15 @@ def preset(name: str) -> str:
         ["encoding", f"`{target.protocol}`" + (f", {target.compression}" if target.compression else "")],
         ["convention", code(made.convention)],
     ]
-    if made.resource:
-        rows.append(["on the resource", codes(f"{key} = {_named(str(value), given)}" for key, value in made.resource.items())])
-    if made.span_attributes:
-        pairs = made.span_attributes.items()
-        rows.append(["on every span", codes(f"{key} = {_named(str(value), given)}" for key, value in pairs)])
-    rows.append(["largest request", f"{made.max_request_bytes:,} bytes" + ("" if made.max_request_bytes != DEFAULT_REQUEST_BYTES else " (ours)")])
+    for title, attributes in (("on the resource", made.resource), ("on every span", made.span_attributes)):
+        if attributes:
+            named = (f"{key} = {_named(str(value), given)}" for key, value in attributes.items())
+            rows.append([title, codes(named)])
+    ours = " (ours)" if made.max_request_bytes == DEFAULT_REQUEST_BYTES else ""
+    rows.append(["largest request", f"{made.max_request_bytes:,} bytes{ours}"])
     if made.max_attribute_length != MAX_ATTRIBUTE_LENGTH:
-        rows.append(["longest text", f"{made.max_attribute_length:,} characters; longer ones are cut, JSON stays valid"])
+        longest = f"{made.max_attribute_length:,} characters; longer ones are cut, JSON stays valid"
+        rows.append(["longest text", longest])
     return f"{table(['what', 'value'], rows)}\n\n{_different(name)}\n\n{_arguments(name)}"
 
 

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from from_code.markdown import code, table
-
 from spancast.cli import commands
 from spancast.commands.options import COMMON, PAIRS, SWITCHES
-from spancast.destinations.presets import PRESETS
 
 
 def application() -> Any:
@@ -49,7 +47,6 @@ def _adding(group: Any, full: str, level: int) -> Iterator[str]:
         yield _text(each.help).partition("\n\n")[0]
         if own:
             yield _rows(own)
-    assert set(group.commands) == set(PRESETS)
 
 
 def _options(command: Any, full: str) -> str:
@@ -83,12 +80,14 @@ def _kind(parameter: Any) -> str:
     if held is None:
         return str(parameter.type.name).partition(" ")[0].upper()
     said = str(held.annotation)
-    return next((name for word, name in (("int", "INTEGER"), ("float", "FLOAT"), ("Path", "PATH")) if word in said), "TEXT")
+    names = {"int": "INTEGER", "float": "FLOAT", "Path": "PATH"}
+    return next((name for word, name in names.items() if word in said), "TEXT")
 
 
 def _default(parameter: Any) -> str:
     default = parameter.default
-    return "" if default in (None, False, ()) or callable(default) or "UNSET" in repr(default).upper() else code(default)
+    unset = default in (None, False, ()) or callable(default) or "UNSET" in repr(default).upper()
+    return "" if unset else code(default)
 
 
 def _text(help: str | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from from_code.markdown import code, table
-
 from spancast.privacy import KEYS
 
 

@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Iterable
 
 from from_code.markdown import code, codes, described, table
-
 from spancast.commands import options
 from spancast.destinations import catalogue
 from spancast.destinations.destination import CommonKeywords, Destination

@@ -27,7 +27,16 @@ from ..receivers.recording import Receiver
 from .pages import Block, commands_in
 
 # what runs here as it stands; other commands reach for the network, wait for a person, or take minutes
-_HARMLESS = ("demo", "view", "explain", "settings", "replay", "destinations list", "destinations remove", "privacy-audit")
+_HARMLESS = (
+    "demo",
+    "view",
+    "explain",
+    "settings",
+    "replay",
+    "destinations list",
+    "destinations remove",
+    "privacy-audit",
+)
 PLACE = "https://collector.example.com"
 
 

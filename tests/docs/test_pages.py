@@ -49,7 +49,8 @@ def test_the_pages_code_runs_and_prints_what_it_shows(
         finally:
             clean_up()
     if UPDATE:
-        return update(page, written)
+        update(page, written)
+        written = []
     for block, printed in written:
         shown, seen = plain_lines(block.text), plain_lines(printed)
         if block.mark == "printed: part":

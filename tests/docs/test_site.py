@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,7 @@ class Anchors(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the site, strictly, with everything that is said while building."""
     folder = tmp_path_factory.mktemp("site")
     said: list[logging.LogRecord] = []
@@ -64,7 +63,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     finally:
         logger.removeHandler(listener)
     assert [] == [record.getMessage() for record in said]
-    yield folder
+    return folder
 
 
 @pytest.fixture(scope="module")
