@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import os
+from pathlib import Path
 
 import pytest
 
 import spancast
 from spancast import destinations
 
+from .public_api import BETWEEN_ROOMS, public_api
+
+GOLDEN = Path(__file__).parent / "public_api.txt"
 PUBLIC = [
     "DeliveryReport",
     "DestinationReport",
@@ -138,3 +143,41 @@ def test_configure_and_pipeline_take_the_same_keywords() -> None:
     """What one takes the other takes; a signal is the process's, so only `configure` takes it over."""
     common = list(inspect.signature(spancast.Pipeline).parameters)
     assert [*common, "handle_sigterm"] == list(inspect.signature(spancast.configure).parameters)
+
+
+def test_everything_that_users_rely_on_is_as_written() -> None:
+    """Signatures, defaults, fields, presets, commands and their options: `UPDATE_GOLDENS=1` writes the file anew."""
+    said = public_api()
+    if os.environ.get("UPDATE_GOLDENS"):
+        GOLDEN.write_text(said, encoding="utf-8")
+    assert GOLDEN.read_text(encoding="utf-8") == said
+
+
+def test_the_written_api_holds_what_the_documents_promise() -> None:
+    """The file is not empty of what matters: one line of each kind."""
+    lines = GOLDEN.read_text(encoding="utf-8").splitlines()
+    promised = [
+        "flush(timeout: float = 5.0) -> bool",
+        "class trace(**fields: object)",
+        "    sampling_rate: float = 1.0",
+        "    sampled_out: int",
+        "    traceparent: str",
+        "    parent_span_id: str | None",
+        "    RERANKER = 'RERANKER'",
+        "spancast destinations add tempo",
+        "    --tenant VALUE",
+        "    --header VALUE (repeatable)",
+        "spancast replay",
+    ]
+    assert [] == [line for line in promised if line not in lines]
+
+
+def test_what_is_left_out_of_the_written_api_exists() -> None:
+    """An exception for a name that is gone is forgotten, not kept."""
+    gone = []
+    for name in sorted(BETWEEN_ROOMS):
+        kind, _, member = name.partition(".")
+        home = getattr(spancast, kind, None) or getattr(destinations, kind)
+        if not hasattr(home, member) and member not in getattr(home, "__dataclass_fields__", {}):
+            gone.append(name)
+    assert [] == gone
