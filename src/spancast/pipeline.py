@@ -24,6 +24,7 @@ from .destinations import catalogue, validation
 from .destinations.destination import Destination
 from .destinations.environment import destinations_of
 from .destinations.local import MemoryTarget
+from .destinations.preparation import form
 from .destinations.settings import flag
 from .recording.draft import Draft
 from .recording.paused import Pauses, state_folder
@@ -91,6 +92,7 @@ class Pipeline:
             )
             for destination in chosen
         )
+        _share(self._lanes)
         rules = [
             SamplingRule(
                 destination.sampling_rate, destination.name, not destination.privacy_mode, destination.keep_errors
@@ -289,6 +291,14 @@ def _named(destinations: tuple[Destination, ...]) -> tuple[Destination, ...]:
                 object.__setattr__(destination, "name", name)
         named.append(destination)
     return tuple(named)
+
+
+def _share(lanes: tuple[Lane, ...]) -> None:
+    """Let destinations that want the same bytes share them: rendered and encoded once, however many they are."""
+    forms = [form(lane.destination) for lane in lanes]
+    for lane, own in zip(lanes, forms, strict=True):
+        if own is not None and forms.count(own) > 1:
+            lane.share(own)
 
 
 def _waiter(lane: Lane) -> Any:

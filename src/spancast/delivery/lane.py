@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
@@ -23,6 +23,7 @@ from ..destinations.preparation import preparation
 from ..otlp.outcome import Outcome, Verdict
 from ..recording.draft import Draft
 from ..recording.guard import report_fault
+from ..recording.known import KNOWN
 from .ledger import Ledger
 from .replay import Replayed, replay
 from .retry import Backoff
@@ -41,6 +42,7 @@ _CROWD = 4 * MAX_BATCH
 _OUTAGE = 5.0  # seconds of failures after which what is queued goes to disk instead of waiting in memory
 _LAST_TRIES = 2.0  # seconds for which a shutdown goes on trying a failing receiver, where a spool can keep the spans
 _GRACE = 0.25  # seconds for an answer that comes with the deadline: what it takes must not go to disk as well
+_IDLE = 10.0  # seconds without a span after which no content is kept for the next ones
 _LOOK_AGAIN = 30.0  # seconds until a spool that another process is sending is looked at again
 _LOOK_LATER = 600.0  # seconds until an empty one is
 
@@ -66,6 +68,7 @@ class Lane:
         self._max_bytes = max_queue_bytes
         self._high = max_queue_bytes // 4 * 3
         self._prepare = preparation(destination)
+        self._form: Hashable = None
         self._spool_source = spool
         self._warned = False
         self._start_clean()
@@ -75,10 +78,10 @@ class Lane:
         self._exporter: Exporter = self.destination.target.exporter(self._resource)
         self._sender = Sender(self._exporter, self._resource, self.destination.max_request_bytes, self)
         self._spool = self._spool_source()
-        self._queue: deque[tuple[Draft, int]] = deque()
+        self._queue: deque[Draft] = deque()
         self._hand: dict[Parcel, None] = {}  # None: held
         self._bytes = 0
-        lock = threading.Lock()
+        self._lock = lock = threading.Lock()  # itself, where nobody waits: a Condition's `with` is Python code
         self._changed = threading.Condition(lock)  # for the worker, and for who waits for it
         self._overfull = threading.Condition(lock)  # for the keeper
         self._settling = threading.Lock()  # a file appears and its spans are counted, or neither
@@ -105,12 +108,12 @@ class Lane:
     def offer(self, draft: Draft) -> None:
         """Take a closed operation, or drop it when the queue is full. Never waits, and never touches the disk."""
         size = weight(draft)
-        with self._changed:
+        with self._lock:
             if self._gone or (self._queue and self._bytes + size > self._max_bytes):
                 self.ledger.enter("dropped", 1, "after shutdown" if self._gone else "queue full")
                 return
-            self.ledger.enter("queued")
-            self._queue.append((draft, size))
+            self.ledger.taken_in += 1
+            self._queue.append(draft)
             self._bytes += size
             waiting = len(self._queue)
             if waiting == 1 or waiting == MAX_BATCH:
@@ -119,6 +122,10 @@ class Lane:
                 self._overfull.notify()
         if self._thread is None:
             self._start()
+
+    def share(self, form: Hashable) -> None:
+        """Share what is rendered and encoded with the lanes that were told the same *form*."""
+        self._form = form
 
     def skip(self) -> None:
         """Count an operation that the sampling rate left out."""
@@ -291,9 +298,9 @@ class Lane:
 
         An empty list means that a file on disk is due; None means: stop.
         """
+        while not self._await_work():
+            KNOWN.forget()
         with self._changed:
-            while (wait := self._wait_for_work()) > 0:
-                self._changed.wait(wait)
             if not self._queue:
                 return [] if self._replay_due() else None
             ripe = time.monotonic() + MAX_AGE
@@ -305,6 +312,15 @@ class Lane:
             parcels = self._take()
             self._hand.update(dict.fromkeys(parcels))
             return parcels
+
+    def _await_work(self) -> bool:
+        """Wait until there is something to do; return False when nothing has come for a while."""
+        with self._changed:
+            while (wait := self._wait_for_work()) > 0:
+                rest = min(wait, _IDLE) if KNOWN else wait
+                if not self._changed.wait(rest) and rest < wait:
+                    return False
+            return True
 
     def _wait_for_work(self) -> float:
         """Return how long there is nothing to do, in seconds; 0 when there is something."""
@@ -340,8 +356,8 @@ class Lane:
 
     def _take(self) -> list[Parcel]:
         taken = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
-        self._bytes -= sum(size for _, size in taken)
-        return [Parcel(draft) for draft, _ in taken]
+        self._bytes -= sum(map(weight, taken))
+        return [Parcel(draft) for draft in taken]
 
     def _deliver(self, parcels: list[Parcel]) -> None:
         if self.time_left() <= 0:
@@ -355,7 +371,7 @@ class Lane:
             if index % _SLICE == _SLICE - 1:
                 time.sleep(0)
             try:
-                self._sender.encode(parcel, self._span(parcel))
+                self._encode(parcel)
             except Exception as error:  # one span that cannot be rendered takes no other along
                 with self._changed:
                     self.ledger.move("dropped", self._released([parcel]), "could not be rendered")
@@ -363,6 +379,19 @@ class Lane:
                 report_fault("render", error)
                 continue
             yield parcel
+
+    def _encode(self, parcel: Parcel) -> None:
+        """Render and encode a parcel's span; once for all lanes that want the same form of it."""
+        form, draft = self._form, parcel.draft
+        if form is None or draft is None:
+            return self._sender.encode(parcel, self._span(parcel))
+        made = draft.made.get(form) if draft.made else None
+        if made is None:
+            parcel.encode(self._span(parcel), self._exporter)
+            draft.made = {**(draft.made or {}), form: (parcel.span, parcel.encoded, parcel.size)}
+        else:
+            parcel.span, parcel.encoded, parcel.size = made
+        return self._sender.fit(parcel)
 
     def _span(self, parcel: Parcel) -> Span:
         """Return the parcel's span, rendered when it is first needed."""
@@ -624,8 +653,9 @@ class Lane:
 def weight(draft: Draft) -> int:
     """Return about how many bytes *draft* holds. Metadata counts for each span, though the spans of a trace share it."""
     metadata = draft.fields.metadata
-    size = draft.size + _SPAN_BYTES
-    return size + sum([len(value) for value in metadata.values() if type(value) is str]) if metadata else size
+    if not metadata:
+        return draft.size + _SPAN_BYTES
+    return draft.size + _SPAN_BYTES + sum([len(value) for value in metadata.values() if type(value) is str])
 
 
 def _ending(left: int, spooled: int) -> str:

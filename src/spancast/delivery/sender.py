@@ -91,6 +91,10 @@ class Sender:
     def encode(self, parcel: Parcel, span: Span) -> None:
         """Encode *span*; one that no request can hold is trimmed until it fits, or goes as it is where it cannot."""
         parcel.encode(span, self._exporter)
+        self.fit(parcel)
+
+    def fit(self, parcel: Parcel) -> None:
+        """Trim an encoded span that no request can hold."""
         if parcel.size > self.room:
             self._trim(parcel, self.room)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
+from functools import partial
 
 from ..conventions.limits import shorten
 from ..conventions.span import Span
@@ -32,6 +33,28 @@ def preparation(destination: Destination) -> Callable[[Operation], Span]:
         return only_safe(span) if destination.privacy_mode else span
 
     return prepare
+
+
+def form(destination: Destination) -> Hashable:
+    """Return what decides how an operation's bytes look at *destination*: equal for those that may share them.
+
+    None where something in it cannot be compared.
+    """
+    render: object = destination.render
+    if isinstance(render, partial):
+        render = (render.func, render.args, tuple(sorted(render.keywords.items())))
+    held = (
+        render,
+        getattr(destination.target, "protocol", id(destination.target)),
+        (destination.privacy_mode, destination.redact, destination.media),
+        (destination.max_content_chars, destination.max_attribute_length),
+        tuple(sorted(destination.span_attributes.items())),
+    )
+    try:
+        hash(held)
+    except TypeError:
+        return None
+    return held
 
 
 def _steps(destination: Destination) -> list[Callable[[Operation], Operation]]:

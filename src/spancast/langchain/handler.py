@@ -109,16 +109,17 @@ class SpancastCallbackHandler(BaseCallbackHandler):
     ) -> Draft | None:
         """Open an operation; None when nothing is to be kept of it: folded, known already, or recorded nowhere."""
         recorder = self._recorder()
-        if recorder is None or recorder.find(run_id) is not None:
+        key = run_id.int  # a UUID's own hash and comparison are Python code: five look-ups a span cost 2 us more
+        if recorder is None or recorder.find(key) is not None:
             return None
-        parent = recorder.find(parent_run_id) if parent_run_id is not None else None
+        parent = recorder.find(parent_run_id.int) if parent_run_id is not None else None
         if parent is None and not CONTEXT_REACHES_TASKS:
             metadata = {**surrounding_metadata(), **(metadata or {})}
         if self._fold and parent is not None and ((tags and _HIDDEN in tags) or _is_plumbing(name, metadata)):
-            recorder.fold(run_id, parent)
+            recorder.fold(key, parent)
             return None
         draft = recorder.open(
-            run_id,
+            key,
             kind,
             name,
             parent=parent,
@@ -143,11 +144,11 @@ class SpancastCallbackHandler(BaseCallbackHandler):
     def _find(self, run_id: UUID) -> tuple[Recorder, Draft] | None:
         """Return the open operation of a run, unless it is folded into another."""
         recorder = self._recorder()
-        draft = recorder.find(run_id) if recorder is not None else None
+        draft = recorder.find(run_id.int) if recorder is not None else None
         if recorder is None or draft is None:
             return None
-        if draft.key != run_id:
-            recorder.release(run_id)
+        if draft.key != run_id.int:
+            recorder.release(run_id.int)
             return None
         return recorder, draft
 
@@ -192,8 +193,9 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         """
         return feedback.last_trace()
 
+    # The events of each run guard themselves: `guarded` packs and unpacks their keywords once more, 1 us an event.
+
     # ------------------------------------------------------------------ chains, graphs, agents
-    @guarded
     def on_chain_start(
         self,
         serialized: dict[str, Any] | None,
@@ -209,29 +211,32 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """A chain, graph or node starts; or a decision model, which LangChain runs as a chain of type `llm`."""
-        agent = self._agent_name(parent_run_id, metadata)
-        kind, translator = (Kind.AGENT, translate.agent) if agent else (Kind.CHAIN, translate.chain)
-        if run_type == "llm":
-            kind, translator = Kind.LLM, translate.decision
-        draft = self._open(
-            kind,
-            name or _name(serialized) or "chain",
-            run_id,
-            parent_run_id,
-            tags,
-            metadata,
-            translator,
-            current=not defers_inputs,  # between two chunks of a stream the consumer must not see it as current
-            inputs=inputs,
-        )
-        if draft is None or not draft.capture:
-            return
-        if agent:
-            draft.snapshots["agent"] = agent
-        if not defers_inputs:
-            draft.snapshots["input"] = held = hold(inputs, draft)
-            if run_type == "prompt" and draft.parent is not None:
-                draft.parent.snapshots["variables"] = held  # for the model call that comes next
+        try:
+            agent = self._agent_name(parent_run_id, metadata)
+            kind, translator = (Kind.AGENT, translate.agent) if agent else (Kind.CHAIN, translate.chain)
+            if run_type == "llm":
+                kind, translator = Kind.LLM, translate.decision
+            draft = self._open(
+                kind,
+                name or _name(serialized) or "chain",
+                run_id,
+                parent_run_id,
+                tags,
+                metadata,
+                translator,
+                current=not defers_inputs,  # between two chunks of a stream the consumer must not see it as current
+                inputs=inputs,
+            )
+            if draft is None or not draft.capture:
+                return
+            if agent:
+                draft.snapshots["agent"] = agent
+            if not defers_inputs:
+                draft.snapshots["input"] = held = hold(inputs, draft)
+                if run_type == "prompt" and draft.parent is not None:
+                    draft.parent.snapshots["variables"] = held  # for the model call that comes next
+        except Exception as error:
+            report_fault("on_chain_start", error)
 
     def _agent_name(self, parent_run_id: UUID | None, metadata: Mapping[str, Any] | None) -> str | None:
         """Return the agent's name where one begins: `create_agent` says so in its run's metadata (never by substring)."""
@@ -239,13 +244,15 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         if name is None or metadata is None or parent_run_id is None or "langgraph_node" not in metadata:
             return name
         recorder = self._recorder()
-        parent = recorder.find(parent_run_id) if recorder is not None else None
+        parent = recorder.find(parent_run_id.int) if recorder is not None else None
         return name if parent is None or _agent_in(parent.mapping) != name else None
 
-    @guarded
     def on_chain_end(self, outputs: Any, *, run_id: UUID, inputs: Any = None, **kwargs: Any) -> None:
         """A chain, graph or node has its output; a graph that waits for a person has one too."""
-        self._close(run_id, outputs, inputs)
+        try:
+            self._close(run_id, outputs, inputs)
+        except Exception as error:
+            report_fault("on_chain_end", error)
 
     @guarded
     def on_chain_error(self, error: BaseException, *, run_id: UUID, inputs: Any = None, **kwargs: Any) -> None:
@@ -253,7 +260,6 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         self._fail(run_id, error, inputs)
 
     # ------------------------------------------------------------------ models
-    @guarded
     def on_chat_model_start(
         self,
         serialized: dict[str, Any] | None,
@@ -270,14 +276,19 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """A chat model is called."""
-        draft = self._open_model(serialized, run_id, parent_run_id, tags, metadata, invocation_params, name, batch_size)
-        asked = options.get("ls_structured_output_format") if options else None
-        if asked and draft is not None and draft.capture:
-            draft.snapshots["answer_schema"] = hold(asked, draft)
-        if draft is not None and draft.capture:
-            taken = Snapshot(SHAPES)
-            draft.snapshots["messages"] = [hold_message(message, taken) for message in messages[0]]
-            draft.size += taken.size
+        try:
+            draft = self._open_model(
+                serialized, run_id, parent_run_id, tags, metadata, invocation_params, name, batch_size
+            )
+            asked = options.get("ls_structured_output_format") if options else None
+            if asked and draft is not None and draft.capture:
+                draft.snapshots["answer_schema"] = hold(asked, draft)
+            if draft is not None and draft.capture:
+                taken = Snapshot(SHAPES)
+                draft.snapshots["messages"] = [hold_message(message, taken) for message in messages[0]]
+                draft.size += taken.size
+        except Exception as error:
+            report_fault("on_chat_model_start", error)
 
     @guarded
     def on_llm_start(
@@ -335,7 +346,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         """Note when the first piece of an answer came. Called for every token: no guard wrapper, one look-up."""
         try:
             recorder = self._recorder()
-            draft = recorder.find(run_id) if recorder is not None else None
+            draft = recorder.find(run_id.int) if recorder is not None else None
             if draft is not None and not draft.first_token_ns and (token or _has_tool_call(chunk)):
                 draft.first_token_ns = time_ns()
         except Exception as error:
@@ -349,15 +360,17 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         if found is not None and not found[1].first_token_ns:
             found[1].first_token_ns = time_ns()
 
-    @guarded
     def on_llm_end(self, response: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """A model has answered."""
-        found = self._find(run_id)
-        if found is None:
-            return
-        recorder, draft = found
-        self._hold_response(draft, response)
-        recorder.close(draft)
+        try:
+            found = self._find(run_id)
+            if found is None:
+                return
+            recorder, draft = found
+            self._hold_response(draft, response)
+            recorder.close(draft)
+        except Exception as error:
+            report_fault("on_llm_end", error)
 
     def _hold_response(self, draft: Draft, response: Any) -> None:
         if not draft.sampled:
@@ -376,7 +389,6 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         self._fail(run_id, error)
 
     # ------------------------------------------------------------------ tools
-    @guarded
     def on_tool_start(
         self,
         serialized: dict[str, Any] | None,
@@ -392,30 +404,35 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """A tool is called."""
-        called = name or _name(serialized) or "tool"
-        draft = self._open(Kind.TOOL, called, run_id, parent_run_id, tags, metadata, translate.tool)
-        if draft is None:
-            return
-        draft.snapshots["call_id"] = tool_call_id
-        if draft.capture:
-            draft.snapshots["description"] = (serialized or {}).get("description")
-            draft.snapshots["input"] = hold(inputs if inputs is not None else input_str, draft)
+        try:
+            called = name or _name(serialized) or "tool"
+            draft = self._open(Kind.TOOL, called, run_id, parent_run_id, tags, metadata, translate.tool)
+            if draft is None:
+                return
+            draft.snapshots["call_id"] = tool_call_id
+            if draft.capture:
+                draft.snapshots["description"] = (serialized or {}).get("description")
+                draft.snapshots["input"] = hold(inputs if inputs is not None else input_str, draft)
+        except Exception as error:
+            report_fault("on_tool_start", error)
 
-    @guarded
     def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """A tool has its result, or an error that it turned into one."""
-        found = self._find(run_id)
-        if found is None:
-            return
-        recorder, draft = found
-        is_message = issubclass(type(output), ToolMessage)
-        failed = is_message and output.status == "error"
-        content = output.content if is_message else output
-        if draft.capture:
-            draft.snapshots["output"] = hold(content, draft)
-            if is_message and output.artifact is not None:
-                draft.snapshots["artifact"] = hold(output.artifact, draft)
-        recorder.close(draft, error=ToolError(content if isinstance(content, str) else "") if failed else None)
+        try:
+            found = self._find(run_id)
+            if found is None:
+                return
+            recorder, draft = found
+            is_message = issubclass(type(output), ToolMessage)
+            failed = is_message and output.status == "error"
+            content = output.content if is_message else output
+            if draft.capture:
+                draft.snapshots["output"] = hold(content, draft)
+                if is_message and output.artifact is not None:
+                    draft.snapshots["artifact"] = hold(output.artifact, draft)
+            recorder.close(draft, error=ToolError(content if isinstance(content, str) else "") if failed else None)
+        except Exception as error:
+            report_fault("on_tool_end", error)
 
     @guarded
     def on_tool_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
@@ -488,7 +505,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
 
     def _note(self, run_id: UUID | None, name: str, values: Mapping[str, Any]) -> None:
         recorder = self._recorder()
-        draft = recorder.find(run_id) if recorder is not None and run_id is not None else None
+        draft = recorder.find(run_id.int) if recorder is not None and run_id is not None else None
         if draft is not None and draft.capture:
             add_event(draft, name, {key: hold(value, draft) for key, value in values.items() if value is not None})
 

@@ -7,7 +7,7 @@ lane that needs it, once for all lanes. Translating in the callback instead cost
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..record.json import JSON
@@ -79,6 +79,7 @@ class Draft:
         "key",
         "kind",
         "links",
+        "made",
         "mapping",
         "name",
         "on_close",
@@ -138,6 +139,7 @@ class Draft:
         self.tree: Tree | None = None
         self.before: Any = None  # OpenTelemetry's contexts around it and with it as the current span
         self.inside: Any = None
+        self.made: dict[Hashable, Any] | None = None  # what lanes of the same form have made of it
         self._operation: Operation | None = None
 
     def operation(self) -> Operation:

@@ -49,6 +49,10 @@ class KnownMessages:
         self._new[key] = entry
         self._size += entry[2] + 200
 
+    def __bool__(self) -> bool:
+        """Return whether anything is kept."""
+        return bool(self._new or self._old)
+
     def forget(self) -> None:
         """Keep nothing: content must not outlive the work it belongs to."""
         self._new, self._old, self._size = {}, {}, 0

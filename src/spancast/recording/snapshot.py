@@ -23,6 +23,7 @@ from ..record.json import JSON, digits
 MAX_DEPTH = 12
 MAX_ITEMS = 20_000
 _MAX_BINARY = 64
+_LEFT_OUT = object()
 _INT64 = 2**63  # JSON and OTLP carry no larger integers
 
 Shape = Callable[[Any, "Snapshot"], object]
@@ -49,10 +50,10 @@ class Snapshot:
         if kind is str:
             self.size += len(value)  # type: ignore[arg-type]
             return value
-        if kind is int:
-            return value if -_INT64 <= value < _INT64 else digits(value)  # type: ignore[operator, arg-type]
         if value is None or kind is bool or kind is float:
             return value
+        if kind is int:
+            return value if -_INT64 <= value < _INT64 else digits(value)  # type: ignore[operator, arg-type]
         self.items -= 1
         if depth <= 0 or self.items < 0:
             return f"<{kind.__name__}>"
@@ -66,16 +67,20 @@ class Snapshot:
         return shape(value, self)
 
     def _mapping(self, value: dict[object, object], depth: int) -> object:
-        taken: dict[str, object] = {}
-        for key, item in value.copy().items():
-            if self.items < 0:
-                break
-            if type(item) is str:  # most values are text: without a call a mapping of four costs 0.5 us instead of 0.9
+        taken: dict[Any, object] = value.copy()  # at once: the application may be changing it
+        named = True
+        for key, item in taken.items():
+            if type(key) is not str:
+                named = False
+            if type(item) is str:  # most values are text: no call
                 self.size += len(item)
             else:
-                item = self.take(item, depth)
-            taken[key if type(key) is str else key_text(key)] = item
-        return taken
+                taken[key] = self.take(item, depth) if self.items >= 0 else _LEFT_OUT
+        return taken if named and self.items >= 0 else self._bounded(taken)
+
+    def _bounded(self, taken: dict[Any, object]) -> dict[str, object]:
+        """Return a copied mapping with text for keys, and without what was left out."""
+        return {key_text(key): item for key, item in taken.items() if item is not _LEFT_OUT}
 
     def _sequence(self, value: list[object] | tuple[object, ...], depth: int) -> object:
         taken: list[object] = []
