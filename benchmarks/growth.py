@@ -32,6 +32,7 @@ from peers import PEERS
 from plot import Series, loglog
 from workloads import Run, conversation, lcel, scripted_chat, stream
 
+_quick = "--quick" in sys.argv
 Point = tuple[int, float]  # the size, and CPU microseconds
 FLUSHED = 32  # turns at most between two flushes: a peer's queue must not hold a whole conversation
 
@@ -70,7 +71,7 @@ def _started(peer: str, url: str) -> Any:
 
 
 def _times(size: int, cheap: int) -> int:
-    return max(1, min(7, cheap // max(1, size)))
+    return max(1, min(7, cheap // max(1, size))) if not _quick else 1
 
 
 def spans(peer: str, url: str, sizes: list[int]) -> list[Point]:
@@ -137,7 +138,7 @@ def destinations(peer: str, url: str, sizes: list[int]) -> list[Point]:
         _repeat(run, callbacks, 50)
         flush()
         Sink(url).reset()
-        points.append((size, _cpu(lambda on=callbacks: _repeat(run, on, 200), flush, 7) / 200))
+        points.append((size, _cpu(lambda on=callbacks: _repeat(run, on, 200), flush, 2 if _quick else 7) / 200))
     return points
 
 
@@ -176,7 +177,7 @@ def threads(peer: str, url: str, sizes: list[int]) -> list[Point]:
             for each in workers:
                 each.join()
 
-        points.append((size, _cpu(work, flush, 5) / together))
+        points.append((size, _cpu(work, flush, 1 if _quick else 5) / together))
     return points
 
 
@@ -234,7 +235,7 @@ def work(name: str, peer: str, url: str, largest: int) -> dict[str, Any]:
 
 # ---------------------------------------------------------------- the judge
 def slope(points: Sequence[Point]) -> float:
-    """Return the exponent: the slope of a straight line through the logarithms, over the last decade, or the last two points.
+    """Return the exponent: the slope of a straight line through the logarithms of the last decade, or of two points.
 
     Points that cost nothing measurable are left out; not-a-number when fewer than two are left.
     """
@@ -277,6 +278,7 @@ def main() -> None:
             progress.step(f"{name}: {peer}")
             largest = max(axis.peers.values()) if peer == "none" else axis.peers[peer]
             arguments = ["--worker", name, peer, receiver.url, min(largest, axis.quick) if options.quick else largest]
+            arguments += ["--quick"] if options.quick else []
             try:
                 said = worker(
                     "growth.py", arguments, sdk=not peer.startswith("spancast"), timeout=600, python=pythons[peer]

@@ -1,4 +1,4 @@
-"""A log-log plot as a small SVG, readable on light and on dark pages. Written by hand: nothing has to be installed for it."""
+"""A log-log plot as a small SVG, readable on light and dark pages. Written by hand: nothing has to be installed for it."""
 
 from __future__ import annotations
 
