@@ -156,7 +156,7 @@ def _arguments(name: str) -> str:
             ]
         )
     shared = "Every preset also takes the [common keywords](../settings.md#what-every-destination-takes)."
-    return f"{table(['argument', 'environment', 'meaning', 'default'], rows)}\n\n{shared}"
+    return f"{table(['argument', 'meaning', 'environment', 'default'], rows)}\n\n{shared}"
 
 
 def _same(argument: str, said: dict[str, str]) -> str:

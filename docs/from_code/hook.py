@@ -18,7 +18,7 @@ for _folder in (str(ROOT / "docs"), str(ROOT / "src")):
 from mkdocs.structure.files import File, Files  # noqa: E402
 from mkdocs.structure.pages import Page  # noqa: E402
 
-from from_code import backends, commands, llms, measured, privacy, repository, settings  # noqa: E402
+from from_code import backends, commands, docstrings, llms, measured, privacy, repository, settings  # noqa: E402
 
 PARTS = {
     "preset": backends.preset,
@@ -34,8 +34,6 @@ PARTS = {
 }
 _ASKED = re.compile(r"^<!-- from the code: ([a-z ]+?)(?:: (.+?))? -->$", re.MULTILINE)
 _FOR_TESTS = re.compile(r"^<!-- (?:printed|skip).*-->\n", re.MULTILINE)
-# docstrings name sections of the notes they were written from; readers have the sources that stand behind them
-_NOTES = re.compile(r"contracts(?: sections?)? \d[\d.]*(?:(?:,| and) \d[\d.]*)*(?:, (?=[A-Z])|; (?=[a-z]))?")
 _pages: dict[str, tuple[Page, str]] = {}
 
 
@@ -66,17 +64,11 @@ def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> st
 
 
 def _part(name: str, argument: str | None) -> str:
-    return without_notes(PARTS[name](argument) if argument else PARTS[name]())
-
-
-def without_notes(text: str) -> str:
-    """Return *text* without references to notes that readers do not have."""
-    return re.sub(r" \(\)", "", _NOTES.sub("", text))
+    return docstrings.without_notes(PARTS[name](argument) if argument else PARTS[name]())
 
 
 def on_page_content(html: str, page: Page, config: Any, files: Files) -> str:
     """Keep the rendered page for llms.txt where its Markdown says nothing: the reference."""
-    html = without_notes(html)
     held = _pages.get(page.file.src_uri)
     if held is not None and ":::" in held[1]:
         _pages[page.file.src_uri] = (page, llms.from_html(html))

@@ -56,7 +56,12 @@ def pages(root: Path) -> Iterator[tuple[str, str]]:
     for page, name in PAGES.items():
         if (root / name).is_file():
             text = (root / name).read_text(encoding="utf-8")
-            yield page, _LINK.sub(partial(_linked, page, name), text)
+            text = _LINK.sub(partial(_linked, page, name), text)
+            folder = posixpath.dirname(name)
+            if folder:
+                title, _, rest = text.partition("\n")
+                text = f"{title}\n\nThe files that this page names are in the repository's folder `{folder}`.\n{rest}"
+            yield page, text
 
 
 def _linked(page: str, name: str, found: re.Match[str]) -> str:

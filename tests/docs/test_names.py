@@ -88,6 +88,7 @@ def test_the_facts_of_a_preset_are_its_own() -> None:
     assert "`https://api.axiom.co/v1/traces`" in backends.preset("axiom")
     assert {"Authorization": "Bearer <token>", "X-Axiom-Dataset": "<dataset>"} == backends.headers_of("axiom")
     assert {"Authorization": "Basic base64(<instance_id>:<api_key>)"} == backends.headers_of("grafana_cloud")
+    assert "| argument | meaning | environment | default |" in backends.preset("axiom")
     token = "| `token` | An API token, from Settings, API Tokens; else `AXIOM_TOKEN`. | `AXIOM_TOKEN` |"
     assert token in backends.preset("axiom")
 
