@@ -328,7 +328,7 @@ def result(name: str, by_peer: dict[str, dict[str, Any]], folder: Path, about: s
             writer.writerow([size, *(round(dict(points).get(size, math.nan), 1) for points in lines.values())])
     titles = {peer: PEERS[peer].title for peer in lines}
     series = [Series(titles[peer], points, peer.startswith("spancast")) for peer, points in lines.items()]
-    (folder / f"{name}.svg").write_text(loglog(f"{axis.unit}, by {axis.title}", axis.title, series))
+    (folder / f"{name}.svg").write_text(loglog(axis.unit, axis.title, series))
     rows = [
         (f"{size:,}", *(_duration(dict(points).get(size, math.nan)) for points in lines.values())) for size in sizes
     ]

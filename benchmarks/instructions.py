@@ -30,9 +30,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from measuring import clean_environment
 from workloads import WORKLOADS, Run
 
-HERE = Path(__file__).resolve().parent
 RUNS = {"lcel": 20, "agent": 2, "stream": 1, "history": 10, "batch": 1, "gather": 1, "li_rag": 3, "li_agent": 1}
 DESTINATIONS = ("arize", "otlp")  # OpenInference in protobuf; gen_ai in JSON
 WARM = 3
@@ -232,10 +232,7 @@ def measure(names: list[str]) -> dict[str, dict[str, float]]:
             f"--callgrind-out-file={folder}/counts", sys.executable, str(Path(__file__).resolve()),
             "--counted", ",".join(names),
         ]  # fmt: skip
-        environ = {
-            key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "LANG", "SPANCAST_"))
-        }
-        environ |= {"PYTHONHASHSEED": "0", "SPANCAST_STATE_DIR": folder}
+        environ = clean_environment(folder)
         beat = _heartbeat()
         try:
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environ, check=False)

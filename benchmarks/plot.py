@@ -9,7 +9,9 @@ from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 560, 320
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 34, 84
-_COLOURS = ("#d9480f", "#e8890c", "#3b7dd8", "#2f9e6e", "#9c5fd0", "#888888")
+_OURS = ("#d9480f", "#e8890c", "#b3261e")
+_THEIRS = {"OpenLLMetry": "#3b7dd8", "OpenInference": "#2f9e6e", "empty handler": "#888888"}
+_OTHER = "#9c5fd0"
 _STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #333 }
 .title { font-weight: 600 } .small { font-size: 11px }
@@ -64,7 +66,7 @@ def loglog(title: str, below: str, series: Sequence[Series]) -> str:
     parts.append(f'<text x="{middle}" y="{HEIGHT - BOTTOM + 34}" text-anchor="middle">{escape(below)}</text>')
     room = (WIDTH - LEFT - RIGHT) / min(3, max(1, len(drawn)))
     for index, one in enumerate(drawn):
-        colour = _COLOURS[index % len(_COLOURS)]
+        colour = _OURS[sum(other.ours for other in drawn[:index]) % 3] if one.ours else _THEIRS.get(one.title, _OTHER)
         way = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in one.points)
         parts.append(f'<polyline class="line{" ours" * one.ours}" stroke="{colour}" points="{way}"/>')
         parts += [f'<circle cx="{across(x):.1f}" cy="{up(y):.1f}" r="3" fill="{colour}"/>' for x, y in one.points]
