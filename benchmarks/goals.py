@@ -166,6 +166,14 @@ GOALS: tuple[Goal, ...] = (
         3.5,
         _ratio("history", "spancast-otlp", "spancast-protobuf"),
     ),
+    Goal(
+        "50 messages, new in each call, content twice: CPU over untraced", 5.0, _ratio("history_new", "spancast-arize")
+    ),
+    Goal(
+        "50 messages, new in each call, content once: CPU over untraced",
+        3.5,
+        _ratio("history_new", "spancast-otlp", "spancast-protobuf"),
+    ),
     Goal("chain: callback thread over the empty handler", 2.5, _small("callbacks", "lcel", "times")),
     Goal("stream: callback thread over the empty handler", 1.25, _small("callbacks", "stream", "times")),
     Goal("50 messages: callback above the empty handler", 40, _small("callbacks", "history", "above"), "µs"),

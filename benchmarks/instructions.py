@@ -33,7 +33,17 @@ from typing import Any
 from measuring import clean_environment
 from workloads import WORKLOADS, Run
 
-RUNS = {"lcel": 20, "agent": 2, "stream": 1, "history": 10, "batch": 1, "gather": 1, "li_rag": 3, "li_agent": 1}
+RUNS = {
+    "lcel": 20,
+    "agent": 2,
+    "stream": 1,
+    "history": 10,
+    "history_new": 10,
+    "batch": 1,
+    "gather": 1,
+    "li_rag": 3,
+    "li_agent": 1,
+}
 DESTINATIONS = ("arize", "otlp")  # OpenInference in protobuf; gen_ai in JSON
 WARM = 3
 

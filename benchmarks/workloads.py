@@ -6,6 +6,7 @@ Each builder returns `run(callbacks)`, which runs the application once; *callbac
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ USAGE = {"input_tokens": 120, "output_tokens": 30, "total_tokens": 150}
 TOKENS = {"prompt_tokens": 120, "completion_tokens": 30, "total_tokens": 150}
 ABOUT = {"model_name": "gpt-4o-mini", "finish_reason": "stop", "id": "chatcmpl-1", "system_fingerprint": "fp_1"}
 TEXT = ('Lorem ipsum dolor sit amet, "consectetur" adipiscing elit.\n' * 40)[:2000]
+_NEW_CALLS = 80  # more than one measurement makes
 _loops: list[asyncio.AbstractEventLoop] = []
 
 
@@ -180,6 +182,18 @@ def history(messages: int = 50) -> Run:
     return lambda callbacks: model.invoke(said, _config(callbacks))
 
 
+def history_new(messages: int = 50) -> Run:
+    """The same with messages that no call has seen before: nothing can be kept from one call to the next."""
+    model = scripted_chat()
+    kinds = [type(message) for message in conversation(messages)]
+    said = [
+        [kind(content=f"{call} {index} {TEXT}"[:2000]) for index, kind in enumerate(kinds)]
+        for call in range(_NEW_CALLS)
+    ]
+    calls = itertools.cycle(said)
+    return lambda callbacks: model.invoke(next(calls), _config(callbacks))
+
+
 # ---------------------------------------------------------------- LlamaIndex
 def li_rag() -> Run:
     """A query over twenty documents, four of them retrieved."""
@@ -305,6 +319,7 @@ WORKLOADS: dict[str, Workload] = {
     "agent": Workload("agent of 5 turns", "langchain", agent, 20),
     "stream": Workload("stream of 1,000 chunks", "langchain", stream, 8),
     "history": Workload("50 messages of 2 kB", "langchain", history, 60),
+    "history_new": Workload("50 messages of 2 kB, new in each call", "langchain", history_new, 60),
     "li_rag": Workload("RAG query", "llama_index", li_rag, 60),
     "li_agent": Workload("agent of 5 turns (LlamaIndex)", "llama_index", li_agent, 8),
 }
