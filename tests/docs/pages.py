@@ -84,6 +84,7 @@ def plain(line: str) -> str:
     line = re.sub(r"\b00-[0-9a-f]{32}-[0-9a-f]{16}-01\b", "<traceparent>", line)
     line = re.sub(r"^\[[0-9a-f]{8}\]", "<id>", line)
     line = re.sub(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "<uuid>", line)
+    line = re.sub(r"(DNS +)[\d.]+", r"\1<address>", line)
     line = re.sub(r"[\d.,]+ MB\b", "N MB", line)
     line = re.sub(r"(?<![\w.])/\S*/(?=[\w.-]+)", "<folder>/", line)
     line = re.sub(r"~/\S*/(?=[\w.-]+)", "<folder>/", line)

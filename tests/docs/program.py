@@ -37,7 +37,8 @@ _HARMLESS = (
     "destinations remove",
     "privacy-audit",
 )
-PLACE = "https://collector.example.com"
+# what the pages call the receiver; its own address takes their place
+PLACES = ("https://collector.example.com", "http://collector:4318")
 
 
 @dataclass
@@ -48,6 +49,7 @@ class Program:
     names: dict[str, Any]
     monkeypatch: pytest.MonkeyPatch
     printed: str = ""
+    place: str = PLACES[0]
     ran: list[str] = field(default_factory=list)
 
     def run(self, block: Block) -> None:
@@ -57,13 +59,26 @@ class Program:
         elif block.language == "sh":
             self._shell(block)
 
+    def _here(self, text: str) -> str:
+        """Return *text* with the receiver's address in the place of the one that the page shows."""
+        for place in PLACES:
+            if place in text:
+                self.place = place
+                text = text.replace(place, self.receiver.url)
+        return text
+
+    def shown(self) -> str:
+        """Return what was printed last, with the address that the page shows."""
+        port = urlsplit(self.receiver.url).port
+        return self.printed.replace(self.receiver.url, self.place).replace(f"port {port} ", "port 4318 ")
+
     def _python(self, block: Block) -> str:
         out = io.StringIO()
         said = logging.StreamHandler(out)  # as Python prints warnings where nothing is configured
         logger = logging.getLogger("spancast")
         logger.addHandler(said)
         said.setLevel(logging.WARNING)
-        code = "\n" * (block.line - 1) + block.text.replace(PLACE, self.receiver.url)
+        code = "\n" * (block.line - 1) + self._here(block.text)
         try:
             with redirect_stdout(out), redirect_stderr(out):
                 exec(compile(code, str(block.page), "exec"), self.names)
@@ -83,9 +98,9 @@ class Program:
                 continue
             arguments = shlex.split(line)[1:]
             check_options(arguments)
-            if " ".join(arguments).startswith(_HARMLESS) or PLACE in line:
+            if " ".join(arguments).startswith(_HARMLESS) or any(place in line for place in PLACES):
                 self.ran.append(line)
-                printed.append(self._command([each.replace(PLACE, self.receiver.url) for each in arguments]))
+                printed.append(self._command([self._here(each) for each in arguments]))
         if printed:
             self.printed = "\n".join(printed)
 

@@ -14,7 +14,7 @@ from spancast.destinations import catalogue, files
 from ..receivers.recording import recording_receiver
 from . import given
 from .pages import ROOT, Block, blocks, holds, name_of, pages, plain_lines
-from .program import PLACE, Program, clean_up, forget_settings, only_to
+from .program import Program, clean_up, forget_settings, only_to
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -44,7 +44,7 @@ def test_the_pages_code_runs_and_prints_what_it_shows(
                 if block.skipped:
                     continue
                 if block.language == "text" and (block.mark or "").startswith("printed"):
-                    written.append((block, program.printed.replace(receiver.url, PLACE)))
+                    written.append((block, program.shown()))
                 program.run(block)
         finally:
             clean_up()
