@@ -30,6 +30,7 @@ PARTS = {
     "leaves": privacy.leaves,
     "stays": privacy.stays,
     "measured": measured.tables,
+    "benchmarks": measured.scripts,
     "examples": repository.examples,
 }
 _ASKED = re.compile(r"^<!-- from the code: ([a-z ]+?)(?:: (.+?))? -->$", re.MULTILINE)
