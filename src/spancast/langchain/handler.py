@@ -30,7 +30,7 @@ from .messages import SHAPES, hold_message
 from .outcome import ending_of, hold_answers
 from .pauses import INTERRUPTED, interrupted, pause, resumed
 from .siblings import CONTEXT_REACHES_TASKS, mark_thread, surrounding_metadata, surrounding_rule
-from .translate import hold, is_plumbing_tag, is_scored
+from .translate import hold, hold_parameters, is_plumbing_tag, is_scored
 
 if TYPE_CHECKING:
     from ..pipeline import Pipeline
@@ -212,7 +212,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
     ) -> None:
         """A chain, graph or node starts; or a decision model, which LangChain runs as a chain of type `llm`."""
         try:
-            agent = self._agent_name(parent_run_id, metadata)
+            agent = self._agent_name(parent_run_id, metadata) if metadata else None
             kind, translator = (Kind.AGENT, translate.agent) if agent else (Kind.CHAIN, translate.chain)
             if run_type == "llm":
                 kind, translator = Kind.LLM, translate.decision
@@ -339,7 +339,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             draft.snapshots["variables"] = draft.parent.snapshots.pop("variables")
         if draft is not None and parameters:
             kept = parameters if draft.capture else {key: parameters.get(key) for key in _WITHOUT_CONTENT}
-            draft.snapshots["parameters"] = hold(kept, draft)
+            draft.snapshots["parameters"] = hold_parameters(kept, draft)
         return draft
 
     def on_llm_new_token(self, token: Any, *, run_id: UUID, chunk: Any = None, **kwargs: Any) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+import orjson
+
 from ..record.cost import Cost
 from ..record.json import JSON, dumps
 from ..record.message import Message, Text
@@ -239,9 +241,26 @@ def _with_schema(parameters: Mapping[str, JSON], schema: object) -> Mapping[str,
 
 def _tools(parameters: Mapping[str, Any]) -> tuple[ToolDefinition, ...]:
     tools = parameters.get("tools") or parameters.get("functions")
-    return (
-        tuple(read_tool(as_data(tool)) for tool in tools if isinstance(tool, dict)) if isinstance(tools, list) else ()
-    )
+    return tuple([_tool(tool) for tool in tools if type(tool) is dict]) if type(tools) is list else ()
+
+
+def _tool(tool: dict[str, Any]) -> ToolDefinition:
+    """Read a tool; an agent offers the same ones at each of its calls, often in new objects."""
+    try:
+        key = orjson.dumps(tool, option=_PLAIN_ONLY)
+    except (TypeError, ValueError):
+        return read_tool(as_data(Snapshot(SHAPES).take(tool)))
+    known = _known_tools.get(key)
+    if known is None:
+        if len(_known_tools) >= _MOST_TOOLS:
+            _known_tools.clear()
+        known = _known_tools[key] = read_tool(orjson.loads(key))
+    return known
+
+
+_known_tools: dict[bytes, ToolDefinition] = {}
+_MOST_TOOLS = 512
+_PLAIN_ONLY = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
 def _about(draft: Draft) -> dict[str, Any]:
@@ -316,3 +335,18 @@ def hold(value: object, draft: Draft) -> object:
     held = taken.take(value)
     draft.size += taken.size
     return held
+
+
+def hold_parameters(parameters: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
+    """Hold what a model was asked for. Tools are held as they are: nobody changes them, and they are long."""
+    held = dict(parameters)
+    for key, value in held.items():
+        if key in _TOOLS and type(value) is list:
+            held[key] = value.copy()
+        elif value is not None and type(value) not in _SCALARS:
+            held[key] = hold(value, draft)
+    return held
+
+
+_TOOLS = ("tools", "functions")
+_SCALARS = frozenset({str, int, float, bool})

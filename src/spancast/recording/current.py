@@ -180,13 +180,17 @@ def span_context(draft: Draft) -> SpanContext:
     return SpanContext(draft.trace_id, draft.span_id, False, SAMPLED)
 
 
-def enter(draft: Draft) -> None:
-    """Make *draft* the current span of the running context.
+def enter(draft: Draft, within: Draft | None = None) -> None:
+    """Make *draft* the current span of the running context; *within*: the draft that is known to be current now.
 
     A draft that no destination records leaves the application's own current span alone: it only marks the place.
     """
-    before = _running.get()
-    span = CurrentSpan(draft, _span_in(before), before.get(_KEY))
+    if within is not None and within.current is not None and within.sampled:
+        before = within.inside
+        span = CurrentSpan(draft, within.current, within.current)
+    else:
+        before = _running.get()
+        span = CurrentSpan(draft, _span_in(before), before.get(_KEY))
     inside = otel_context.Context(before)  # one copy; set_value and set_span_in_context would make two
     _put(inside, _KEY, span)
     if draft.sampled:

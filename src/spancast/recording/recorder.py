@@ -115,10 +115,14 @@ class Recorder:
         said = said_in(mapping)
         scope = field_scope.get()
         start_ns = time_ns()
+        within = None
         if parent is not None:
             draft = Draft(kind, name, start_ns, parent.trace_id, new_span_id())
-            # nothing else is current in most cases: then there are no surroundings to look at, 0.8 us
-            draft.parent_span_id = parent.span_id if is_inside(parent) else _place_below(parent, surroundings(passes))
+            if is_inside(parent):  # in most cases: then there are no surroundings to look at, 0.8 us
+                draft.parent_span_id = parent.span_id
+                within = parent
+            else:
+                draft.parent_span_id = _place_below(parent, surroundings(passes))
             self._inherit(draft, parent, said, scope)
         else:
             draft = self._root(kind, name, surroundings(passes), said, scope, defaults, origin, start_ns, resumes)
@@ -128,7 +132,7 @@ class Recorder:
         draft.translate = translate
         self._open[key] = draft
         if current:
-            enter(draft)
+            enter(draft, within)
         return draft
 
     def _inherit(

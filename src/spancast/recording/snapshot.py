@@ -208,6 +208,8 @@ _GENERAL = ShapeTable()
 
 def plain_data(value: object) -> JSON:
     """Return a plain copy of *value*, bounded: for metadata and attributes. Infinite numbers become text."""
+    if type(value) is str or type(value) is bool:
+        return value
     if type(value) is float and not math.isfinite(value):
         return str(value)
     return Snapshot(_GENERAL).take(value)  # type: ignore[return-value]
