@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
@@ -35,3 +36,13 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", connect)
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _llama_index_as_it_was() -> Iterator[None]:
+    """Give LlamaIndex its settings back: the pages' readers have mock models."""
+    from llama_index.core import Settings
+
+    held = dict(Settings.__dict__)
+    yield
+    Settings.__dict__.update(held)

@@ -7,6 +7,7 @@ import io
 import logging
 import os
 import shlex
+import sys
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -157,6 +158,9 @@ def clean_up() -> None:
     """Undo what a page's program switched on."""
     langchain.uninstrument()
     llama_index.uninstrument()
+    theirs = sys.modules.get("openinference.instrumentation.langchain")
+    if theirs is not None and theirs.LangChainInstrumentor().is_instrumented_by_opentelemetry:
+        theirs.LangChainInstrumentor().uninstrument()
     spancast.shutdown()
     pipeline._default = None
     gc.collect()
