@@ -26,7 +26,7 @@ from ..recording.snapshot import Snapshot
 from ..recording.tasks import watch
 from ..recording.trace import TraceHandle
 from . import feedback, translate
-from .messages import SHAPES, hold_message
+from .messages import SHAPES, hold_messages
 from .outcome import ending_of, hold_answers
 from .pauses import INTERRUPTED, interrupted, pause, resumed
 from .siblings import CONTEXT_REACHES_TASKS, mark_thread, surrounding_metadata, surrounding_rule
@@ -285,7 +285,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
                 draft.snapshots["answer_schema"] = hold(asked, draft)
             if draft is not None and draft.capture:
                 taken = Snapshot(SHAPES)
-                draft.snapshots["messages"] = [hold_message(message, taken) for message in messages[0]]
+                draft.snapshots["messages"] = hold_messages(messages[0], taken)
                 draft.size += taken.size
         except Exception as error:
             report_fault("on_chat_model_start", error)

@@ -74,6 +74,22 @@ def hold_message(message: Any, taken: Snapshot) -> MessageSnapshot:
     return MessageSnapshot(type(message), data)
 
 
+def hold_messages(messages: Sequence[Any], taken: Snapshot) -> list[MessageSnapshot | dict[str, Any]]:
+    """Copy a model's input; messages of plain text as their fields alone, which takes a third of the time."""
+    held: list[MessageSnapshot | dict[str, Any]] = []
+    size = 0
+    for message in messages:
+        data = message.__dict__
+        content = data.get("content")
+        if type(content) is str:
+            size += len(content)
+            held.append(data.copy())
+        else:
+            held.append(hold_message(message, taken))
+    taken.size += size
+    return held
+
+
 def _length(block: object) -> int:
     if isinstance(block, str):
         return len(block)
@@ -135,14 +151,12 @@ def as_data(value: object) -> JSON:
     return value  # type: ignore[return-value]
 
 
-def to_message(held: MessageSnapshot) -> Message:
+def to_message(held: MessageSnapshot | dict[str, Any]) -> Message:
     """Return the Message that a snapshot stands for: the same one again for the same text and tool calls."""
-    data = held.data
+    data = held if type(held) is dict else held.data  # type: ignore[union-attr]
     content = data.get("content")
-    if type(content) is not str:
-        return _read(held)
     calls = data.get("tool_calls") or None
-    if data.get("invalid_tool_calls"):
+    if type(content) is not str or data.get("invalid_tool_calls"):
         return _read(held)
     ids = tuple([_id(call.get("id")) for call in calls if type(call) is dict]) if calls else None
     key = (data.get("type"), data.get("role"), content, data.get("name"), data.get("tool_call_id"), ids)
@@ -166,12 +180,14 @@ def _is_plain(value: object, depth: int = 6) -> bool:
     return kind is list and all([_is_plain(item, depth - 1) for item in value])  # type: ignore[attr-defined]
 
 
-def _read(held: MessageSnapshot) -> Message:
-    data = held.data
+def _read(held: MessageSnapshot | dict[str, Any]) -> Message:
+    data = held if isinstance(held, dict) else held.data
     kind = str(data.get("type") or "")
     role = _ROLES.get(kind) or str(data.get("role") or kind or "unknown")
     content = data.get("content")
-    parts: tuple[Part, ...] = (Text(content),) if type(content) is str and content else tuple(_content_parts(held))
+    parts: tuple[Part, ...] = (
+        (Text(content),) if type(content) is str and content else tuple(_content_parts(held, content))
+    )
     if data.get("tool_calls") or data.get("invalid_tool_calls"):
         parts += tuple(_call_parts(data))
     name = data.get("name")
@@ -184,9 +200,9 @@ def _read(held: MessageSnapshot) -> Message:
     )
 
 
-def to_messages(held: Sequence[MessageSnapshot]) -> tuple[Message, ...]:
+def to_messages(held: Sequence[MessageSnapshot | dict[str, Any]]) -> tuple[Message, ...]:
     """Return the Messages of many snapshots."""
-    return tuple(to_message(message) for message in held)
+    return tuple([to_message(message) for message in held])
 
 
 def conversation_of(value: object) -> tuple[Message, ...]:
@@ -219,12 +235,11 @@ def _loose_message(item: object) -> Message | None:
     return Message(role=_LOOSE_ROLES.get(role, role), parts=parts)
 
 
-def _content_parts(held: MessageSnapshot) -> Iterator[Part]:
-    content = held.data.get("content")
+def _content_parts(held: MessageSnapshot | dict[str, Any], content: object) -> Iterator[Part]:
     if isinstance(content, str):
         if content:
             yield Text(str.__str__(content))
-    elif isinstance(content, list):
+    elif isinstance(content, list) and isinstance(held, MessageSnapshot):
         plain = [block if isinstance(block, str) else _plain(block) for block in content]
         yield from _blocks([_plain(block) for block in _standard_blocks(held, plain)])
 

@@ -29,7 +29,7 @@ class AnswerSnapshot:
             data = self.message.data
             data["response_metadata"] = plain_mapping(data.get("response_metadata"))
             usage = data.get("usage_metadata")
-            if usage is not None:
+            if usage is not None and not _holds_counts_only(usage):
                 data["usage_metadata"] = plain_data(usage)
 
     @property
@@ -53,8 +53,14 @@ def plain_mapping(value: object) -> Mapping[str, Any]:
         return {}
     items = dict.items(cast("dict[Any, Any]", value))
     return {
-        key: item if type(item) is str else plain_data(item) for key, item in items if type(key) is str and key in _READ
+        key: item if type(item) is str or item is None else plain_data(item)
+        for key, item in items
+        if type(key) is str and key in _READ
     }
+
+
+def _holds_counts_only(usage: object) -> bool:
+    return type(usage) is dict and all([type(count) is int for count in usage.values()])
 
 
 def hold_answers(response: Any, taken: Snapshot, *, content: bool) -> list[AnswerSnapshot]:
@@ -131,10 +137,11 @@ def is_cached(answers: list[AnswerSnapshot]) -> bool:
     return False
 
 
+CACHED = Cost(total=0.0, input=0.0, output=0.0, source="cache")
+
+
 def cost_of(answers: list[AnswerSnapshot], llm_output: Mapping[str, Any]) -> Cost | None:
-    """Return what the provider billed (OpenRouter: `cost` and `cost_details`), or 0 for an answer from the cache."""
-    if is_cached(answers):
-        return Cost(total=0.0, input=0.0, output=0.0, source="cache")
+    """Return what the provider billed (OpenRouter: `cost` and `cost_details`)."""
     for source in (*(answer.about for answer in answers), llm_output):
         usage = source.get("token_usage") or source.get("usage")
         cost = read_cost(source) or read_cost(usage)

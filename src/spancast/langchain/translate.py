@@ -142,6 +142,7 @@ def generation(draft: Draft) -> Content:
     told = outcome.output_messages(answers)
     reasons = tuple(reason for answer in answers if (reason := outcome.finish_reason(answer)))
     first = draft.first_token_ns
+    cached = outcome.is_cached(answers)
     detail = Generation(
         operation=held.get("operation", "chat"),
         provider=_provider(metadata, parameters),
@@ -155,10 +156,12 @@ def generation(draft: Draft) -> Content:
         finish_reasons=reasons,
         usage=usage,
         prompt_variables=_variables(held.get("variables")),
-        cost=outcome.cost_of(answers, llm_output) or _estimated(usage, metadata, parameters, answers, llm_output),
+        cost=outcome.CACHED
+        if cached
+        else outcome.cost_of(answers, llm_output) or _estimated(usage, metadata, parameters, answers, llm_output),
         time_to_first_token_ns=first - draft.start_ns if first else None,
         stream=bool(first) or parameters.get("stream") is True,
-        cached=outcome.is_cached(answers),
+        cached=cached,
     )
     return Content(detail=detail, **_about(draft))
 

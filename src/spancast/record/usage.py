@@ -124,6 +124,11 @@ def _standard(usage: Mapping[str, object]) -> dict[str, int | None] | None:
     if not usage.keys() <= _STANDARD:
         return None
     given, told = usage.get("input_token_details"), usage.get("output_token_details")
+    if given is None and told is None:
+        plain = dict.fromkeys(_SHAPES)
+        for name in ("input_tokens", "output_tokens", "total_tokens"):
+            plain[name] = _count(usage.get(name))
+        return plain
     asked = given if isinstance(given, Mapping) else _NO_DETAILS
     answered = told if isinstance(told, Mapping) else _NO_DETAILS
     return {
@@ -139,6 +144,8 @@ def _standard(usage: Mapping[str, object]) -> dict[str, int | None] | None:
 
 
 def _count(value: object) -> int | None:
+    if type(value) is int:
+        return value if 0 <= value < 2**63 else None
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 2**63:
         return int(value)
     return None
