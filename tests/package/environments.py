@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -26,12 +28,17 @@ def uv(*arguments: str | Path, cwd: Path = ROOT) -> str:
 
 
 def _as_pip_does(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return *environ* with uv's names for what pip was told; uv reads none of pip's settings."""
-    said = {**environ, "UV_NO_CONFIG": "1"}
-    for theirs, ours in (("PIP_INDEX_URL", "UV_DEFAULT_INDEX"), ("PIP_CERT", "SSL_CERT_FILE")):
-        if environ.get(theirs):
-            said.setdefault(ours, environ[theirs])
-    return said
+    """Return *environ* with what pip was told, in uv's words: uv reads none of pip's settings."""
+    told = {"UV_DEFAULT_INDEX": _pips_index(), "SSL_CERT_FILE": environ.get("PIP_CERT")}
+    return {**{name: value for name, value in told.items() if value}, **environ}
+
+
+@lru_cache(maxsize=1)
+def _pips_index() -> str | None:
+    """Return the index that pip's files or environment name."""
+    done = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, timeout=60)
+    found = re.search(r"\.index-url='([^']+)'", done.stdout)
+    return found[1] if found else None
 
 
 def build(folder: Path, project: Path) -> tuple[Path, Path]:
