@@ -93,7 +93,10 @@ def _repeat(run: Run, callbacks: list[Any] | None, times: int) -> None:
 
 
 def history(peer: str, url: str, sizes: list[int]) -> list[Point]:
-    """A conversation, turn by turn: each turn calls the model with all messages so far. The cost of a turn, by messages."""
+    """A conversation, turn by turn: each turn calls the model with all messages so far. The cost of a turn, by messages.
+
+    Points of negative size are the cost of all turns until then.
+    """
     callbacks, flush = _started(peer, url)
     model = scripted_chat()
     said = conversation(sizes[-1] + 2, 200)
@@ -118,8 +121,8 @@ def history(peer: str, url: str, sizes: list[int]) -> list[Point]:
             cost = (time.process_time() - began) * 1e6
             spent += cost
             middle = max(1, length - turns - 1)
-            points.append((middle, cost / turns))
-    return [*points, (-1, spent)]
+            points += [(middle, cost / turns), (-size, spent)]
+    return points
 
 
 def destinations(peer: str, url: str, sizes: list[int]) -> list[Point]:
@@ -289,7 +292,7 @@ def main() -> None:
             found.setdefault(name, {})[peer] = said
     parts = ["# How the cost grows", "", machine_line(about, os.getloadavg()[0]), ""]
     for name, by_peer in found.items():
-        parts += [f"## {AXES[name].title}", "", result(name, by_peer, options.out, machine_line(about)), ""]
+        parts += [f"## {AXES[name].title}", "", result(name, by_peer, options.out), ""]
     print("\n".join(parts))
 
 
@@ -308,7 +311,7 @@ def _pythons(names: list[str], options: argparse.Namespace) -> dict[str, str]:
     return pythons
 
 
-def result(name: str, by_peer: dict[str, dict[str, Any]], folder: Path, about: str) -> str:
+def result(name: str, by_peer: dict[str, dict[str, Any]], folder: Path) -> str:
     """Write the CSV and the plot of one axis; return its table."""
     axis = AXES[name]
     base = [tuple(point) for point in by_peer["none"]["points"]]
@@ -317,7 +320,7 @@ def result(name: str, by_peer: dict[str, dict[str, Any]], folder: Path, about: s
         for peer, said in by_peer.items()
         if peer != "none"
     }
-    sums = {peer: dict(points).get(-1) for peer, points in lines.items()}
+    in_sum = _sums(lines)
     lines = {peer: [point for point in points if point[0] > 0] for peer, points in lines.items()}
     sizes = sorted({size for points in lines.values() for size, _ in points})
     folder.mkdir(parents=True, exist_ok=True)
@@ -325,7 +328,15 @@ def result(name: str, by_peer: dict[str, dict[str, Any]], folder: Path, about: s
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([axis.title, *(f"{PEERS[peer].title}, µs" for peer in lines)])
         for size in sizes:
-            writer.writerow([size, *(round(dict(points).get(size, math.nan), 1) for points in lines.values())])
+            writer.writerow(
+                [
+                    size,
+                    *(
+                        round(cost, 1) if (cost := dict(points).get(size)) is not None else ""
+                        for points in lines.values()
+                    ),
+                ]
+            )
     titles = {peer: PEERS[peer].title for peer in lines}
     series = [Series(titles[peer], points, peer.startswith("spancast")) for peer, points in lines.items()]
     (folder / f"{name}.svg").write_text(loglog(axis.unit, axis.title, series))
@@ -333,26 +344,26 @@ def result(name: str, by_peer: dict[str, dict[str, Any]], folder: Path, about: s
         (f"{size:,}", *(_duration(dict(points).get(size, math.nan)) for points in lines.values())) for size in sizes
     ]
     rows.append(("**exponent**", *(f"**{slope(points):.2f}**" for points in lines.values())))
-    if any(value is not None for value in sums.values()):
-        last = {peer: points[-1][0] for peer, points in lines.items() if points}
-        rows.append(("the whole conversation", *(_in_sum(sums[peer], peer, by_peer, last) for peer in lines)))
+    rows += in_sum
     rows.append(("memory at the peak, over untraced", *(_memory(by_peer, peer) for peer in lines)))
     head = ("", *titles.values())
-    return f"{axis.unit}.\n\n{markdown(head, rows)}\n\n![{axis.title}]({name}.svg)\n\n{about}"
+    return f"{axis.unit}.\n\n{markdown(head, rows)}\n\n![{axis.title}](../{folder.name}/{name}.svg)"
 
 
-def _in_sum(value: float | None, peer: str, by_peer: dict[str, dict[str, Any]], last: dict[str, int]) -> str:
-    """Return the CPU of all turns; of peers that stop early, of their own turns."""
-    mine = dict(map(tuple, by_peer[peer]["points"]))
-    base = dict(map(tuple, by_peer["none"]["points"]))
-    if value is None:
-        return "–"
-    shorter = max(size for size in mine) < max(size for size in base)
-    return f"{mine[-1] / 1e6:.2f} s" + (f" (to {last[peer]:,})" if shorter else "")
+def _sums(lines: dict[str, list[Point]]) -> list[tuple[str, ...]]:
+    """Return a row for each length at which some peer stopped: what the conversation has cost in sum by then."""
+    by_peer = {peer: {-size: cost for size, cost in points if size < 0} for peer, points in lines.items()}
+    lengths = sorted({max(costs) for costs in by_peer.values() if costs})
+    return [
+        (f"in sum, to {length:,}", *(_duration(costs.get(length, math.nan)) for costs in by_peer.values()))
+        for length in lengths
+    ]
 
 
 def _memory(by_peer: dict[str, dict[str, Any]], peer: str) -> str:
-    return f"{by_peer[peer]['peak'] - by_peer['none']['peak']:+.0f} MB"
+    """Return the memory over untraced, where both went as far: what an application holds by itself grows too."""
+    farthest = {name: max(abs(size) for size, _ in by_peer[name]["points"]) for name in ("none", peer)}
+    return f"{by_peer[peer]['peak'] - by_peer['none']['peak']:+.0f} MB" if len({*farthest.values()}) == 1 else "–"
 
 
 def _duration(microseconds: float) -> str:

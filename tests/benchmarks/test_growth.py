@@ -35,6 +35,12 @@ def test_cost_is_above_the_untraced_at_the_same_size() -> None:
     assert [(1, 5.0), (10, 20.0)] == growth.added([(1, 15.0), (10, 120.0), (100, 1.0)], [(1, 10.0), (10, 100.0)])
 
 
+def test_a_conversation_is_summed_where_somebody_stops() -> None:
+    """Points of negative size are sums: a row for the length at which each peer stopped, with all that came so far."""
+    lines = {"ours": [(8, 1.0), (-8, 4.0), (16, 2.0), (-16, 12.0)], "theirs": [(8, 5.0), (-8, 20.0)]}
+    assert [("in sum, to 8", "4 µs", "20 µs"), ("in sum, to 16", "12 µs", "–")] == growth._sums(lines)
+
+
 def test_every_axis_is_measured_up_to_its_largest_size() -> None:
     """Each axis has a size for every peer's limit, and spancast reaches the largest."""
     for axis in growth.AXES.values():
