@@ -153,6 +153,11 @@ class Draft:
     def _finish(self) -> Operation:
         content = self._translated()
         fields = self.fields
+        metadata, attributes = content.metadata, content.attributes
+        if fields.metadata:
+            metadata = {**fields.metadata, **metadata}
+        if self.attributes:
+            attributes = {**attributes, **self.attributes}
         return Operation(
             kind=self.kind,
             name=self.name,
@@ -165,7 +170,7 @@ class Draft:
             end_ns=max(self.end_ns, self.start_ns),
             user=fields.user,
             session_id=fields.session_id,
-            metadata={**fields.metadata, **content.metadata},
+            metadata=metadata,
             tags=content.tags,
             input=content.input,
             output=content.output,
@@ -174,9 +179,9 @@ class Draft:
             node=content.node,
             failure=self.failure,
             ending=self.ending,
-            events=(*(self.events or ()), *content.events),
+            events=(*self.events, *content.events) if self.events else content.events,
             links=self.links,
-            attributes={**content.attributes, **(self.attributes or {})},
+            attributes=attributes,
         )
 
     def _translated(self) -> Content:
