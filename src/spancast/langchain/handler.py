@@ -69,6 +69,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
 
         self._in_use = in_use  # an import statement in each callback cost 1 us
         self._pipeline = pipeline
+        self._answering: UUID | None = None  # the run whose token came last, once its first one is noted
         self._made_in = surrounding()  # plain threads do not see the block that the handler was made in
         self._fold = detail == "normal"
         self._arguments = {"detail": detail, **fields}
@@ -343,12 +344,16 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         return draft
 
     def on_llm_new_token(self, token: Any, *, run_id: UUID, chunk: Any = None, **kwargs: Any) -> None:
-        """Note when the first piece of an answer came. Called for every token: no guard wrapper, one look-up."""
+        """Note when the first piece of an answer came. Called for every token: the later ones cost one comparison."""
+        if run_id is self._answering:
+            return
         try:
             recorder = self._recorder()
             draft = recorder.find(run_id.int) if recorder is not None else None
             if draft is not None and not draft.first_token_ns and (token or _has_tool_call(chunk)):
                 draft.first_token_ns = time_ns()
+            if draft is None or draft.first_token_ns:
+                self._answering = run_id
         except Exception as error:
             report_fault("on_llm_new_token", error)
 
