@@ -1,6 +1,6 @@
 """How the cost grows: with spans, with a conversation's history, with destinations, chunks and threads.
 
-    python benchmarks/growth.py                     # about five minutes; prints a table each, and writes plots/*.csv, *.svg
+    python benchmarks/growth.py                     # about four minutes; prints a table each, and writes plots/*.csv, *.svg
     python benchmarks/growth.py --quick             # under two minutes: fewer points, for a look
     python benchmarks/growth.py --axes history,threads --out /tmp/plots
 
