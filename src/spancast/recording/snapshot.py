@@ -90,6 +90,9 @@ class Snapshot:
             if type(item) is str:
                 self.size += len(item)
                 taken.append(item)
+            elif depth > 0 and (shape := self.shapes.get(type(item))) is not None:
+                self.items -= 1
+                taken.append(shape(item, self))
             else:
                 taken.append(self.take(item, depth))
         return taken
