@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from spancast.cli import commands
 from spancast.commands import certificate
 from spancast.commands.certificate import CONTROL, Canaries, Certificate, audit, forms_of
 from spancast.destinations import preparation
+
+from ..receivers.ports import free_port
 
 # LlamaIndex uses what pydantic is about to take away
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -105,3 +111,38 @@ def test_the_controls_are_no_forms(found: Certificate) -> None:
     assert [] == [form for form in found.forms if form.startswith(CONTROL)]
     assert True is ("LangChain" in found.frameworks)
     assert set(certificate._FRAMEWORKS) == {*found.frameworks, *found.absent}
+
+
+@pytest.fixture
+def only_llama_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out LangChain's audit, which takes longer."""
+    pytest.importorskip("llama_index.core", reason="LlamaIndex is not installed")
+    monkeypatch.setattr(certificate, "_FRAMEWORKS", {"LlamaIndex": ("llama_index",)})
+
+
+@pytest.mark.usefixtures("only_llama_index")
+def test_a_form_that_carried_nothing_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no span reaches the receiver the audit fails, and names the forms that stayed empty."""
+
+    @contextmanager
+    def nobody(taken: Any) -> Iterator[str]:
+        yield f"http://127.0.0.1:{free_port()}"
+
+    monkeypatch.setattr(certificate, "_receiver", nobody)
+    result = CliRunner().invoke(commands(), ["privacy-audit"])
+    (said,) = [line for line in result.output.splitlines() if line.startswith("NOT PROVED")]
+    over_http = sorted(form for form in FORMS if not form.startswith(("file", "sdk", "spool")))
+    assert (1, f"NOT PROVED for LlamaIndex: no spans were found in {', '.join(over_http)}.") == (
+        result.exit_code,
+        said[: said.index(".") + 1],
+    )
+
+
+@pytest.mark.usefixtures("only_llama_index")
+def test_a_proxy_takes_nothing_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is meant for the receiver on loopback does not go through the user's proxy; the forms have one order."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+    found = audit(tmp_path)
+    assert (True, {}, tuple(sorted(found.forms))) == (found.clean, found.empty, found.forms)
+    assert FORMS < set(found.forms)

@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -59,7 +59,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """What an audit found."""
+    """What an audit found.
+
+    Attributes:
+        empty: By framework, the forms in which nothing was found of what may leave: they carried nothing, and that no
+            content was found there means nothing.
+    """
 
     places: tuple[Place, ...]
     forms: tuple[str, ...]
@@ -68,12 +73,14 @@ class Certificate:
     bytes_searched: int
     frameworks: tuple[str, ...]
     absent: tuple[str, ...]
+    empty: Mapping[str, tuple[str, ...]]
 
     @property
     def clean(self) -> bool:
-        """Whether no content was found, and the search has shown that it finds."""
+        """Whether no content was found, and the search has shown that it finds, in every form."""
         content = [place for place in self.places if not place.kept]
-        return all(place.fine for place in self.places) and len([p for p in content if p.seen]) > len(content) // 2
+        finds = len([place for place in content if place.seen]) > len(content) // 2
+        return finds and not self.empty and all(place.fine for place in self.places)
 
     @property
     def leaks(self) -> tuple[Place, ...]:
@@ -107,9 +114,10 @@ def forms_of(word: str) -> tuple[bytes, ...]:
 # ---------------------------------------------------------------- where everything goes
 @dataclass(slots=True)
 class _Taken:
-    """Bytes by form of destination."""
+    """Bytes by form of destination; *expected* are the forms in which there have to be some."""
 
     held: dict[str, list[bytes]] = field(default_factory=dict)
+    expected: set[str] = field(default_factory=set)
 
     def add(self, form: str, data: bytes) -> None:
         self.held.setdefault(form, []).append(data)
@@ -221,7 +229,8 @@ def audit(folder: Path, *, progress: Callable[[str], None] = lambda text: None) 
     places: list[Place] = []
     frameworks, absent = [], []
     runs = spans = size = 0
-    forms: dict[str, None] = {}
+    forms: set[str] = set()
+    empty: dict[str, tuple[str, ...]] = {}
     for framework in _FRAMEWORKS:
         application = _application(framework)
         if application is None:
@@ -234,16 +243,22 @@ def audit(folder: Path, *, progress: Callable[[str], None] = lambda text: None) 
         runs, spans = runs + count, spans + recorded
         progress(f"{framework}: searching")
         size += sum(len(data) for pieces in taken.held.values() for data in pieces)
-        forms.update(dict.fromkeys(form for form in taken.held if not form.startswith(CONTROL)))
+        forms.update(form for form in taken.held if not form.startswith(CONTROL))
+        kept = [
+            needle for name, word in canaries.words.items() if name in application.KEPT for needle in forms_of(word)
+        ]
+        if nothing := tuple(form for form in sorted(taken.expected) if not _holds(taken, form, kept)):
+            empty[framework] = nothing
         places += [_place(framework, name, word, taken, application.KEPT) for name, word in canaries.words.items()]
     return Certificate(
         places=tuple(places),
-        forms=tuple(forms),
+        forms=tuple(sorted(forms)),
         runs=runs,
         spans=spans,
         bytes_searched=size,
         frameworks=tuple(frameworks),
         absent=tuple(absent),
+        empty=empty,
     )
 
 
@@ -259,10 +274,14 @@ def _application(framework: str) -> Any:
 def _recorded(application: Any, canaries: Canaries, folder: Path) -> tuple[_Taken, int, int]:
     taken, printed = _Taken(), StringIO()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _receiver(taken) as url, _logged() as lines, _variables(SPANCAST_STATE_DIR=str(folder / "state")):
-        pipeline = Pipeline(
-            *_destinations(url, folder, taken, printed), service_name="spancast-privacy-audit", spool=folder / "spool"
-        )
+    variables = {
+        "SPANCAST_STATE_DIR": str(folder / "state"),
+        **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1"),  # a proxy would take what is meant for the receiver
+    }
+    with _receiver(taken) as url, _logged() as lines, _variables(**variables):
+        destinations = _destinations(url, folder, taken, printed)
+        taken.expected = {"spool" if each.name.startswith("spool-") else each.name for each in destinations}
+        pipeline = Pipeline(*destinations, service_name="spancast-privacy-audit", spool=folder / "spool")
         with pipeline:
             count = application.run(pipeline, canaries)
             _wait_for(pipeline)
@@ -287,9 +306,7 @@ def _wait_for(pipeline: Pipeline) -> None:
 
 def _place(framework: str, name: str, word: str, taken: _Taken, kept: tuple[str, ...]) -> Place:
     needles = forms_of(word)
-    found = [
-        form for form, pieces in taken.held.items() if any(needle in data for data in pieces for needle in needles)
-    ]
+    found = [form for form in sorted(taken.held) if _holds(taken, form, needles)]
     return Place(
         framework=framework,
         name=name,
@@ -297,6 +314,10 @@ def _place(framework: str, name: str, word: str, taken: _Taken, kept: tuple[str,
         seen=any(form.startswith(CONTROL) for form in found),
         hits=tuple(form for form in found if not form.startswith(CONTROL)),
     )
+
+
+def _holds(taken: _Taken, form: str, needles: Sequence[bytes]) -> bool:
+    return any(needle in data for data in taken.held.get(form, ()) for needle in needles)
 
 
 @contextmanager

@@ -20,13 +20,13 @@ def privacy_audit(
 ) -> None:
     """Prove that privacy mode lets no content out: canaries through every form of destination, searched for in raw bytes.
 
-    Exit status: 0 nothing was found; 1 something leaks.
+    Exit status: 0 nothing was found; 1 something leaks, or a form carried nothing, so that nothing is proved for it.
     """
     console = Console(highlight=False, stderr=as_json)
     with TemporaryDirectory(prefix="spancast-audit-") as folder, console.status("privacy audit") as status:
         found = audit(keep or Path(folder), progress=status.update)
     if not found.frameworks:
-        stop("neither LangChain nor LlamaIndex is installed here: pip install 'spancast[demo]'.")
+        stop('neither LangChain nor LlamaIndex is installed here: pip install "spancast[demo]".')
     if as_json:
         print_json(_data(found))
     else:
@@ -55,6 +55,13 @@ def _print(console: Console, found: Certificate) -> None:
         soft_wrap=True,
     )
     console.print(f"forms: {', '.join(found.forms)}", style="dim", soft_wrap=True)
+    for framework, empty in found.empty.items():
+        console.print(
+            f"NOT PROVED for {framework}: no spans were found in {', '.join(empty)}. What may stand in the "
+            "way on this machine: a firewall on loopback, a full disk, a folder that cannot be written.",
+            style="bold red",
+            soft_wrap=True,
+        )
     if found.absent:
         console.print(f"not installed, not audited: {', '.join(found.absent)}", style="yellow", soft_wrap=True)
 
@@ -75,5 +82,6 @@ def _data(found: Certificate) -> dict[str, object]:
         "bytes_searched": found.bytes_searched,
         "frameworks": found.frameworks,
         "absent": found.absent,
+        "empty": found.empty,
         "places": [{name: getattr(place, name) for name in names} for place in found.places],
     }
