@@ -149,9 +149,10 @@ class Pipeline:
         return trace(_recorder=lambda: self.recorder, **fields)
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """Send what has ended so far; return whether all of it left the queues within *timeout* seconds.
+        """Send what has ended so far, and what this process has on disk; return whether all left within *timeout* seconds.
 
-        Operations that are still open are not sent: they have not ended. Safe to call at any time, from any thread.
+        Operations that are still open are not sent: they have not ended. Safe to call at any time, from any thread. After
+        a shutdown nothing is sent any more: it returns at once, False while spans of this process lie on disk.
         """
         deadline = time.monotonic() + timeout
         for lane in self._lanes:
@@ -161,19 +162,24 @@ class Pipeline:
     def shutdown(self, timeout: float = EXIT_TIMEOUT) -> bool:
         """End what is open, send everything, and stop; return whether all is out within *timeout* seconds.
 
-        What cannot be sent by then goes to disk, or is dropped, and is counted. A second call does nothing, returns True.
+        What cannot be sent by then goes to disk, or is dropped, and is counted: then it returns False. A second call does
+        nothing and returns True.
         """
         if self._ended:
             return True
         self._ended = True
         deadline = time.monotonic() + timeout
+        dropped = self._dropped()
         self.recorder.close_all()
         self._undecided.decide_all()
         for lane in self._lanes:
             lane.close_by(deadline)
         complete = all([lane.shutdown(max(0.0, deadline - time.monotonic())) for lane in self._lanes])
         _running.discard(self)
-        return complete
+        return complete and dropped == self._dropped()
+
+    def _dropped(self) -> int:
+        return sum(lane.ledger.dropped for lane in self._lanes)
 
     def keep_safe(self, timeout: float = SIGNAL_TIMEOUT) -> bool:
         """Send what has ended so far, within *timeout* seconds; what is left then goes to disk. The pipeline goes on.

@@ -562,6 +562,41 @@ def test_flush_and_shutdown_keep_their_deadline_with_a_dead_receiver(
     assert f"spancast: destination otlp: {ending}" == last
 
 
+def test_a_flush_after_the_shutdown_waits_for_nothing(tmp_path: Path) -> None:
+    """Nobody sends any more: False at once while spans of this process lie on disk, True when another has sent them."""
+    with recording_receiver() as receiver:
+        url = receiver.url
+    pipeline = spancast.Pipeline(destinations.otlp(url), spool=tmp_path)
+    with pipeline.trace(trace_name="a"):
+        pass
+    assert False is pipeline.shutdown(0.3)
+    began = time.monotonic()
+    assert False is pipeline.flush(60)
+    assert True is (time.monotonic() - began < 30)
+    (file,) = tmp_path.glob("*/*.jsonl")
+    file.unlink()
+    assert True is pipeline.flush(60)
+
+
+def test_a_shutdown_that_drops_a_span_returns_false(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What can be neither sent nor kept on disk is lost, and said; what was dropped before does not count."""
+    caplog.set_level(logging.WARNING, "spancast")
+    (tmp_path / "file").touch()
+    with recording_receiver() as receiver:
+        url = receiver.url
+    pipeline = spancast.Pipeline(destinations.otlp(url), spool=tmp_path / "file" / "spool")
+    with pipeline.trace(trace_name="a"):
+        pass
+    assert False is pipeline.shutdown(1.0)
+    report = pipeline.report()["otlp"]
+    assert (1, 1) == (report.recorded, report.dropped)
+    ending = "spancast: destination otlp: 1 spans were dropped while it shut down: spancast.report() says why."
+    assert ending == caplog.records[-1].getMessage()
+    broken = spancast.Pipeline(destinations.otlp(url), spool=tmp_path / "file" / "spool")
+    broken._lanes[0].ledger.enter("dropped", 1, "queue full")
+    assert True is broken.shutdown(1.0)
+
+
 def test_a_flush_sends_without_waiting_for_more(lane_of: Callable[..., Lane]) -> None:
     """What is queued leaves at once, and a flush of nothing is True."""
     lane = lane_of(Scripted())

@@ -87,6 +87,7 @@ class Lane:
         self._settling = threading.Lock()  # a file appears and its spans are counted, or neither
         self._hurry = False
         self._closing = False
+        self._dropped_before = 0  # when the shutdown began
         self._gone = False
         self._sealed = False
         self._deadline: float | None = None
@@ -132,15 +133,20 @@ class Lane:
         self.ledger.enter("sampled_out")
 
     def flush(self, timeout: float) -> bool:
-        """Send what is queued, and what this process has on disk; return whether all is out within *timeout* seconds."""
+        """Send what is queued, and what this process has on disk; return whether all is out within *timeout* seconds.
+
+        After a shutdown nobody sends any more: it only looks whether something of this process still lies on disk.
+        """
         deadline = time.monotonic() + timeout
         with self._changed:
             self._hurry = True
             self._changed.notify_all()
-            while self._unsent() and (left := deadline - time.monotonic()) > 0:
+            while self._unsent() and not self._gone and (left := deadline - time.monotonic()) > 0:
                 self._changed.wait(left)
             self._hurry = False
-            return not self._unsent()
+            if not (self._gone and self._on_disk):
+                return not self._unsent()
+        return not self._mine()
 
     def _unsent(self) -> bool:
         return bool(self.ledger.queued) or self._on_disk
@@ -158,6 +164,8 @@ class Lane:
         """
         now = time.monotonic()
         with self._changed:
+            if not self._closing:
+                self._dropped_before = self.ledger.dropped
             self._closing = self._hurry = True
             reserve = min(1.5, 0.3 * max(0.0, deadline - now)) if self._spool is not None else 0.0
             self._deadline = deadline - reserve
@@ -166,7 +174,10 @@ class Lane:
             self._overfull.notify_all()
 
     def shutdown(self, timeout: float) -> bool:
-        """Send what is queued, within *timeout* seconds, and stop. What is left then is spooled or dropped, and counted."""
+        """Send what is queued, within *timeout* seconds, and stop. What is left then is spooled or dropped, and counted.
+
+        Returns whether all is out: False when a span was dropped meanwhile, or lies on disk.
+        """
         deadline = time.monotonic() + timeout
         self.close_by(deadline)
         if self._thread is None or (self._queue and not self._alive()):
@@ -219,15 +230,16 @@ class Lane:
         held = self._settling.acquire(timeout=max(0.05, deadline - time.monotonic()))
         try:  # what is being written just now either has become a file, or never will
             self._sealed = True
+            lost = self.ledger.dropped - self._dropped_before
             left = self.ledger.queued
             self.ledger.move("dropped", left, "shutdown deadline")
         finally:
             if held:
                 self._settling.release()
         spooled = sum(file.count for file in self._mine()) if self.ledger.spooled else 0
-        if left or spooled:
-            _logger.warning("spancast: destination %s: %s.", self.destination.name, _ending(left, spooled))
-        return not left and not spooled
+        if left or spooled or lost:
+            _logger.warning("spancast: destination %s: %s.", self.destination.name, _ending(left, spooled, lost))
+        return not (left or spooled or lost)
 
     def after_fork_in_child(self) -> None:
         """Start clean in a forked child: what is queued belongs to the parent, and the threads did not come along."""
@@ -658,11 +670,13 @@ def weight(draft: Draft) -> int:
     return draft.size + _SPAN_BYTES + sum([len(value) for value in metadata.values() if type(value) is str])
 
 
-def _ending(left: int, spooled: int) -> str:
+def _ending(left: int, spooled: int, lost: int) -> str:
     """Say what a shutdown leaves behind."""
     parts = []
     if spooled:
         parts.append(f"{spooled} spans stay on disk, to be sent at the next start or by `spancast replay`")
     if left:
         parts.append(f"{left} spans could not be sent before the shutdown deadline and are lost")
+    if lost:
+        parts.append(f"{lost} spans were dropped while it shut down: spancast.report() says why")
     return "; ".join(parts)

@@ -133,6 +133,11 @@ class Ledger:
         return self.taken_in + self._counts["queued"]
 
     @property
+    def dropped(self) -> int:
+        """How many spans were given up so far."""
+        return self._counts["dropped"]
+
+    @property
     def spooled(self) -> int:
         """How many spans of this process wait on the disk."""
         return self._counts["spooled"]
