@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from ..record.json import JSON, as_text, dumps
 from ..record.message import Media, Message, Other, Part, Reasoning, Refusal, Text, ToolCall, ToolResult, all_written
 from ..record.operation import Agent, Embedding, Generation, Kind, Operation, Reranking, Retrieval, ToolUse
-from .outline import Writable, attribute, outline, say
+from .outline import Writable, attribute, outline, say, under
 from .span import CLIENT, INTERNAL, AttributeValue, Span
 
 _PROVIDERS = {
@@ -61,7 +61,7 @@ def render(operation: Operation, *, cost: bool = True) -> Span:
     attributes: dict[str, AttributeValue] = {}
     _who(attributes, operation)
     for key, value in operation.metadata.items():
-        say(attributes, f"trace.metadata.{key}", attribute(value))
+        say(attributes, under("trace.metadata.", key), attribute(value))
     if operation.tags:
         attributes["trace.tags"] = list(operation.tags)
     if operation.agent:

@@ -36,7 +36,7 @@ from ..record.operation import (
     ToolDefinition,
     ToolUse,
 )
-from .outline import Writable, attribute, outline, say
+from .outline import Writable, attribute, outline, say, under
 from .span import INTERNAL, AttributeValue, Span
 
 TEXT, JSON_TYPE = "text/plain", "application/json"
@@ -104,7 +104,7 @@ def _metadata(attributes: Writable, metadata: Mapping[str, JSON], flat: bool) ->
     attributes["metadata"] = dumps(metadata)
     if flat:
         for key, value in metadata.items():
-            say(attributes, f"metadata.{key}", attribute(value))
+            say(attributes, under("metadata.", key), attribute(value))
 
 
 def _value(attributes: Writable, side: str, value: JSON) -> None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from ..record.json import JSON, dumps
 from ..record.operation import Event, Link, Operation
 from .span import ERROR, OK, UNSET, Attributes, AttributeValue, Span, SpanEvent, SpanLink
 
 Writable = dict[str, AttributeValue]
+
+
+@lru_cache(maxsize=4096)
+def under(prefix: str, key: str) -> str:
+    """Return the name of an attribute that a user's key becomes. The same object again: its hash is known."""
+    return prefix + key
 
 
 def say(attributes: Writable, name: str, value: AttributeValue) -> None:
@@ -75,6 +82,8 @@ def flat(values: Mapping[str, JSON]) -> Attributes:
 
 def attribute(value: JSON) -> AttributeValue:
     """Return plain data as one attribute value: scalars and lists of one scalar type as they are, the rest as JSON."""
+    if type(value) is str:
+        return value
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     if isinstance(value, (list, tuple)) and value and len({type(item) for item in value}) == 1:

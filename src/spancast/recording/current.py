@@ -90,19 +90,20 @@ class CurrentSpan(Span):
         """Do nothing: the framework's own event ends the operation."""
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
-        for key, value in attributes.items():
-            self.set_attribute(key, value)
-
-    def set_attribute(self, key: str, value: Any) -> None:
         target = self._standing_for()
         if not isinstance(target, Draft):
-            target.set_attribute(key, value)
+            target.set_attributes(attributes)
         elif target.capture:
             held = target.attributes
             if held is None:
                 held = target.attributes = {}
-            if len(held) < _MOST_ATTRIBUTES:
+            for key, value in attributes.items():
+                if len(held) >= _MOST_ATTRIBUTES:
+                    break
                 held[str(key)] = plain_data(value)
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        self.set_attributes({key: value})
 
     def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:
         target = self._standing_for()
