@@ -134,14 +134,15 @@ def read(mapping: Mapping[str, object]) -> TraceFields:
         )
     values: dict[str, str] = {}
     for name, spellings in _SPELLINGS.items():
-        candidates = [mapping.get(key) for key in spellings]
-        if name in _NAMES:
-            candidates.insert(0, inner.pop(name, None))
-        for candidate in candidates:
-            value = _text(name, candidate)
+        value = _text(name, inner.pop(name)) if inner and name in inner and name in _NAMES else None
+        for key in spellings:
             if value is not None:
-                values[name] = value
                 break
+            candidate = mapping.get(key)
+            if candidate is not None:
+                value = _text(name, candidate)
+        if value is not None:
+            values[name] = value
     metadata = {key: plain_data(value) for key, value in inner.items() if value is not None}
     return TraceFields(metadata=metadata or NOTHING, **values)
 
@@ -152,8 +153,12 @@ def given(values: Mapping[str, object]) -> TraceFields:
         known = EMPTY
     else:
         known = read({key: value for key, value in values.items() if key in _CONSUMED_SET})
-    rest = {key: plain_data(value) for key, value in values.items() if key not in _CONSUMED_SET and value is not None}
-    return replace(known, metadata={**known.metadata, **rest}) if rest else known
+    rest = {
+        key: value if type(value) is str else plain_data(value)
+        for key, value in values.items()
+        if key not in _CONSUMED_SET and value is not None
+    }
+    return TraceFields(metadata=rest).over(known) if rest else known
 
 
 def _text(name: str, value: object) -> str | None:

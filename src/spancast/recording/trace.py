@@ -83,7 +83,7 @@ class trace:  # noqa: N801  (used as a verb: `with trace(...)`)
             draft.scope = scope
         field_scope.set(scope)
         self._entered.append((recorder, draft, outer, scope))
-        return current_trace()
+        return handle_of(draft.trace_id, draft.span_id) if draft is not None and draft.sampled else current_trace()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
