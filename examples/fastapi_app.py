@@ -5,8 +5,6 @@
 With OpenTelemetry's own instrumentation of FastAPI the middleware is not needed: runs lie under the request's span.
 """
 
-from contextlib import asynccontextmanager
-
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from langchain.agents import create_agent
@@ -21,16 +19,10 @@ from spancast import destinations, langchain
 agent = create_agent(scripted("It is on its way.", "You are welcome."), [], name="support")
 
 
-@asynccontextmanager
-async def lifespan(app: FastAPI):
-    spancast.configure(destinations.file(), service_name="shop-api")
-    langchain.instrument()  # every run, without a callbacks argument
-    yield
-    langchain.uninstrument()
-    spancast.shutdown()
-
-
-app = FastAPI(lifespan=lifespan)
+# uvicorn is ended by SIGTERM, without Python's exit hooks: with the flag no span is lost then
+spancast.configure(destinations.file(), service_name="shop-api", handle_sigterm=True)
+langchain.instrument()  # every run, without a callbacks argument
+app = FastAPI()
 
 
 @app.middleware("http")
@@ -56,4 +48,5 @@ if __name__ == "__main__":
         caller = {"traceparent": f"00-{'4b' * 16}-{'7a' * 8}-01"}
         print(client.post("/chat", params={"question": "Where is it?"}, headers=caller).json())
         print(client.post("/chat", params={"question": "Thanks"}, headers={"x-session-id": "session_abc"}).json())
+    spancast.flush()
     print_traces(last=2)

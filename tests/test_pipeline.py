@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -290,6 +291,22 @@ def test_a_second_shutdown_does_nothing(memory: MemoryDestination) -> None:
         pass
     assert (True, True) == (pipeline.shutdown(), pipeline.shutdown())
     assert "memory: 1 delivered" == repr(pipeline.report())
+
+
+def test_a_second_shutdown_waits_for_the_first() -> None:
+    """Who ends the process after its own call does not cut short what another thread sends."""
+    with recording_receiver() as receiver:
+        receiver.answer = Answer(delay=0.5)
+        pipeline = spancast.Pipeline(destinations.otlp(receiver.url))
+        with pipeline.trace(trace_name="a"):
+            pass
+        first = threading.Thread(target=pipeline.shutdown, args=(30.0,))
+        first.start()
+        until = time.monotonic() + 30
+        while not (pipeline.ended and receiver.requests) and time.monotonic() < until:
+            time.sleep(0.005)
+        assert (True, 1) == (pipeline.shutdown(30.0), pipeline.report()["otlp"].delivered)
+        first.join()
 
 
 def test_a_report_reads_as_one_line_a_destination() -> None:

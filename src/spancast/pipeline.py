@@ -105,6 +105,8 @@ class Pipeline:
         self._undecided = Undecided(size, self._settle_for)
         self._tokens: list[Token[Pipeline | None]] = []
         self._ended = False
+        self._ender: int | None = None  # the thread that shuts it down
+        self._end = threading.Event()
         _watch(self)
         for lane in self._lanes:
             target = lane.destination.target
@@ -162,13 +164,21 @@ class Pipeline:
     def shutdown(self, timeout: float = EXIT_TIMEOUT) -> bool:
         """End what is open, send everything, and stop; return whether all is out within *timeout* seconds.
 
-        What cannot be sent by then goes to disk, or is dropped, and is counted: then it returns False. A second call does
-        nothing and returns True.
+        What cannot be sent by then goes to disk, or is dropped, and is counted: then it returns False. A second call waits
+        for the first, does nothing, and returns True.
         """
         if self._ended:
+            if self._ender != threading.get_ident():  # who ends the process next must not overtake the one at work
+                self._end.wait(timeout)
             return True
         self._ended = True
-        deadline = time.monotonic() + timeout
+        self._ender = threading.get_ident()
+        try:
+            return self._shut_down(time.monotonic() + timeout)
+        finally:
+            self._end.set()
+
+    def _shut_down(self, deadline: float) -> bool:
         dropped = self._dropped()
         self.recorder.close_all()
         self._undecided.decide_all()
@@ -198,6 +208,8 @@ class Pipeline:
 
     def after_fork_in_child(self) -> None:
         """Start clean in a forked child; the parent keeps what was open and queued."""
+        if self._ended:
+            self._end.set()  # a thread that was at it belongs to the parent
         self.recorder.forget()
         self._undecided.forget()
         for lane in self._lanes:
@@ -396,6 +408,8 @@ def _silent() -> Pipeline:
     pipeline._everyone = 0
     pipeline._tokens = []
     pipeline._ended = False
+    pipeline._ender = None
+    pipeline._end = threading.Event()
     pipeline._undecided = Undecided(0, pipeline._settle_for)
     pipeline.recorder = Recorder(pipeline._offer)
     return pipeline
@@ -443,6 +457,11 @@ def _watch(pipeline: Pipeline) -> None:
 
 
 def _at_exit() -> None:
+    _shut_down_all()
+    sigterm.end()
+
+
+def _shut_down_all() -> None:
     deadline = time.monotonic() + EXIT_TIMEOUT
     for pipeline in list(_running):
         pipeline.shutdown(max(0.1, deadline - time.monotonic()))
@@ -451,7 +470,7 @@ def _at_exit() -> None:
 def _secure(ending: bool) -> None:
     """Bring what was recorded out of danger: a SIGTERM has come, and *ending* says that nobody else handles it."""
     if ending:
-        return _at_exit()
+        return _shut_down_all()
     for pipeline in list(_running):
         pipeline.keep_safe()
     return None

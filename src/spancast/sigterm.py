@@ -2,7 +2,8 @@
 
 Signal handlers run in the main thread, between any two of its instructions: also while it holds a lock that sending needs.
 So the handler only starts a thread and returns, and the main thread goes on. When the thread is done it sends the signal
-again, and this time the handler passes it on.
+again, and this time the handler passes it on. What is recorded after that, while a server ends its last requests, is
+secured when the server puts back the handler that was there before ours.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import _thread
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -25,6 +28,7 @@ class Handler:
         """*secure* is told whether the process ends for certain."""
         self._secure = secure
         self._previous = previous
+        self._passed_on = False
         self.state = "idle"
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
@@ -43,8 +47,18 @@ class Handler:
             self.state = "secured"
             _send_again()
 
+    def __del__(self) -> None:
+        """Secure what came since the signal was passed on: somebody has taken this handler away, and ends the process.
+
+        Servers such as uvicorn end their requests first, put back the handlers that they found, and raise the signal again.
+        """
+        if self._passed_on and not sys.is_finalizing():
+            with suppress(Exception):
+                self._secure(False)
+
     def _pass_on(self, number: int, frame: FrameType | None) -> None:
         if callable(self._previous):
+            self._passed_on = True
             self._previous(number, frame)
         elif self._previous is signal.SIG_DFL:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -72,6 +86,14 @@ def install(secure: Callable[[bool], None]) -> None:
         )
         return
     signal.signal(signal.SIGTERM, Handler(secure, previous))
+
+
+def end() -> None:
+    """At the exit: end the process by the signal after all, when its main thread came to its end while that was secured."""
+    handler = signal.getsignal(signal.SIGTERM)
+    main = threading.current_thread() is threading.main_thread()
+    if main and isinstance(handler, Handler) and handler.state != "idle" and handler._previous is signal.SIG_DFL:
+        handler._pass_on(signal.SIGTERM, None)
 
 
 def after_fork_in_child() -> None:

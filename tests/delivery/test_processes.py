@@ -154,6 +154,41 @@ class TestSigterm:
         )
         assert (printed, (20, 20) if "_exit" in handler else (21, 21)) == (out, arrivals.counts())
 
+    def test_a_process_at_its_end_sends_everything_and_ends_by_the_signal(self, receiver: Faulty) -> None:
+        """Its exit and the signal shut the same pipeline down; neither cuts the other short."""
+        receiver.plan(answer(503))  # the second try comes when the main thread is at its end
+        arrivals = Arrivals(receiver)
+        run(
+            """
+            configure(handle_sigterm=True)
+            record("a", 20)
+            signal.raise_signal(signal.SIGTERM)
+            """,
+            receiver.url,
+            code=-signal.SIGTERM,
+        )
+        assert (20, 20) == arrivals.counts()
+
+    def test_what_comes_after_the_signal_is_sent_before_its_handler_is_taken_away(self, receiver: Faulty) -> None:
+        """As servers do: end the requests that are open, put the former handler back, and raise the signal again."""
+        arrivals = Arrivals(receiver)
+        run(
+            """
+            told = threading.Event()
+            former = signal.signal(signal.SIGTERM, lambda number, frame: told.set())
+            configure(handle_sigterm=True)
+            signal.raise_signal(signal.SIGTERM)
+            while not told.is_set():
+                time.sleep(0.01)
+            record("the last request", 20)
+            signal.signal(signal.SIGTERM, former)
+            signal.raise_signal(signal.SIGTERM)
+            """,
+            receiver.url,
+            code=-signal.SIGTERM,
+        )
+        assert (20, 20) == arrivals.counts()
+
     def test_who_ignores_it_goes_on(self, receiver: Faulty) -> None:
         """SIG_IGN stays: nothing ends."""
         out = run(

@@ -92,5 +92,11 @@ def _process(environ: Mapping[str, str], version: Version) -> Iterator[Step]:
     if "uwsgi" in servers:
         yield fault("process", "W805")
     if forking := [name for name in servers if name != "uwsgi"]:
-        detail = f"{', '.join(forking)}: forks are handled, each worker sends its own spans; nothing to do"
+        detail = f"{', '.join(forking)}: forks are handled, each worker sends its own spans"
         yield Step(name="process", detail=detail)
+    if number := version("uvicorn"):
+        detail = (
+            f"uvicorn {number}: SIGTERM ends it, also as gunicorn's worker, without Python's exit hooks; "
+            "spancast.configure(..., handle_sigterm=True) keeps the spans of the last half second"
+        )
+        yield Step(name="process", state="skipped", detail=detail)
