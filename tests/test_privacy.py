@@ -434,6 +434,19 @@ def test_redact_sees_every_text(each: Operation, convention: str) -> None:
     assert ("user-kept", each.trace_id) == (span.attributes["user.id"], span.trace_id)
 
 
+@pytest.mark.parametrize(
+    "settings", [{"redact": redact}, {"redact": redact, "privacy_mode": True}, {"redact": redact, "media": False}]
+)
+def test_what_another_destination_has_written_of_a_message_reaches_no_other(settings: dict[str, Any]) -> None:
+    """Messages keep the JSON that was made of them; a destination that hides or redacts makes its own."""
+    each = without_canary_in_names(generation())
+    for convention in CONVENTIONS:
+        prepared(convention)(each)
+    for convention in CONVENTIONS:
+        said = encoded(prepared(convention, **settings)(each))
+        assert (0, True) == (said.count(CANARY.encode()), b"***" in said)
+
+
 def test_redact_is_not_asked_about_names_and_numbers() -> None:
     """Models, ids, roles, names, counts and times are as they were, also under a redact hook that replaces everything."""
     whole = prepared("gen_ai")(generation()).attributes

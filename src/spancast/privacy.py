@@ -387,6 +387,8 @@ class Redaction:
             held = getattr(value, field.name)
             if field.name in _NAMES or held is None or isinstance(held, (bool, int, float)):
                 continue
+            if not field.init:  # what was written of a message as it is; the redacted copy begins without
+                continue
             if field.name == "parameters" and not isinstance(value, ToolDefinition):
                 changes[field.name] = self._values(held)
             elif isinstance(held, tuple):
