@@ -43,7 +43,7 @@ from .recording.recorder import outermost
 
 T = TypeVar("T")
 HOSTS: Final = ("openrouter.ai",)
-# the requests that have a `trace` object (contracts 1.3); embeddings are not broadcast
+# the requests that have a `trace` object in OpenRouter's API; embeddings are not broadcast
 _PATHS: Final = ("/chat/completions", "/messages", "/responses")
 _KNOWN: Final = ("trace_id", "trace_name", "span_name", "generation_name", "parent_span_id")
 

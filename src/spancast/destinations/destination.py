@@ -17,9 +17,9 @@ from . import references, validation
 if TYPE_CHECKING:
     from .check import CheckResult
 
-DEFAULT_REQUEST_BYTES = 4_000_000  # below every published limit but Datadog's 3.2 MB and New Relic's 1 MB (contracts 3)
+DEFAULT_REQUEST_BYTES = 4_000_000  # below every published limit but Datadog's 3.2 MB and New Relic's 1 MB
 
-MAX_ATTRIBUTE_LENGTH = 10_000_000  # characters; OpenRouter's own limit (contracts 1.4)
+MAX_ATTRIBUTE_LENGTH = 10_000_000  # characters; OpenRouter's own limit, in its documentation of Broadcast
 
 
 class Exporter(Protocol):

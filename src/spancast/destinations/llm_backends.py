@@ -1,6 +1,6 @@
 """Presets for backends made for model calls. Each opens with what its backend does differently.
 
-Numbers are those of contracts sections 2.7, 3 and 3.2, each with its source there; what is unconfirmed says so.
+Numbers are those of the source that each docstring names; what is unconfirmed says so.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def phoenix(
 ) -> Destination:
     """Send to Phoenix, of your own or in its cloud, in OpenInference as protobuf.
 
-    What it does differently (contracts 2.7, Phoenix's source; tried against Phoenix 20):
+    What it does differently (Phoenix's source; tried against Phoenix 20):
     * protobuf only, the content type compared exactly: JSON is answered with 415;
     * `Authorization: Bearer`, where Arize AX wants the key alone;
     * it answers before it stores: a trace is readable a second or two later; a full queue is 503, and sent again;
@@ -79,7 +79,7 @@ def langfuse(
 ) -> Destination:
     """Send to Langfuse, in the cloud or of your own, in gen_ai as JSON.
 
-    What it does differently (contracts 3.2, Langfuse's source):
+    What it does differently (Langfuse's source):
     * every `gen_ai.usage.*` but `gen_ai.usage.cost` is counted as tokens, so `gen_ai.usage.*_cost` is never sent there:
       cost goes as `langfuse.observation.cost_details`, and cache writes under one of their two names only;
     * metadata is `langfuse.trace.metadata.*`, on every span; kinds come from `openinference.span.kind`; a chain's input
@@ -151,7 +151,7 @@ def langsmith(
 ) -> Destination:
     """Send to LangSmith, in OpenInference as protobuf.
 
-    What it does differently (contracts 3 and 3.2, LangSmith's documentation of 2025-08):
+    What it does differently (LangSmith's documentation of 2025-08):
     * `x-api-key`, and the project in `Langsmith-Project`;
     * the path is `/otel/v1/traces`, in a LangSmith of your own `/api/v1/otel/v1/traces`;
     * OpenInference's `metadata` is merged into the run's; gen_ai is read too;
@@ -190,7 +190,7 @@ def braintrust(
 ) -> Destination:
     """Send to Braintrust, in gen_ai as protobuf with gzip.
 
-    What it does differently (contracts 3, Braintrust's page on limits):
+    What it does differently (Braintrust's page on limits):
     * Bearer, and the place in `x-bt-parent`: one of project name, project id, experiment id;
     * above 10 MB it answers 413; requests stay below 4 MB; its page advises protobuf and gzip.
 
@@ -233,7 +233,7 @@ def opik(
 ) -> Destination:
     """Send to Comet Opik, in the cloud or of your own, in OpenInference as protobuf.
 
-    What it does differently (contracts 3, Comet's OpenTelemetry pages):
+    What it does differently (Comet's OpenTelemetry pages):
     * `Authorization` is the key alone, no Bearer; the workspace in `Comet-Workspace`, the project in `projectName`;
     * an Opik of your own wants neither key nor workspace;
     * JSON and limits are not documented, hence protobuf.
@@ -277,7 +277,7 @@ def weave(
 ) -> Destination:
     """Send to W&B Weave, in OpenInference as protobuf.
 
-    What it does differently (contracts 3, W&B's documentation):
+    What it does differently (W&B's documentation):
     * protobuf only: JSON is refused;
     * the key in `wandb-api-key`; entity and project are resource attributes;
     * this endpoint feeds the views Traces and Threads; the view Agents has one of its own.

@@ -1,6 +1,6 @@
 """Presets: Arize AX, any OTLP receiver, and the table of all. Each opens with what its backend does differently.
 
-Numbers are those of contracts section 3, each with its source there; what is unconfirmed says so.
+Numbers are those of the source that each docstring names; what is unconfirmed says so.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def arize(
 ) -> Destination:
     """Send to Arize AX, in OpenInference.
 
-    What it does differently (contracts 2):
+    What it does differently (Arize's documentation and the source of its own senders):
     * keys go into headers of its own, sent in every spelling that Arize's senders use; no `Bearer`;
     * a path other than `/v1/traces` is answered with 200 and the spans are discarded, so the path is always completed;
     * the space header wants the space's base64 *id*; with its name the answer is 200 and nothing arrives: we warn;
@@ -68,10 +68,11 @@ def arize(
 
     Args:
         api_key: From Settings, API Keys; else `ARIZE_API_KEY`.
-        space_key: The Space ID, from Space Settings; else `ARIZE_SPACE_ID`. `space_id` is the same.
+        space_key: The Space ID, from Space Settings; else `ARIZE_SPACE_ID`.
         model_id: The Arize project name, as OpenRouter's form calls it; else `ARIZE_PROJECT_NAME`, else `default`.
-            `project_name` is the same.
         base_url: Another host, with or without `/v1/traces`; else `ARIZE_COLLECTOR_ENDPOINT`.
+        space_id: The same as `space_key`, in Arize's own words.
+        project_name: The same as `model_id`, in Arize's own words.
         region: `us` (default), `eu`, `ca`, or a region's full name.
 
     Raises:
@@ -152,7 +153,10 @@ def otlp(endpoint: str | None = None, **common: Unpack[CommonKeywords]) -> Desti
     What it does differently:
     * the URL is used as given: nothing is appended (usually it ends in `/v1/traces`);
     * without an endpoint the OpenTelemetry variables are read: `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` as it is, or
-      `OTEL_EXPORTER_OTLP_ENDPOINT` with `/v1/traces` appended, and the headers that belong to them (contracts 4.4).
+      `OTEL_EXPORTER_OTLP_ENDPOINT` with `/v1/traces` appended, and the headers that belong to them.
+
+    Args:
+        endpoint: The URL that takes traces, used as given; else the OpenTelemetry variables.
 
     Raises:
         SettingsError: When the URL or a header cannot be used.

@@ -17,7 +17,7 @@ _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtlpEnvironment:
-    """What OpenTelemetry's variables say about an OTLP receiver (contracts 4.4)."""
+    """What OpenTelemetry's variables say about an OTLP receiver (its specification of exporters)."""
 
     endpoint: str | None = None
     endpoint_variable: str = ""

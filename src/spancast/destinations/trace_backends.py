@@ -1,6 +1,6 @@
 """Presets for tracing backends of every kind. Each opens with what its backend does differently.
 
-Numbers are those of contracts section 3, each with its source there; what is unconfirmed says so. All speak gen_ai.
+Numbers are those of the source that each docstring names; what is unconfirmed says so. All speak gen_ai.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def axiom(
 ) -> Destination:
     """Send to Axiom, in gen_ai as JSON.
 
-    What it does differently (contracts 3, Axiom's documentation):
+    What it does differently (Axiom's documentation):
     * an API token (`xaat-`) as Bearer, and the dataset in a header of its own; without the dataset it answers 4xx;
     * a field holds at most 1 MB; longer texts are replaced by a note, so ours are cut at 1,000,000 characters;
     * 256 or 1,024 *fields* a dataset: gen_ai's one JSON text a conversation uses few, flattened OpenInference many;
@@ -66,7 +66,7 @@ def axiom(
 def jaeger(endpoint: str = _LOCAL, **common: Unpack[CommonKeywords]) -> Destination:
     """Send to Jaeger v2, in gen_ai as JSON.
 
-    What it does differently (contracts 3, Jaeger 2.20's documentation):
+    What it does differently (Jaeger 2.20's documentation):
     * Jaeger v2 is an OpenTelemetry Collector inside: port 4318 takes traces (16686 is the page, 4317 is gRPC);
     * a body above 20 MiB is answered with 400 and lost; requests stay below 4 MB;
     * traces are found by `service.name`: give `configure(service_name=...)`.
@@ -87,7 +87,7 @@ def tempo(
 ) -> Destination:
     """Send to a Grafana Tempo of your own, in gen_ai as JSON.
 
-    What it does differently (contracts 3, Tempo's source):
+    What it does differently (Tempo's source):
     * attributes above 2,048 bytes are cut there, JSON or not: ours are cut first, so that JSON stays readable;
     * its receivers listen on localhost only unless told otherwise (since 2.7);
     * a trace above 5 MB is refused, in part after it was answered with 200;
@@ -124,7 +124,7 @@ def grafana_cloud(
 ) -> Destination:
     """Send to Grafana Cloud, in gen_ai as JSON.
 
-    What it does differently (contracts 3, OpenRouter's page on Grafana):
+    What it does differently (OpenRouter's page on Grafana):
     * `Basic` of the OTLP instance id and a token with the scope `traces:write` (`glc_...`), not Bearer;
     * the path is `/otlp/v1/traces`: a base URL without `/otlp` answers 404;
     * attributes are cut at 2,048 bytes, as in Tempo (inferred, not documented for the Cloud).
@@ -171,7 +171,7 @@ def honeycomb(
 ) -> Destination:
     """Send to Honeycomb, in gen_ai as JSON.
 
-    What it does differently (contracts 3, the source of its receiver, husky):
+    What it does differently (the source of its receiver, husky):
     * the key in `x-honeycomb-team`; keys belong to one region, and the other answers 401;
     * the dataset is `service.name`, except with classic keys (32 hex digits, or 64 characters `hc?ic_...`), which need one;
     * the content type is compared exactly; a body may have 20 MiB; a text at most 65,535 bytes, and ours are cut there.
@@ -219,7 +219,7 @@ def lightstep(
 ) -> Destination:
     """Send to Lightstep (ServiceNow Cloud Observability), in gen_ai as JSON.
 
-    What it does differently (contracts 3, Lightstep's archived documentation):
+    What it does differently (Lightstep's archived documentation):
     * the token in `lightstep-access-token`; `/v1/traces`, or `/traces/otlp/v0.9` for older projects;
     * its end of life was announced for 2026-03-01 as we recall it, which no source confirms: the test will tell.
 
@@ -243,7 +243,7 @@ def lightstep(
 def new_relic(*, license_key: str | None = None, region: str = "us", **common: Unpack[CommonKeywords]) -> Destination:
     """Send to New Relic, in gen_ai as protobuf.
 
-    What it does differently (contracts 3, New Relic's documentation):
+    What it does differently (New Relic's documentation):
     * a request holds at most 1 MB; an attribute's text at most 4,095 characters: both are kept here;
     * other limits (names of 255 characters, lists of 64 entries, 64 attributes advised) are broken in silence: what is
       wrong is said later, in the account, as `NrIntegrationError`; a 200 proves little;
@@ -278,7 +278,7 @@ def signoz(
 ) -> Destination:
     """Send to SigNoz Cloud, or with *base_url* to a SigNoz of your own, in gen_ai as JSON.
 
-    What it does differently (contracts 3, SigNoz's page on OpenRouter):
+    What it does differently (SigNoz's page on OpenRouter):
     * the key in `signoz-ingestion-key`; a SigNoz of your own wants none;
     * limits of bodies are not published.
 
@@ -306,7 +306,7 @@ def dash0(
 ) -> Destination:
     """Send to Dash0, in gen_ai as JSON.
 
-    What it does differently (contracts 3; JSON was seen in a stored copy of its documentation):
+    What it does differently (Dash0's documentation, of which a stored copy was read):
     * a Bearer token (`auth_...`), and `Dash0-Dataset` for another dataset than the default;
     * limits of bodies are not published.
 
@@ -333,7 +333,7 @@ def elastic(
 ) -> Destination:
     """Send to Elastic's managed OTLP endpoint or an APM Server, in gen_ai as protobuf.
 
-    What it does differently (contracts 3, Elastic's documentation):
+    What it does differently (Elastic's documentation):
     * `Authorization: ApiKey <encoded>`, not Bearer;
     * an APM Server refuses JSON; the managed endpoint takes both, hence protobuf;
     * above 11.5 MB a second serverless answers 429; limits of bodies are not published.
@@ -364,7 +364,7 @@ def datadog(
 ) -> Destination:
     """Send to Datadog, by default to LLM Observability, in gen_ai as protobuf.
 
-    What it does differently (contracts 3, Datadog's page on OTLP traces):
+    What it does differently (Datadog's page on OTLP traces):
     * it answers 202; above 3.2 MB 413: requests stay below 3 MB; 403 is a wrong site, or an organisation without access;
     * `dd-otlp-source: llmobs` sends to LLM Observability, which reads gen_ai 1.37 and later;
     * its older page takes protobuf only, the newer JSON too, hence protobuf.

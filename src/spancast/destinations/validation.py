@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 import orjson
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-MIN_SAMPLING_RATE = 0.0001  # OpenRouter's own bound (contracts 1.1)
+MIN_SAMPLING_RATE = 0.0001  # OpenRouter's own bound, in its API's schema
 CONVENTION_NAMES = ("openinference", "gen_ai")
 PROTOCOL_NAMES = ("http/json", "http/protobuf")
 
