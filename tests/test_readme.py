@@ -21,8 +21,11 @@ BLOCKS = [block for block in ALL_BLOCKS if "llama_index" not in block]  # those:
 
 
 @pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")
-def test_the_readmes_code_runs_and_delivers(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_readmes_code_runs_and_delivers(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One after the other in one program, as a reader would try them; both destinations get what they should."""
+    monkeypatch.setenv("OPENROUTER_API_KEY", "a-key")
     with recording_receiver() as arize, recording_receiver() as collector:
         names: dict[str, Any] = {"agent": create_agent(ScriptedChat(script=["hello"]), [], name="planner")}
         for block in BLOCKS:
@@ -33,7 +36,7 @@ def test_the_readmes_code_runs_and_delivers(capsys: pytest.CaptureFixture[str]) 
             exec(compile(code, str(README), "exec"), names)
         langchain.uninstrument()
         spancast.shutdown()
-    assert 5 == len(BLOCKS)
+    assert 6 == len(BLOCKS)
     assert {"/v1/traces"} == {request.path for request in (*arize.requests, *collector.requests)}
     assert "Nightly report" in {span["name"] for span in collector.json_spans()}
     assert "arize: " in capsys.readouterr().out
