@@ -132,6 +132,7 @@ def test_every_preset_takes_the_common_keywords(preset: type) -> None:
         (spancast.shutdown, "(timeout: 'float' = 5.0) -> 'bool'"),
         (spancast.report, "() -> 'DeliveryReport'"),
         (spancast.current_trace, "() -> 'TraceHandle | None'"),
+        (spancast.trace, "(**fields: 'object') -> 'None'"),
     ],
 )
 def test_the_signatures_are_these(function: object, expected: str) -> None:

@@ -30,7 +30,7 @@ from .recording.draft import Draft
 from .recording.paused import Pauses, state_folder
 from .recording.recorder import Recorder
 from .recording.sampling import SamplingRule, Undecided
-from .recording.trace import current_trace, trace, use_recorder
+from .recording.trace import current_trace, trace, trace_into, use_recorder
 from .resource import importing, resource_source
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Pipeline:
 
     def trace(self, **fields: object) -> trace:
         """Return `spancast.trace(...)` for this pipeline."""
-        return trace(_recorder=lambda: self.recorder, **fields)
+        return trace_into(lambda: self.recorder, fields)
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Send what has ended so far, and what this process has on disk; return whether all left within *timeout* seconds.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeVar, cast
@@ -63,9 +63,9 @@ class trace:  # noqa: N801  (used as a verb: `with trace(...)`)
 
     __slots__ = ("_entered", "_fields", "_recorder")
 
-    def __init__(self, *, _recorder: Callable[[], Recorder] | None = None, **fields: object) -> None:
+    def __init__(self, **fields: object) -> None:
         self._fields = given(fields)
-        self._recorder = _recorder or (lambda: recorder_in_use())
+        self._recorder: Callable[[], Recorder] = recorder_in_use
         self._entered: list[tuple[Recorder | None, Draft | None, FieldScope | None, FieldScope]] = []
 
     def __enter__(self) -> TraceHandle | None:
@@ -104,13 +104,20 @@ class trace:  # noqa: N801  (used as a verb: `with trace(...)`)
         self.__exit__(kind, error, traceback)
 
     def _again(self) -> trace:
-        block = trace(_recorder=self._recorder)
-        block._fields = self._fields
+        block = trace()
+        block._fields, block._recorder = self._fields, self._recorder
         return block
 
     def __call__(self, function: F) -> F:
         """Decorate *function*: each of its calls, and each iteration of a generator, is a block of its own."""
         return cast("F", _around(function, self._again))
+
+
+def trace_into(recorder: Callable[[], Recorder], fields: Mapping[str, object]) -> trace:
+    """Return `trace(**fields)` for another recorder than the one in use."""
+    block = trace(**fields)
+    block._recorder = recorder
+    return block
 
 
 def _name_under_parent(draft: Draft, name: str) -> None:
