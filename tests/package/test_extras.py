@@ -37,7 +37,7 @@ def test_without_extras_the_core_works_and_the_rest_says_what_is_missing(wheel: 
     for adapter, extra in (("langchain", "langchain"), ("llama_index", "llama-index")):
         assert f'pip install "spancast[{extra}]"' in refused(made, f"import spancast.{adapter}")
     wanting = "from spancast import destinations; destinations.otlp('http://127.0.0.1:9', headers={'a': 'keyring:b'})"
-    assert "pip install 'spancast[keyring]'" in refused(made, wanting)
+    assert 'pip install "spancast[keyring]"' in refused(made, wanting)
     assert ["openai None"] == made.tree("price")
 
 
@@ -65,9 +65,9 @@ def test_the_command_line_extra(wheel: Path, tmp_path: Path) -> None:
     assert "└─ CHAIN write" in made.run("spancast", "view", "traces.jsonl").out
     doctor = made.run("spancast", "doctor")
     assert (0, "") == (doctor.status, doctor.err)
-    assert "pip install 'spancast[langchain]' or 'spancast[llama-index]'" in doctor.out
+    assert 'pip install "spancast[langchain]" or "spancast[llama-index]"' in doctor.out
     demo = made.run("spancast", "demo")
-    assert (2, "spancast: the demo needs langchain: pip install 'spancast[demo]'\n") == (demo.status, demo.err)
+    assert (2, 'spancast: the demo needs langchain: pip install "spancast[demo]"\n') == (demo.status, demo.err)
 
 
 @pytest.mark.parametrize(

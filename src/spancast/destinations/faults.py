@@ -220,7 +220,7 @@ FAULTS: Mapping[str, Fault] = {
     "W804": Fault(
         "passed",
         "no framework that spancast traces is installed here",
-        "pip install 'spancast[langchain]' or 'spancast[llama-index]' into the application's environment",
+        'pip install "spancast[langchain]" or "spancast[llama-index]" into the application\'s environment',
     ),
     "W805": Fault(
         "passed",

@@ -90,6 +90,6 @@ def _keyring(argument: str) -> Any:
         import keyring
     except ImportError:
         raise SettingsError(
-            f"{argument} needs the package keyring: pip install 'spancast[keyring]', or use env:NAME."
+            f'{argument} needs the package keyring: pip install "spancast[keyring]", or use env:NAME.'
         ) from None
     return keyring

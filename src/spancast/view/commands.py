@@ -62,7 +62,7 @@ def _asked(application: Any, pipeline: Pipeline, console: Console) -> bool:
 def _application() -> Any:
     missing = next((name for name in ("langchain", "langgraph") if find_spec(name) is None), None)
     if missing:
-        _stop(f"the demo needs {missing}: pip install 'spancast[demo]'")
+        _stop(f'the demo needs {missing}: pip install "spancast[demo]"')
     from ..langchain import demo as application
 
     return application
