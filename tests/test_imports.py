@@ -91,3 +91,35 @@ def test_adapters_are_loaded_by_name_only() -> None:
         print("langchain_core" in sys.modules, langchain.SpancastCallbackHandler.__name__)
     """
     assert "False\nTrue SpancastCallbackHandler" == run(script)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("langchain", "instrument"), ("llama_index", "instrument"), ("openrouter", "join"), ("redact", "secrets")],
+)
+def test_a_module_is_loaded_when_it_is_first_asked_for(module: str, name: str) -> None:
+    """`import spancast` is enough for `spancast.langchain.instrument()`; `dir()` stays that of the package's own names."""
+    script = f"""
+        import sys, warnings
+        warnings.simplefilter("ignore")
+        import spancast
+        before = "spancast.{module}" in sys.modules
+        print(before, callable(spancast.{module}.{name}), "{module}" in dir(spancast))
+    """
+    assert "False True False" == run(script)
+
+
+@pytest.mark.parametrize(("module", "package"), [("langchain", "langchain_core"), ("llama_index", "llama_index")])
+def test_a_framework_that_is_missing_is_named(module: str, package: str) -> None:
+    """The sentence is that of `from spancast import ...`: what is missing and what to install."""
+    script = f"""
+        import sys
+        sys.modules["{package}"] = sys.modules["{package}.core"] = None
+        import spancast
+        try:
+            spancast.{module}
+        except ModuleNotFoundError as error:
+            print(error)
+    """
+    extra = module.replace("_", "-")
+    assert run(script).endswith(f'which is not installed: pip install "spancast[{extra}]"')

@@ -31,6 +31,8 @@ _HOMES = {
     "shutdown": "pipeline",
     "trace": "pipeline",
 }
+# loaded at `spancast.langchain.instrument()` as at `from spancast import langchain`; what is missing is said in a sentence
+_MODULES = ("destinations", "langchain", "llama_index", "openrouter", "redact")
 __all__ = [
     "DeliveryReport",
     "DestinationReport",
@@ -52,8 +54,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    if name == "destinations":
-        return import_module(".destinations", __name__)
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
