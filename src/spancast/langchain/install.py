@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from langchain_core.tracers.context import register_configure_hook
 
 from ..recording.current import nearest
+from ..recording.guard import report_fault
 from ..recording.notice import warn_once
 from .handler import SpancastCallbackHandler
 
@@ -25,7 +26,26 @@ class _Switch:
     handler: SpancastCallbackHandler | None = None
     registered = False
 
-    def get(self, default: Any = None) -> SpancastCallbackHandler | None:
+    def __init__(self) -> None:
+        self.get = self._held
+
+    def look_around(self) -> None:
+        """At the next run, say which other tracers are there: they may be switched on after ours."""
+        self.get = self._first
+
+    def stop_looking(self) -> None:
+        """Say nothing any more."""
+        self.get = self._held
+
+    def _held(self, default: Any = None) -> SpancastCallbackHandler | None:
+        return self.handler
+
+    def _first(self, default: Any = None) -> SpancastCallbackHandler | None:
+        self.get = self._held
+        try:
+            warn_of_other_tracers(os.environ)
+        except Exception as error:  # the others' code was asked, inside the application's run
+            report_fault("instrument", error)
         return self.handler
 
 
@@ -39,7 +59,7 @@ def instrument(*, pipeline: Pipeline | None = None, **defaults: Any) -> None:
     `SpancastCallbackHandler`. LangGraph's interrupt and resume events go only to handlers that are passed.
     """
     _switch.handler = SpancastCallbackHandler(pipeline=pipeline, **defaults)
-    warn_of_other_tracers(os.environ)
+    _switch.look_around()
     if not _switch.registered:
         _switch.registered = True
         register_configure_hook(cast("ContextVar[Any]", _switch), inheritable=True)
@@ -98,3 +118,4 @@ def carry_handlers() -> None:
 def uninstrument() -> None:
     """Undo `instrument()`: runs that start from now on are not traced."""
     _switch.handler = None
+    _switch.stop_looking()
