@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from ..record.json import JSON, dumps
 from ..record.operation import Event, Link, Operation
+from ..record.quick import in_order
 from .span import ERROR, OK, UNSET, Attributes, AttributeValue, Span, SpanEvent, SpanLink
 
 Writable = dict[str, AttributeValue]
@@ -34,22 +35,25 @@ def outline(operation: Operation, name: str, kind: int, attributes: Writable) ->
     if operation.attributes:
         for key, value in flat(operation.attributes).items():
             attributes.setdefault(key, value)
-    return Span(
-        name=name or operation.kind.value.lower(),
-        trace_id=operation.trace_id,
-        span_id=operation.span_id,
-        parent_span_id=operation.parent_span_id,
-        parent_is_remote=operation.parent_is_remote,
-        kind=kind,
-        operation_kind=operation.kind,
-        start_ns=operation.start_ns,
-        end_ns=operation.end_ns,
-        attributes=attributes,
-        events=tuple(_events(operation)) if operation.events or failure is not None else (),
-        links=tuple(map(_link, operation.links)) if operation.links else (),
-        status_code=ERROR if failure else UNSET if operation.ending else OK,
-        status_message=failure.message if failure else "",
+    return _span(  # in the order of Span's fields
+        name or operation.kind.value.lower(),
+        operation.trace_id,
+        operation.span_id,
+        operation.parent_span_id,
+        operation.parent_is_remote,
+        kind,
+        operation.kind,
+        operation.start_ns,
+        operation.end_ns,
+        attributes,
+        tuple(_events(operation)) if operation.events or failure is not None else (),
+        tuple(map(_link, operation.links)) if operation.links else (),
+        ERROR if failure else UNSET if operation.ending else OK,
+        failure.message if failure else "",
     )
+
+
+_span = in_order(Span)
 
 
 def _events(operation: Operation) -> Iterator[SpanEvent]:

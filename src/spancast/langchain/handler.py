@@ -103,10 +103,9 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         tags: Sequence[str] | None,
         metadata: Mapping[str, Any] | None,
         translator: Translate,
-        *,
         current: bool = True,
-        batch_size: int = 1,
         inputs: Any = _NO_INPUT,
+        batch_size: int = 1,
     ) -> Draft | None:
         """Open an operation; None when nothing is to be kept of it: folded, known already, or recorded nowhere."""
         recorder = self._recorder()
@@ -119,18 +118,18 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         if self._fold and parent is not None and ((tags and _HIDDEN in tags) or _is_plumbing(name, metadata)):
             recorder.fold(key, parent)
             return None
-        draft = recorder.open(
+        draft = recorder.open(  # by position: matching ten keywords costs 0.3 us
             key,
             kind,
             name,
-            parent=parent,
-            mapping=metadata,
-            defaults=self._defaults,
-            origin=self,
-            passes=None if parent is not None else surrounding_rule(batch_size),
-            translate=translator,
-            current=current,
-            resumes=None if parent is not None or inputs is _NO_INPUT else resumed(recorder, inputs, metadata),
+            parent,
+            metadata,
+            self._defaults,
+            self,
+            None if parent is not None else surrounding_rule(batch_size),
+            translator,
+            current,
+            None if parent is not None or inputs is _NO_INPUT else resumed(recorder, inputs, metadata),
         )
         if tags:  # the user's own are content; the frameworks' say what a run is
             draft.snapshots["tags"] = tuple(tags) if draft.capture else tuple(filter(is_plumbing_tag, tags))
@@ -225,8 +224,8 @@ class SpancastCallbackHandler(BaseCallbackHandler):
                 tags,
                 metadata,
                 translator,
-                current=not defers_inputs,  # between two chunks of a stream the consumer must not see it as current
-                inputs=inputs,
+                not defers_inputs,  # between two chunks of a stream the consumer must not see it as current
+                inputs,
             )
             if draft is None or not draft.capture:
                 return

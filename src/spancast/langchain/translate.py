@@ -12,7 +12,17 @@ import orjson
 from ..record.cost import Cost
 from ..record.json import JSON, dumps
 from ..record.message import Message, Text
-from ..record.operation import NOTHING, Agent, Document, Generation, Reranking, Retrieval, ToolDefinition, ToolUse
+from ..record.operation import (
+    NOTHING,
+    Agent,
+    Detail,
+    Document,
+    Generation,
+    Reranking,
+    Retrieval,
+    ToolDefinition,
+    ToolUse,
+)
 from ..record.prices import estimate
 from ..record.tool_schema import read_tool
 from ..record.usage import Usage, read_usage
@@ -37,7 +47,7 @@ _SECRET = re.compile(r"api_?key|secret|passw|authoriz|credential|headers|(access
 def chain(draft: Draft) -> Content:
     """Translate a chain, a graph or a node."""
     held = draft.snapshots
-    return Content(input=as_data(held.get("input")), output=as_data(held.get("output")), **_about(draft))
+    return _content(draft, as_data(held.get("input")), as_data(held.get("output")))
 
 
 def agent(draft: Draft) -> Content:
@@ -51,7 +61,7 @@ def agent(draft: Draft) -> Content:
         input_messages=asked,
         output_messages=told[len(asked) :] if len(told) > len(asked) else told,
     )
-    return Content(input=as_data(given), output=as_data(made), detail=detail, **_about(draft))
+    return _content(draft, as_data(given), as_data(made), detail)
 
 
 def tool(draft: Draft) -> Content:
@@ -63,9 +73,7 @@ def tool(draft: Draft) -> Content:
         description=described if isinstance(described, str) else None,
         call_id=call_id if isinstance(call_id, str) else None,
     )
-    content = Content(
-        input=as_data(held.get("input")), output=as_data(held.get("output")), detail=detail, **_about(draft)
-    )
+    content = _content(draft, as_data(held.get("input")), as_data(held.get("output")), detail)
     if "artifact" in held:  # what the tool gives the application besides what the model reads
         content.attributes = {"spancast.tool.artifact": as_data(held["artifact"])}
     return content
@@ -84,7 +92,7 @@ def retriever(draft: Draft) -> Content:
         data_source=source if isinstance(source, str) else None,
     )
     output = as_data(found) if documents else None
-    return Content(input=as_data(query), output=output, detail=detail, **_about(draft))
+    return _content(draft, as_data(query), output, detail)
 
 
 def reranker(draft: Draft) -> Content:
@@ -96,7 +104,7 @@ def reranker(draft: Draft) -> Content:
         input_documents=_documents(held.get("found")),
         output_documents=_documents(held.get("output")),
     )
-    return Content(input=as_data(query), output=as_data(held.get("output")), detail=detail, **_about(draft))
+    return _content(draft, as_data(query), as_data(held.get("output")), detail)
 
 
 def is_scored(found: object) -> bool:
@@ -163,7 +171,7 @@ def generation(draft: Draft) -> Content:
         stream=bool(first) or parameters.get("stream") is True,
         cached=cached,
     )
-    return Content(detail=detail, **_about(draft))
+    return _content(draft, None, None, detail)
 
 
 def decision(draft: Draft) -> Content:
@@ -182,7 +190,7 @@ def decision(draft: Draft) -> Content:
         output_messages=(Message(role="assistant", parts=(Text(dumps(told)),)),) if told is not None else (),
         usage=read_usage(answer.get("usage")),
     )
-    return Content(detail=detail, **_about(draft))
+    return _content(draft, None, None, detail)
 
 
 def _prompts(prompts: Any) -> tuple[Message, ...]:
@@ -266,23 +274,27 @@ _MOST_TOOLS = 512
 _PLAIN_ONLY = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
-def _about(draft: Draft) -> dict[str, Any]:
-    """Return metadata and tags without what the frameworks put there for themselves."""
+def _content(draft: Draft, input: JSON, output: JSON, detail: Detail = None) -> Content:
+    """Add metadata and tags, without what the frameworks put there for themselves."""
     mapping = draft.mapping
     tags = draft.snapshots.get("tags")
     if not mapping and not tags:
-        return {}
+        return Content(input, output, detail)
     metadata = _metadata(mapping)
     own, is_node, attempt = _read_tags(tuple(map(str, tags))) if tags else _NO_TAGS
     if attempt:
         metadata = {**metadata, "retry_attempt": attempt}
     agent, node = (mapping.get("lc_agent_name"), mapping.get("langgraph_node")) if mapping else (None, None)
-    return {
-        "metadata": metadata,
-        "tags": own,
-        "agent": agent if isinstance(agent, str) else None,
-        "node": node if is_node and isinstance(node, str) else None,
-    }
+    return Content(
+        input,
+        output,
+        detail,
+        metadata,
+        own,
+        (),
+        agent if isinstance(agent, str) else None,
+        node if is_node and isinstance(node, str) else None,
+    )
 
 
 _NO_TAGS: tuple[tuple[str, ...], bool, int] = ((), False, 0)

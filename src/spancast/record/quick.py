@@ -1,9 +1,10 @@
-"""Quick construction of frozen records: the same classes, made in less than half the time."""
+"""Quick construction of frozen records: the same classes, made in a third of the time where it counts."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import MISSING, fields
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 Record = TypeVar("Record")
 _become = object.__dict__["__class__"].__set__
@@ -16,21 +17,39 @@ def quick(record: type[Record]) -> type[Record]:
     object is of a class of the same layout that is not frozen, until its fields are set: 1.4 us. Default factories are
     called once, so they must return something immutable.
     """
+    made = _compiled(record, "__init__", "self, ", "    become(self, writable)\n", "")
+    made.__doc__, made.__annotations__ = record.__init__.__doc__, record.__init__.__annotations__
+    record.__init__ = made  # type: ignore[method-assign]
+    return record
+
+
+def in_order(record: type[Record]) -> Callable[..., Record]:
+    """Return a function that makes *record*s of the values of all fields, in the order in which the class has them.
+
+    For the one place that makes most of them: matching 23 keywords costs 1.0 us of an Operation's 1.4.
+    """
+    return cast(
+        "Callable[..., Record]", _compiled(record, "in_order", "", "    self = new(writable)\n", "    return self\n")
+    )
+
+
+def _compiled(record: type, name: str, first: str, begin: str, end: str) -> Any:
     open_to_writing = type(record.__name__, (), {"__slots__": record.__slots__})  # type: ignore[attr-defined]
-    about = fields(record)  # type: ignore[arg-type]
+    about = fields(record)
     defaults = {f"_{each.name}": _default(each) for each in about if _default(each) is not MISSING}
     given = [each for each in about if each.init]
     arguments = ", ".join(f"{each.name}=_{each.name}" if f"_{each.name}" in defaults else each.name for each in given)
     star = "*, " if about[0].kw_only else ""
+    if not first:
+        arguments, star = ", ".join(each.name for each in given), ""
     body = "".join(f"    self.{each.name} = {'' if each.init else '_'}{each.name}\n" for each in about)
-    source = f"def __init__(self, {star}{arguments}):\n    become(self, writable)\n{body}    self.__class__ = record\n"
+    source = f"def {name}({first}{star}{arguments}):\n{begin}{body}    self.__class__ = record\n{end}"
     namespace: dict[str, Any] = {**defaults, "become": _become, "writable": open_to_writing, "record": record}
+    namespace["new"] = object.__new__
     exec(source, namespace)  # noqa: S102  (names of our own fields, as in the standard library's dataclasses)
-    made = namespace["__init__"]
-    made.__doc__, made.__qualname__ = record.__init__.__doc__, record.__init__.__qualname__
-    made.__annotations__ = record.__init__.__annotations__
-    record.__init__ = made  # type: ignore[method-assign]
-    return record
+    made = namespace[name]
+    made.__qualname__ = f"{record.__qualname__}.{name}"
+    return made
 
 
 def _default(field: Any) -> Any:

@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..record.json import JSON
 from ..record.operation import NOTHING, Detail, Event, Failure, Kind, Link, Operation
+from ..record.quick import in_order
 from .fields import EMPTY, UNSAID, FieldScope, Said, TraceFields
 
 if TYPE_CHECKING:
     from .current import CurrentSpan
     from .paused import Pause
     from .sampling import Tree
+
+
+_operation = in_order(Operation)
 
 
 class Content:
@@ -27,7 +31,6 @@ class Content:
 
     def __init__(
         self,
-        *,
         input: JSON = None,
         output: JSON = None,
         detail: Detail = None,
@@ -158,30 +161,30 @@ class Draft:
             metadata = {**fields.metadata, **metadata}
         if self.attributes:
             attributes = {**attributes, **self.attributes}
-        return Operation(
-            kind=self.kind,
-            name=self.name,
-            given_name=self.given_name,
-            trace_id=self.trace_id,
-            span_id=self.span_id,
-            parent_span_id=self.parent_span_id,
-            parent_is_remote=self.parent_is_remote,
-            start_ns=self.start_ns,
-            end_ns=max(self.end_ns, self.start_ns),
-            user=fields.user,
-            session_id=fields.session_id,
-            metadata=metadata,
-            tags=content.tags,
-            input=content.input,
-            output=content.output,
-            detail=content.detail,
-            agent=content.agent,
-            node=content.node,
-            failure=self.failure,
-            ending=self.ending,
-            events=(*self.events, *content.events) if self.events else content.events,
-            links=self.links,
-            attributes=attributes,
+        return _operation(  # in the order of Operation's fields
+            self.kind,
+            self.name,
+            self.given_name,
+            self.trace_id,
+            self.span_id,
+            self.parent_span_id,
+            self.parent_is_remote,
+            self.start_ns,
+            max(self.end_ns, self.start_ns),
+            fields.user,
+            fields.session_id,
+            metadata,
+            content.tags,
+            content.input,
+            content.output,
+            content.detail,
+            content.agent,
+            content.node,
+            self.failure,
+            self.ending,
+            (*self.events, *content.events) if self.events else content.events,
+            self.links,
+            attributes,
         )
 
     def _translated(self) -> Content:

@@ -86,7 +86,6 @@ class Recorder:
         key: object,
         kind: Kind,
         name: str,
-        *,
         parent: Draft | None = None,
         mapping: Mapping[str, Any] | None = None,
         defaults: TraceFields = EMPTY,
