@@ -24,6 +24,7 @@ from ..record.operation import (
     ToolUse,
 )
 from ..record.prices import estimate
+from ..record.quick import in_order
 from ..record.tool_schema import read_tool
 from ..record.usage import Usage, read_usage
 from ..recording.draft import Content, Draft
@@ -137,6 +138,9 @@ def _document(held: DocumentSnapshot) -> Document:
     )
 
 
+_generation = in_order(Generation)
+
+
 def generation(draft: Draft) -> Content:
     """Translate a model call."""
     held = draft.snapshots
@@ -151,25 +155,25 @@ def generation(draft: Draft) -> Content:
     reasons = tuple(reason for answer in answers if (reason := outcome.finish_reason(answer)))
     first = draft.first_token_ns
     cached = outcome.is_cached(answers)
-    detail = Generation(
-        operation=held.get("operation", "chat"),
-        provider=_provider(metadata, parameters),
-        request_model=_model(metadata, parameters),
-        response_model=outcome.response_model(answers, llm_output),
-        response_id=outcome.response_id(answers, llm_output),
-        parameters=_with_schema(_parameters(parameters), held.get("answer_schema")),
-        input_messages=to_messages(held.get("messages") or ()) or _prompts(held.get("prompts")),
-        output_messages=told if draft.capture else (),
-        tools=_tools(parameters),
-        finish_reasons=reasons,
-        usage=usage,
-        prompt_variables=_variables(held.get("variables")),
-        cost=outcome.CACHED
-        if cached
-        else outcome.cost_of(answers, llm_output) or _estimated(usage, metadata, parameters, answers, llm_output),
-        time_to_first_token_ns=first - draft.start_ns if first else None,
-        stream=bool(first) or parameters.get("stream") is True,
-        cached=cached,
+    cost = outcome.CACHED if cached else outcome.cost_of(answers, llm_output)
+    detail = _generation(  # in the order of Generation's fields
+        held.get("operation", "chat"),
+        _provider(metadata, parameters),
+        _model(metadata, parameters),
+        outcome.response_model(answers, llm_output),
+        outcome.response_id(answers, llm_output),
+        _with_schema(_parameters(parameters), held.get("answer_schema")),
+        to_messages(held.get("messages") or ()) or _prompts(held.get("prompts")),
+        told if draft.capture else (),
+        _tools(parameters),
+        reasons,
+        usage,
+        cost or _estimated(usage, metadata, parameters, answers, llm_output),
+        first - draft.start_ns if first else None,
+        bool(first) or parameters.get("stream") is True,
+        cached,
+        None,
+        _variables(held.get("variables")),
     )
     return _content(draft, None, None, detail)
 
@@ -222,13 +226,12 @@ def _provider(metadata: Mapping[str, Any], parameters: Mapping[str, Any]) -> str
 
 
 def _model(metadata: Mapping[str, Any], parameters: Mapping[str, Any]) -> str | None:
-    for value in (
-        *(parameters.get(key) for key in ("model", "model_name", "model_id", "deployment_name", "azure_deployment")),
-        metadata.get("ls_model_name"),
-    ):
+    for key in ("model", "model_name", "model_id", "deployment_name", "azure_deployment"):
+        value = parameters.get(key)
         if isinstance(value, str) and value:
             return value
-    return None
+    named = metadata.get("ls_model_name")
+    return named if isinstance(named, str) and named else None
 
 
 def _parameters(parameters: Mapping[str, Any]) -> Mapping[str, JSON]:
