@@ -1,9 +1,11 @@
 """A destination's queue and worker: offers never wait, the queue is bounded in bytes, the ledger knows every span.
 
 Three threads meet here. The application's offers, and waits for nothing. The worker takes batches, renders and sends them,
-and replays what lies on disk. The keeper carries spans from the queue to the disk while the worker cannot: when the queue is
-half full, or when the receiver has been failing for a while. A span is in exactly one pair of hands, the queue's, the
-worker's (`_hand`), or the one thread's that took it from there, under one lock; only who holds it may settle it.
+and replays what lies on disk. The keeper makes light what waits while the worker cannot take it: of more than a crowd of
+drafts it renders and packs the oldest, for the garbage collector's sake (`packed`). And it carries spans to the disk when
+the queue is nearly full, or when the receiver has been failing for a while. A span is in exactly one pair of hands, the
+queue's, a thread's that works on it (`_hand`), or the one thread's that took it from there, under one lock; only who holds
+it may settle it.
 """
 
 from __future__ import annotations
@@ -25,20 +27,22 @@ from ..recording.draft import Draft
 from ..recording.guard import report_fault
 from ..recording.known import KNOWN
 from .ledger import Ledger
+from .packed import pack, packed_weight
 from .replay import Replayed, replay
 from .retry import Backoff
 from .sender import Fate, Parcel, Sender
 from .spool import Spool, SpoolFile, SpoolFullError
+from .turns import HEAVY, by_turns
 
 MAX_QUEUE_BYTES = 64 * 1024 * 1024
 MAX_BATCH = 512  # spans a request
 MAX_AGE = 0.5  # seconds until a span leaves, at most
 _HURRIED_PAUSE = 0.5  # seconds between two tries while someone waits for them
-_SLICE = 64  # spans between two chances for the application's threads to run
 _SPAN_BYTES = 700  # what a draft holds besides its content (measured with sys.getsizeof: 600 to 800)
-# Spans that wait for a failing receiver in memory: Python's garbage collector walks all of them, in the application's
-# thread, which takes 100 ms for 24,000. With this bound the worst call at 2,000 spans a second was 4 ms instead of 16.
-_CROWD = 4 * MAX_BATCH
+# Drafts that wait as such. Python's garbage collector walks all of them, in the application's thread too: 4 to 6 us each.
+_CROWD = MAX_BATCH + 128
+_THRONG = 2 * _CROWD  # from here on the application lets our threads run with each span that it adds
+_MANY = 4 * MAX_BATCH  # spans that wait for a failing receiver in memory; more of them go to disk
 _OUTAGE = 5.0  # seconds of failures after which what is queued goes to disk instead of waiting in memory
 _LAST_TRIES = 2.0  # seconds for which a shutdown goes on trying a failing receiver, where a spool can keep the spans
 _GRACE = 0.25  # seconds for an answer that comes with the deadline: what it takes must not go to disk as well
@@ -78,7 +82,9 @@ class Lane:
         self._exporter: Exporter = self.destination.target.exporter(self._resource)
         self._sender = Sender(self._exporter, self._resource, self.destination.max_request_bytes, self)
         self._spool = self._spool_source()
+        self._packed: deque[bytes | Span] = deque()  # older than all in the queue
         self._queue: deque[Draft] = deque()
+        self._packing = 0  # spans in the keeper's hand, which come back
         self._hand: dict[Parcel, None] = {}  # None: held
         self._bytes = 0
         self._lock = lock = threading.Lock()  # itself, where nobody waits: a Condition's `with` is Python code
@@ -107,10 +113,14 @@ class Lane:
 
     # ------------------------------------------------------------------ the application's side
     def offer(self, draft: Draft) -> None:
-        """Take a closed operation, or drop it when the queue is full. Never waits, and never touches the disk."""
+        """Take a closed operation, or drop it when the queue is full. Never waits, and never touches the disk.
+
+        Where operations end faster than they can be rendered, it gives its turn to the threads that render them: else the
+        garbage collector would stop the application for longer than that.
+        """
         size = weight(draft)
         with self._lock:
-            if self._gone or (self._queue and self._bytes + size > self._max_bytes):
+            if self._gone or (self._bytes + size > self._max_bytes and self._bytes):
                 self.ledger.enter("dropped", 1, "after shutdown" if self._gone else "queue full")
                 return
             self.ledger.taken_in += 1
@@ -119,10 +129,12 @@ class Lane:
             waiting = len(self._queue)
             if waiting == 1 or waiting == MAX_BATCH:
                 self._changed.notify_all()
-            if self._bytes > self._high or (waiting >= _CROWD and self._failing_since is not None):
+            if waiting >= _CROWD or self._bytes > self._high:
                 self._overfull.notify()
         if self._thread is None:
             self._start()
+        elif waiting >= _THRONG:
+            time.sleep(0)
 
     def share(self, form: Hashable) -> None:
         """Share what is rendered and encoded with the lanes that were told the same *form*."""
@@ -180,7 +192,7 @@ class Lane:
         """
         deadline = time.monotonic() + timeout
         self.close_by(deadline)
-        if self._thread is None or (self._queue and not self._alive()):
+        if self._thread is None or (self._waiting() and not self._alive()):
             self._start()
         thread = self._thread
         if thread is None:  # the interpreter is exiting and starts no threads any more
@@ -208,10 +220,10 @@ class Lane:
     def _taken(self, patience: float) -> list[Parcel]:
         """Return some of what is queued, else what the worker still holds after *patience*: an answer may be on its way."""
         with self._changed:
-            if self._queue:
-                return self._take()
-            while self._hand and (left := patience - time.monotonic()) > 0:
+            while self._hand and not self._waiting() and (left := patience - time.monotonic()) > 0:
                 self._changed.wait(left)
+            if self._waiting():
+                return self._take()
             parcels = list(self._hand)
             self._hand.clear()
             return parcels
@@ -220,6 +232,7 @@ class Lane:
         keeper = self._keeper
         with self._changed:
             self._gone = True
+            self._packed.clear()
             self._queue.clear()
             self._hand.clear()
             self._bytes = 0
@@ -275,9 +288,9 @@ class Lane:
                 self._thread = None
 
     def _start_keeper(self) -> None:
-        if self._spool is None or self._closing:
+        if self._closing:
             return
-        keeper = threading.Thread(target=self._keep, name=f"spancast-{self.destination.name}-spool", daemon=True)
+        keeper = threading.Thread(target=self._keep, name=f"spancast-{self.destination.name}-keeper", daemon=True)
         with suppress(RuntimeError):  # at interpreter exit
             keeper.start()
             self._keeper = keeper
@@ -290,19 +303,17 @@ class Lane:
                 try:
                     self._deliver(parcels) if parcels else self._replay_next()
                 except Exception as error:  # the worker outlives any fault of ours; the ledger keeps count
-                    self._give_up("fault")
+                    self._give_up(parcels, "fault")
                     report_fault("lane", error)
                 parcels.clear()  # while it waits for the next spans, an idle worker must not hold the last ones' prompts
             self._exporter.close()
         finally:
             detach(token)
 
-    def _give_up(self, reason: str) -> None:
+    def _give_up(self, parcels: Sequence[Parcel], reason: str) -> None:
         """Drop what was taken from the queue and has not been settled."""
         with self._changed:
-            taken = len(self._hand)
-            self._hand.clear()
-            self.ledger.move("dropped", taken, reason)
+            self.ledger.move("dropped", self._released(parcels), reason)
             self._changed.notify_all()
 
     def _next(self) -> list[Parcel] | None:
@@ -313,10 +324,10 @@ class Lane:
         while not self._await_work():
             KNOWN.forget()
         with self._changed:
-            if not self._queue:
+            if not self._waiting():
                 return [] if self._replay_due() else None
             ripe = time.monotonic() + MAX_AGE
-            while len(self._queue) < MAX_BATCH and not (self._hurry or self._closing):
+            while self._waiting() < MAX_BATCH and not (self._hurry or self._closing):
                 left = ripe - time.monotonic()
                 if left <= 0:
                     break
@@ -336,14 +347,16 @@ class Lane:
 
     def _wait_for_work(self) -> float:
         """Return how long there is nothing to do, in seconds; 0 when there is something."""
-        if self._closing or self._gone:
+        if self._gone:
             return 0.0
+        if self._closing:  # what the keeper is packing comes back
+            return 0.0 if self._waiting() or not self._packing else 3600.0
         now = time.monotonic()
         if self._down:
             next_try = min(self._next_try, self._last_failure + _HURRIED_PAUSE) if self._hurry else self._next_try
             if next_try > now:
                 return next_try - now
-        if self._queue or self._replay_due():
+        if self._waiting() or self._replay_due():
             return 0.0
         if self._spool is None:
             return 3600.0
@@ -353,21 +366,34 @@ class Lane:
         if self._spool is None or self._gone:
             return False
         if self._closing:  # only what this process could not send, and only while the receiver answers
-            return self._on_disk and not self._failures and self.time_left() > 0 and bool(self._waiting())
+            return self._on_disk and not self._failures and self.time_left() > 0 and bool(self._files())
         look_at = self._look_at
         if self._hurry and self._on_disk:  # somebody waits for them
             look_at = min(look_at, self._looked_at + _HURRIED_PAUSE)
         return time.monotonic() >= look_at
 
     def _mine(self) -> list[SpoolFile]:
-        return [file for file in self._waiting() if self._spool is not None and file.owner == self._spool.owner]
+        return [file for file in self._files() if self._spool is not None and file.owner == self._spool.owner]
 
-    def _waiting(self) -> list[SpoolFile]:
+    def _files(self) -> list[SpoolFile]:
         files = self._spool.files() if self._spool is not None else []
         return [file for file in files if file.path.name not in self._unreadable]
 
+    def _waiting(self) -> int:
+        return len(self._packed) + len(self._queue)
+
     def _take(self) -> list[Parcel]:
-        taken = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
+        """Take a batch out of the queue, the oldest first."""
+        parcels: list[Parcel] = []
+        while self._packed and len(parcels) < MAX_BATCH:
+            packed = self._packed.popleft()
+            self._bytes -= packed_weight(packed)
+            parcels.append(Parcel(None, packed))
+        parcels += self._drafts(MAX_BATCH - len(parcels))
+        return parcels
+
+    def _drafts(self, most: int) -> list[Parcel]:
+        taken = [self._queue.popleft() for _ in range(min(len(self._queue), most))]
         self._bytes -= sum(map(weight, taken))
         return [Parcel(draft) for draft in taken]
 
@@ -379,9 +405,7 @@ class Lane:
         return None
 
     def _encoded(self, parcels: Iterable[Parcel]) -> Iterable[Parcel]:
-        for index, parcel in enumerate(parcels):
-            if index % _SLICE == _SLICE - 1:
-                time.sleep(0)
+        for parcel in by_turns(parcels, HEAVY):
             try:
                 self._encode(parcel)
             except Exception as error:  # one span that cannot be rendered takes no other along
@@ -398,19 +422,33 @@ class Lane:
         if form is None or draft is None:
             return self._sender.encode(parcel, self._span(parcel))
         made = draft.made.get(form) if draft.made else None
-        if made is None:
+        if made is None or made[1] is None:
             parcel.encode(self._span(parcel), self._exporter)
             draft.made = {**(draft.made or {}), form: (parcel.span, parcel.encoded, parcel.size)}
         else:
             parcel.span, parcel.encoded, parcel.size = made
+            parcel.draft = None
         return self._sender.fit(parcel)
 
     def _span(self, parcel: Parcel) -> Span:
-        """Return the parcel's span, rendered when it is first needed."""
-        if parcel.span is None and parcel.draft is not None:
-            parcel.span = self._prepare(parcel.draft.operation())
-        assert parcel.span is not None  # noqa: S101  (a parcel has a draft or a span)
-        return parcel.span
+        """Return the parcel's span, rendered when it is first needed; the draft is let go then."""
+        draft, span = parcel.draft, parcel.span  # in this order: another thread may do the same
+        if span is None:
+            span = parcel.span = parcel.unpacked() if draft is None else self._rendered(draft)
+            parcel.draft = None
+        return span
+
+    def _rendered(self, draft: Draft) -> Span:
+        """Return a draft's span; once for all lanes that want the same form of it."""
+        form = self._form
+        if form is None:
+            return self._prepare(draft.operation())
+        made = draft.made.get(form) if draft.made else None
+        if made is None:
+            made = (self._prepare(draft.operation()), None, 0)
+            draft.made = {**(draft.made or {}), form: made}
+        span: Span = made[0]
+        return span
 
     def _replay_next(self) -> None:
         """Send the oldest file on disk, unless another process is sending."""
@@ -420,7 +458,7 @@ class Lane:
         self._looked_at = time.monotonic()
         try:
             with spool.exclusively() as alone:
-                files = self._waiting() if alone else []
+                files = self._files() if alone else []
                 if not files:
                     self._look_at = time.monotonic() + (_LOOK_LATER if alone else _LOOK_AGAIN)
                     return None
@@ -573,21 +611,69 @@ class Lane:
         if self._spool is not None:
             self._to_disk(mine, reason)
 
-    # ------------------------------------------------------------------ the disk
+    # ------------------------------------------------------------------ the keeper's side
     def _keep(self) -> None:
-        """Carry spans from the queue to the disk while the worker cannot keep up (the keeper's thread)."""
+        """Pack what waits as drafts, and carry spans to the disk, while the worker cannot keep up (the keeper's thread)."""
+        attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
         while True:
             with self._changed:
-                while not (self._gone or self._must_keep()):
+                while not (self._gone or self._crowded() or self._must_keep()):
                     self._overfull.wait(_OUTAGE / 2 if self._failing_since is not None else None)
                 if self._gone:
                     return
-                parcels = self._take()
+                crowd = self._drafts(HEAVY) if self._crowded() else []
+                self._hand.update(dict.fromkeys(crowd))
+                self._packing = len(crowd)
+                parcels = self._take() if self._must_keep() else []
+                why = "queue full" if self._failing_since is None else "receiver failing"
             try:
-                self._to_disk(parcels, "queue full" if self._failing_since is None else "receiver failing")
+                self._pack(crowd)
+                if parcels:
+                    self._to_disk(parcels, why)
             except Exception as error:  # the keeper outlives any fault of ours
-                report_fault("spool", error)
+                self._packing = 0
+                self._give_up(crowd, "fault")
+                report_fault("keeper", error)
+            crowd.clear()  # while it waits it must not hold anyone's prompts
+            parcels.clear()
+            time.sleep(0)
 
+    def _crowded(self) -> bool:
+        return len(self._queue) >= _CROWD and not self._closing
+
+    def _pack(self, parcels: Sequence[Parcel]) -> None:
+        """Put drafts back into the queue as what the garbage collector does not walk."""
+        if not parcels:
+            return
+        made: dict[Parcel, bytes | Span] = {}
+        fault: Exception | None = None
+        for parcel in parcels:
+            try:
+                made[parcel] = pack(self._span(parcel))
+            except Exception as error:  # one span that cannot be rendered takes no other along
+                fault = fault or error
+        with self._changed:
+            self._packing = 0
+            failed = full = 0
+            for parcel in parcels:
+                if self._hand.pop(parcel, False) is not None:
+                    continue  # somebody has taken it over
+                packed = made.get(parcel)
+                size = 0 if packed is None else packed_weight(packed)
+                if packed is None:
+                    failed += 1
+                elif self._bytes + size > self._max_bytes and self._bytes:
+                    full += 1
+                else:
+                    self._packed.append(packed)
+                    self._bytes += size
+            self.ledger.move("dropped", failed, "could not be rendered")
+            self.ledger.move("dropped", full, "queue full")
+            self._changed.notify_all()
+        if fault is not None:
+            report_fault("render", fault)
+
+    # ------------------------------------------------------------------ the disk
     def _say(self, message: str) -> None:
         """Warn about the first failure of this destination; the ledger knows of the others."""
         if not self._warned:
@@ -599,14 +685,14 @@ class Lane:
             )
 
     def _must_keep(self) -> bool:
-        if not self._queue or self._spool is None:
+        if self._spool is None or not self._waiting():
             return False
         if self._bytes > self._high:
             return True
         failing = self._failing_since
         if failing is None:
             return False
-        return self._closing or len(self._queue) >= _CROWD or time.monotonic() - failing > _OUTAGE
+        return self._closing or self._waiting() >= _MANY or time.monotonic() - failing > _OUTAGE
 
     def _to_disk(self, parcels: Sequence[Parcel], reason: str | None) -> None:
         """Write spans, which nobody else holds, to the spool; what cannot be written is dropped, and counted."""
@@ -624,9 +710,7 @@ class Lane:
     def _spans(self, parcels: Sequence[Parcel]) -> tuple[list[Span], Exception | None]:
         spans: list[Span] = []
         fault: Exception | None = None
-        for index, parcel in enumerate(parcels):
-            if index % _SLICE == _SLICE - 1:
-                time.sleep(0)
+        for parcel in by_turns(parcels, HEAVY):
             try:
                 spans.append(self._span(parcel))
             except Exception as error:  # one span that cannot be rendered takes no other along

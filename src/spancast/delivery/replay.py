@@ -13,6 +13,7 @@ from ..otlp.outcome import Outcome
 from .retry import Backoff
 from .sender import Fate, Parcel, Sender
 from .spool import Spool, SpoolFile
+from .turns import LIGHT, by_turns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,7 @@ def _send(destination: Destination, resource: Attributes, spans: Sequence[Span],
     sender = Sender(exporter, source, destination.max_request_bytes, host)
     try:
         parcels = []
-        for span in spans:
+        for span in by_turns(spans, LIGHT):
             parcel = Parcel(None)
             sender.encode(parcel, span)
             parcels.append(parcel)

@@ -15,6 +15,7 @@ from ..destinations.destination import Exporter
 from ..otlp import json
 from ..otlp.outcome import Outcome, Verdict
 from ..recording.draft import Draft
+from .packed import unpack
 
 FRAME_BYTES = 6  # what a request adds to each span: protobuf's tag and length; JSON's comma is less
 _SMALLEST_REQUEST = 16_000  # bytes; below this, refusals of size teach nothing more
@@ -30,15 +31,26 @@ class Fate(Enum):
 
 
 class Parcel:
-    """One span on its way: its draft, until that is rendered; then the span, and what the exporter takes."""
+    """One span on its way: its draft, or what was packed of it; then the span, and what the exporter takes."""
 
-    __slots__ = ("draft", "encoded", "size", "span")
+    __slots__ = ("draft", "encoded", "packed", "size", "span")
 
-    def __init__(self, draft: Draft | None, span: Span | None = None) -> None:
+    def __init__(self, draft: Draft | None, packed: bytes | Span | None = None) -> None:
         self.draft = draft
-        self.span = span
+        self.packed = packed
+        self.span: Span | None = None
         self.encoded: Any = None
         self.size = 0
+
+    def unpacked(self) -> Span:
+        """Return the span of a parcel that has no draft any more."""
+        packed = self.packed
+        if packed is None:
+            assert self.span is not None  # noqa: S101  (a parcel has a draft, or was packed, or was rendered)
+            return self.span
+        span = self.span = unpack(packed)
+        self.packed = None
+        return span
 
     def encode(self, span: Span, exporter: Exporter) -> None:
         """Take *span* as what is sent."""

@@ -27,6 +27,7 @@ from .. import _version
 from ..conventions.span import Attributes, Span
 from ..destinations.destination import Destination, HttpTarget
 from ..otlp import json
+from .turns import LIGHT, by_turns
 
 MAX_BYTES = 256 * 1024 * 1024  # a destination
 MAX_AGE = 7 * 24 * 3600.0  # seconds; many backends take no older spans
@@ -89,7 +90,7 @@ def folder_of(base: Path, destination: Destination) -> Path | None:
 def lines_of(spans: Sequence[Span], resource: Attributes) -> list[bytes]:
     """Return each span as a line: a whole request, for every reader of OTLP JSON lines."""
     head = json.encode_request(resource, "spancast", _version.VERSION, ()).removesuffix(_TAIL)
-    return [b"%b%b%b\n" % (head, json.encode_span(span), _TAIL) for span in spans]
+    return [b"%b%b%b\n" % (head, json.encode_span(span), _TAIL) for span in by_turns(spans, LIGHT)]
 
 
 class Spool:
@@ -124,9 +125,9 @@ class Spool:
             SpoolFullError: When the bound in bytes is reached.
             OSError: When the disk is full or the folder cannot be written.
         """
-        self._make()
         data = b"".join(lines_of(spans, resource))
         with self._writing:  # of one process's threads; several processes may exceed the bound by a file each
+            self._make()
             if self.size() + len(data) > self._max_bytes:
                 raise SpoolFullError(f"the spool holds {self._max_bytes:,} bytes already")
             return self._stage(data, len(spans), time.time_ns(), self.owner, None)
@@ -208,7 +209,7 @@ class Spool:
         """Return a file's spans; what cannot be read is counted."""
         groups: dict[bytes, tuple[Attributes, list[Span]]] = {}
         found = 0
-        for line in file.path.read_bytes().splitlines():
+        for line in by_turns(file.path.read_bytes().splitlines(), LIGHT):
             try:
                 for resource, spans in json.decode_request(line):
                     key = repr(resource).encode("utf-8", "replace")
