@@ -2,7 +2,7 @@
 
     python benchmarks/growth.py                     # about four minutes; prints a table each, and writes plots/*.csv, *.svg
     python benchmarks/growth.py --quick             # under two minutes: fewer points, for a look
-    python benchmarks/growth.py --axes history,threads --out /tmp/plots
+    python benchmarks/growth.py --axes history,threads --out my-plots
 
 What is shown is CPU of the whole process (export and flush included) above the untraced application at the same point. The
 exponent is the slope in the log-log plot over the last decade: 1 is linear, 0 does not grow. In `history` the cost is of one
