@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,17 +15,13 @@ from spancast.conventions.span import ERROR, SpanEvent, SpanLink
 from spancast.otlp.http import HttpExporter
 from spancast.otlp.outcome import Verdict
 
-from ..receivers.ports import free_ports
 from ..receivers.recording import Receiver, recording_receiver
+from ..receivers.rotel import FOUND, MISSING, WAIT, rotel
 from .strategies import one_span
 from .test_protobuf import in_python, pairs
 
-_FOUND = importlib.util.find_spec("rotel")
-pytestmark = pytest.mark.skipif(
-    _FOUND is None, reason="the collector `rotel` is not installed (PyPI, Linux, Python 3.11)"
-)
+pytestmark = pytest.mark.skipif(FOUND is None, reason=MISSING)
 FORMS = [(protocol, packing) for protocol in ("http/json", "http/protobuf") for packing in (None, "gzip")]
-WAIT = 20.0  # seconds after which the collector counts as dead
 
 
 @dataclass(frozen=True)
@@ -57,56 +48,13 @@ class Collector:
         raise AssertionError(f"span {span_id:x} did not come out of the collector")
 
 
-@contextmanager
-def running(folder: Path, behind: Receiver) -> Iterator[str]:
-    """Run rotel on loopback for the length of a block; return where it takes traces."""
-    assert _FOUND is not None
-    binary = Path(str(_FOUND.origin)).parent / "rotel-agent"
-    http, grpc = free_ports(2)
-    addresses = ["--otlp-http-endpoint", f"127.0.0.1:{http}", "--otlp-grpc-endpoint", f"127.0.0.1:{grpc}"]
-    forward = ["--exporter", "otlp", "--otlp-exporter-endpoint", behind.url, "--otlp-exporter-protocol", "http"]
-    files = ["--pid-file", str(folder / "rotel.pid"), "--log-file", str(folder / "rotel.log")]
-    said = folder / "out.txt"
-    with said.open("wb") as out:
-        process = subprocess.Popen(
-            [str(binary), "start", *addresses, *forward, *files, "--batch-timeout", "20ms"],
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            _wait_for(f"http://127.0.0.1:{http}/", process, said)
-            yield f"http://127.0.0.1:{http}/v1/traces"
-        finally:
-            process.terminate()
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(5)
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes], said: Path) -> None:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    limit = time.monotonic() + WAIT
-    while time.monotonic() < limit:
-        assert process.poll() is None, said.read_text(errors="replace")
-        try:
-            opener.open(url, timeout=1).close()
-        except urllib.error.HTTPError as error:
-            error.close()
-            return  # it answers 404 here when it is ready
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return
-    raise AssertionError(f"the collector did not start: {said.read_text(errors='replace')}")
-
-
 @pytest.fixture(scope="module")
 def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collector]:
     """Return a running collector."""
-    with recording_receiver() as behind, running(tmp_path_factory.mktemp("rotel"), behind) as url:
-        yield Collector(url, behind)
+    with recording_receiver() as behind:
+        forward = ("--exporter", "otlp", "--otlp-exporter-endpoint", behind.url, "--otlp-exporter-protocol", "http")
+        with rotel(tmp_path_factory.mktemp("rotel"), *forward) as url:
+            yield Collector(url, behind)
 
 
 @pytest.fixture(autouse=True)
