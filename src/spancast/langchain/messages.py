@@ -92,9 +92,9 @@ def hold_messages(messages: Sequence[Any], taken: Snapshot) -> list[MessageSnaps
 
 def _length(block: object) -> int:
     if isinstance(block, str):
-        return len(block)
+        return str.__len__(block)  # an application's own class may count otherwise, or raise
     if isinstance(block, dict):
-        return sum(len(value) for value in block.values() if isinstance(value, str))
+        return sum(str.__len__(value) for value in block.values() if isinstance(value, str))
     return 0
 
 
@@ -285,7 +285,7 @@ def _block(block: Mapping[str, Any]) -> Part | None:
         return _reasoning(block)
     if kind == "refusal":
         return Refusal(str(block.get("refusal") or block.get("text") or ""))
-    if kind in _MODALITIES:
+    if isinstance(kind, str) and kind in _MODALITIES:
         return _media(str(kind), block)
     if kind == "server_tool_call":
         return ToolCall(
