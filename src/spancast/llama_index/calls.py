@@ -48,6 +48,7 @@ class Call:
         "method",
         "outer",
         "parent",
+        "pieces",
         "raw",
         "recorder",
         "role",
@@ -72,6 +73,7 @@ class Call:
         self.member: Member | None = None  # of a workflow of several agents: the one that is at work
         self.visit: Visit | None = None
         self.raw: Any = None  # the last raw answer with token counts in a stream
+        self.pieces: list[str] | None = None  # of a chat engine's streamed answer, where LlamaIndex does not keep it
         self.told = False  # the model's integration sends events, so the end of a stream will be told
 
 

@@ -7,6 +7,7 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import ToolCallBlock
+from llama_index.core.chat_engine.types import StreamingAgentChatResponse
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 
 from ..recording.guard import report_fault
@@ -94,6 +95,27 @@ def _error_after_return(spans: SpanHandler, about: Call, event: Any) -> None:
         spans.settle(about.id, event.exception, ending)
 
 
+def _chat_piece(spans: SpanHandler, about: Call, event: Any) -> None:
+    """Keep a piece of a chat engine's answer, for the chat that waits for it; the thread that tells it may end sooner."""
+    if about.draft is None or not about.draft.capture:
+        return
+    pieces = about.pieces
+    if pieces is None:
+        pieces = []
+        above: Call | None = about
+        while above is not None:
+            above.pieces = pieces
+            above = above.outer
+    pieces.append(event.delta)
+
+
+def _answer_is_kept() -> bool:
+    """Return whether LlamaIndex keeps a chat engine's whole answer (from 0.14.24 on); else we keep its pieces."""
+    written: Any = StreamingAgentChatResponse.write_response_to_history
+    code = getattr(getattr(written, "__wrapped__", written), "__code__", None)
+    return code is not None and "response" in code.co_names
+
+
 def _stopped(spans: SpanHandler, about: Call, event: Any) -> None:
     if about.shown and about.draft is not None:
         about.draft.ending = "cancelled"
@@ -122,4 +144,5 @@ _READERS: Mapping[str, Reader] = {
     "ExceptionEvent": _error_after_return,
     "SpanCancelledEvent": _stopped,
     "ReRankStartEvent": _reranks,
+    **({} if _answer_is_kept() else {"StreamChatDeltaReceivedEvent": _chat_piece}),
 }

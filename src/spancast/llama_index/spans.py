@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.base.response.schema import AsyncStreamingResponse, StreamingResponse
 from llama_index.core.chat_engine.types import StreamingAgentChatResponse
 from llama_index.core.instrumentation.span_handlers import BaseSpanHandler
+from llama_index.core.response_synthesizers import BaseSynthesizer
 from llama_index_instrumentation.dispatcher import active_instrument_tags
 from llama_index_instrumentation.span import active_span_id
 from workflows.events import Event
@@ -395,26 +396,41 @@ class SpanHandler(BaseSpanHandler[Any]):
             return False
         if outer.role == STEP:
             return outer.outer is not None and classify.is_agent_step(outer.outer.instance, outer.method)
-        return isinstance(outer.instance, StreamingAgentChatResponse)
+        # a synthesizer hands the stream on in a wrapped one, which then runs inside the model's span (_await_response)
+        return isinstance(outer.instance, (StreamingAgentChatResponse, BaseSynthesizer))
 
     def _await_response(self, ended: Call, draft: Draft, result: Any) -> bool:
         stream = result.response_gen
         if stream is None or result.response_txt is not None:
             return False
-        self._waiting[ended.id] = ended
-        if isinstance(stream, (TokenStream, AsyncTokenStream)) and not stream.tail.ended:
-            stream.tail.calls.append(ended.id)
-        else:
-            made = wrapped(stream, self.settle, ended.id, self._reaper)
-            if made is None:
-                del self._waiting[ended.id]
-                return False
-            result.response_gen = made
-        step_out(draft)
+        made = self._await_stream(ended, stream)
+        if made is None:
+            return False
+        result.response_gen = made
+        _step_out_from(draft)
         return True
 
+    def _await_stream(self, ended: Call, stream: Any) -> Any:
+        """Let the call end when *stream* does; return the stream to hand out instead of it, None when it is none."""
+        if isinstance(stream, (TokenStream, AsyncTokenStream)) and not stream.tail.ended:
+            stream.tail.calls.append(ended.id)
+            made: Any = stream
+        else:
+            made = wrapped(stream, self.settle, ended.id, self._reaper)
+        if made is not None:
+            self._waiting[ended.id] = ended
+        return made
+
     def _await_answer(self, ended: Call, draft: Draft, result: Any) -> bool:
-        """A chat engine's stream is consumed by a thread or task of its own, which writes the history."""
+        """A chat engine's stream is consumed by a thread or task of its own, which writes the history; else by the user."""
+        if not result.is_writing_to_memory:  # the context engines before 0.14.17
+            name = "chat_stream" if result.chat_stream is not None else "achat_stream"
+            made = self._await_stream(ended, getattr(result, name))
+            if made is None:
+                return False
+            setattr(result, name, made)
+            _step_out_from(draft)
+            return True
         self._waiting[ended.id] = ended
         self._answers.setdefault(id(result), []).append(ended.id)
         step_out(draft)
@@ -426,7 +442,11 @@ class SpanHandler(BaseSpanHandler[Any]):
 
     def _answered(self, result: Any, error: BaseException | None) -> None:
         for waiting in self._answers.pop(id(result), ()):
-            self.settle(waiting, error, None, result.response if isinstance(result.response, str) else "")
+            text = result.response if isinstance(result.response, str) else ""
+            about = self._waiting.get(waiting)
+            if not text and about is not None and about.pieces:
+                text = "".join(about.pieces).strip()  # as LlamaIndex itself keeps it
+            self.settle(waiting, error, None, text)
 
     def settle(self, id_: str, error: BaseException | None = None, ending: str | None = None, text: str = "") -> None:
         """End an operation whose stream has ended; a second end does nothing."""
@@ -438,7 +458,21 @@ class SpanHandler(BaseSpanHandler[Any]):
             draft.snapshots["output"] = text
             draft.size += len(text)
         failed, named = ending_of(error)
-        self._close(ended, error=failed, ending=ending or named)
+        ending = ending or named
+        if ending:
+            self._end_models_beneath(draft, ending)
+        self._close(ended, error=failed, ending=ending)
+
+    def _end_models_beneath(self, draft: Draft, ending: str) -> None:
+        """End the model's stream inside one that was left: an async one would end later, or never."""
+        for inner in list(self._waiting.values()):
+            if inner.role == GENERATION and inner.draft is not None and _is_beneath(inner.draft, draft):
+                if ending == "abandoned":
+                    self.collected(inner.id)
+                else:
+                    if inner.raw is not None:
+                        hold_response(inner, inner.draft, None)
+                    self.settle(inner.id, ending=ending)
 
     def collected(self, id_: str) -> None:
         """A stream was thrown away. Where its model tells nothing, nobody knows how far it was read: no ending is said."""
@@ -550,14 +584,25 @@ def _agent_name(instance: Any) -> str:
     return name if isinstance(name, str) and name else type(instance).__name__
 
 
-def _lies_between(around: Draft, parent: Draft) -> bool:
-    """Return whether an operation of another origin, a `trace` block or a LangChain run, is open beneath *parent* here."""
-    if around is parent or around.origin is ORIGIN:
-        return False
+def _step_out_from(draft: Draft) -> None:
+    """Put back what was current before *draft*, which stays open, also where a stream beneath it is current still."""
+    beneath = nearest()
+    while beneath is not None and beneath is not draft and _is_beneath(beneath, draft):
+        step_out(beneath)
+        beneath = beneath.parent
+    step_out(draft)
+
+
+def _is_beneath(around: Draft, parent: Draft) -> bool:
     above = around.parent
     while above is not None and above is not parent:
         above = above.parent
     return above is parent
+
+
+def _lies_between(around: Draft, parent: Draft) -> bool:
+    """Return whether an operation of another origin, a `trace` block or a LangChain run, is open beneath *parent* here."""
+    return around is not parent and around.origin is not ORIGIN and _is_beneath(around, parent)
 
 
 def _agent_around(parent: Draft | None) -> str | None:

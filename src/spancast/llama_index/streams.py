@@ -37,6 +37,8 @@ class Tail:
     def note(self, piece: object) -> None:
         """A piece of the answer went by."""
         self.begun = True
+        if type(piece) is not str:
+            piece = getattr(piece, "delta", None)  # a chat engine's
         if type(piece) is str and self.size < MAX_TEXT:
             self.pieces.append(piece)
             self.size += len(piece)
