@@ -13,7 +13,6 @@ from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActA
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.llms import MockLLM
-from llama_index.core.llms.mock import MockFunctionCallingLLM
 from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.postprocessor import LLMRerank, SimilarityPostprocessor
 from llama_index.core.prompts import PromptTemplate
@@ -28,6 +27,7 @@ from pydantic import BaseModel
 from workflows import Context, Workflow, step
 from workflows.events import Event, HumanResponseEvent, InputRequiredEvent, StartEvent, StopEvent
 
+from .framework import MOCKS_FUNCTION_CALLS
 from .models import PlainEmbedding, PlainLLM, PlainReranker, PlainRetriever, ScriptedLLM, calls
 
 ANSWER = "Berlin is the capital"
@@ -135,9 +135,8 @@ def query_failing() -> None:
 
 @application
 def query_streamed_failing() -> None:
-    response = engine(ScriptedLLM(TimeoutError("no answer")), streaming=True).query("Where is Berlin?")
     with suppress(TimeoutError):
-        list(response.response_gen)
+        list(engine(ScriptedLLM(TimeoutError("no answer")), streaming=True).query("Where is Berlin?").response_gen)
 
 
 @application
@@ -267,7 +266,15 @@ def model_alone() -> None:
     llm.chat([ChatMessage(role="system", content="be kind"), ChatMessage(role="user", content="hi")], max_tokens=5)
     llm.complete("hi")
     MockLLM(max_tokens=3).chat([ChatMessage(role="user", content="one two three four")])
-    MockFunctionCallingLLM().chat([ChatMessage(role="user", content="hi")])
+
+
+if MOCKS_FUNCTION_CALLS:
+
+    @application
+    def model_mocked() -> None:
+        from llama_index.core.llms.mock import MockFunctionCallingLLM
+
+        MockFunctionCallingLLM().chat([ChatMessage(role="user", content="hi")])
 
 
 @application
@@ -428,7 +435,7 @@ class FanOut(Workflow):
 
     @step(num_workers=3)
     async def work(self, ev: Work) -> Done:
-        await asyncio.sleep(0.01 * (ev.n + 1))
+        await asyncio.sleep(0.03 * (ev.n + 1))  # one after the other: how often a join waits is golden
         await ScriptedLLM(ANSWER).achat([ChatMessage(role="user", content=f"piece {ev.n}")])
         return Done(n=ev.n)
 

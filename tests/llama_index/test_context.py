@@ -34,6 +34,7 @@ from spancast.llama_index import install
 
 from ..langchain.trees import one, traces, tree
 from .conftest import settled
+from .framework import TOOLS_ELSEWHERE
 from .models import PlainEmbedding, PlainReranker, PlainRetriever, ScriptedLLM, calls
 
 pytestmark = pytest.mark.usefixtures("instrumented")
@@ -89,7 +90,10 @@ def test_inside_an_agents_model_and_tools_their_spans_are_current(streaming: boo
 
     asyncio.run(go())
     called = sorted((span for span in memory.spans if span.kind.value in ("LLM", "TOOL")), key=lambda s: s.start_ns)
-    assert [span.span_id for span in called] == inside
+    expected = [span.span_id for span in called]
+    if TOOLS_ELSEWHERE:
+        expected[1] = "0" * 16  # there LlamaIndex's own parent is lost as well
+    assert expected == inside
 
 
 def test_inside_a_member_of_several_agents_its_span_is_current(memory: MemoryDestination) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from inspect import iscoroutinefunction
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +17,8 @@ from .. import goldens
 from . import applications
 from .applications import APPLICATIONS
 from .conftest import all_ended, settled
+from .framework import golden_of
 
-HERE = Path(__file__).parent / "goldens"
 CONVENTIONS = ("openinference", "gen_ai")
 
 
@@ -37,7 +36,7 @@ def run(name: str, kept: dict[str, Any], **options: Any) -> None:
         try:
             application = APPLICATIONS[name]
             asyncio.run(application()) if iscoroutinefunction(application) else application()
-            settled(lambda: all_ended(pipeline))
+            settled(lambda: all_ended(pipeline) and not install._spans.unfinished)
             assert (0, 0) == (pipeline.recorder.open_operations, install._spans.unfinished)
         finally:
             llama_index.uninstrument()
@@ -49,7 +48,7 @@ def test_the_tree_is_the_golden_one(name: str, built: None) -> None:
     kept = {convention: destinations.memory(name=convention, convention=convention) for convention in CONVENTIONS}
     run(name, kept)
     for convention, destination in kept.items():
-        goldens.check(HERE / f"{name}.{convention}.json", destination.spans)
+        goldens.check(golden_of(name, convention), destination.spans)
 
 
 def without_chains(spans: Sequence[Any]) -> list[str]:
