@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from examples.offline.servers import Receiver, gateway
+from typer.testing import CliRunner
 
 import spancast
-from spancast import destinations
+from spancast import cli, destinations, openrouter
 from spancast.langchain import demo
+from spancast.view import commands
 
 from .. import goldens
 
@@ -85,3 +90,34 @@ def test_the_demo_delivers_to_what_the_environment_names(tmp_path: Path) -> None
         assert "delivery: ✓ file: 21 delivered · ✓ otlp: 21 delivered" == done.stdout.strip().splitlines()[-1]
         assert {"/v1/traces"} == {request.path for request in receiver.requests}
         assert 21 == len(receiver.json_spans())
+
+
+def test_a_real_model_is_joined_to_the_gateways_broadcast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `OPENROUTER_API_KEY` the gateway's own span of a request lies in the demo's trace, under the model's span."""
+    pytest.importorskip("langchain_openrouter", reason="langchain-openrouter is not installed")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENROUTER_API_KEY", "none")
+    monkeypatch.setattr(openrouter, "join", functools.partial(openrouter.join, hosts=["127.0.0.1"]))
+    with Receiver() as collector, gateway(f"{collector.url}/v1/traces") as broadcasting:
+        monkeypatch.setenv("OPENROUTER_API_BASE", broadcasting.url)
+        done = CliRunner().invoke(cli.commands(), ["demo"])
+    assert (0, True) == (done.exit_code, "It is on its way." in done.output)
+    lines = (tmp_path / ".spancast" / "traces.jsonl").read_text().splitlines()
+    ours = [span for line in lines for span in json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"]]
+    (asked,) = [body["trace"] for _, _, body in broadcasting.requests]
+    (model,) = [span for span in ours if span["name"] == "Think"]
+    expected = (model["traceId"], model["spanId"], "Support request")
+    assert expected == (asked["trace_id"], asked["parent_span_id"], asked["trace_name"])
+    ((_, _, theirs),) = collector.requests
+    generation = json.loads(theirs)["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    assert expected[:2] == (generation["traceId"], generation["parentSpanId"])
+
+
+def test_a_real_model_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence that says what to install, instead of a failing agent."""
+    monkeypatch.setenv("OPENROUTER_API_KEY", "none")
+    found = commands.find_spec
+    monkeypatch.setattr(commands, "find_spec", lambda name: None if name == "langchain_openrouter" else found(name))
+    done = CliRunner().invoke(cli.commands(), ["demo"])
+    assert 2 == done.exit_code
+    assert 'pip install "spancast[openrouter]"' in done.output

@@ -212,9 +212,9 @@ def build_agent(model: BaseChatModel) -> Any:
     )
 
 
-async def run(pipeline: Pipeline, say: Callable[[str], None]) -> None:
+async def run(pipeline: Pipeline, say: Callable[[str], None], model: BaseChatModel | None = None) -> None:
     """Ask the agent, streamed, and give each piece of its answer to *say*."""
-    agent = build_agent(chat_model())
+    agent = build_agent(model or chat_model())
     handler = SpancastCallbackHandler(pipeline=pipeline)
     state = {"messages": [("user", QUESTION)]}
     config = {"callbacks": [handler], "metadata": FIELDS}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -12,6 +13,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
+from .. import openrouter
 from ..destinations.environment import backends_of
 from ..destinations.local import DEFAULT_FILE, file
 from ..destinations.validation import SettingsError
@@ -52,17 +54,28 @@ def demo(
 def _asked(application: Any, pipeline: Pipeline, console: Console) -> bool:
     """Run the agent and print its answer as it comes; say so when a real model fails, and go on to its trace."""
     try:
-        asyncio.run(application.run(pipeline, lambda piece: console.print(piece, end="", markup=False, soft_wrap=True)))
+        say = partial(console.print, end="", markup=False, soft_wrap=True)
+        asyncio.run(application.run(pipeline, say, _model(application)))
     except Exception as error:  # a wrong key, no network: the trace shows where
         console.print(f"the agent failed: {type(error).__name__}: {str(error)[:300]}", style="red", markup=False)
         return True
     return False
 
 
+def _model(application: Any) -> Any:
+    """Return the scripted model, or a real one, whose requests tell OpenRouter's Broadcast of this trace."""
+    model = application.chat_model()
+    return openrouter.join(model) if os.environ.get("OPENROUTER_API_KEY") else model
+
+
 def _application() -> Any:
     missing = next((name for name in ("langchain", "langgraph") if find_spec(name) is None), None)
     if missing:
         _stop(f'the demo needs {missing}: pip install "spancast[demo]"')
+    if os.environ.get("OPENROUTER_API_KEY") and find_spec("langchain_openrouter") is None:
+        _stop(
+            'OPENROUTER_API_KEY is set, and a real model needs langchain-openrouter: pip install "spancast[openrouter]"'
+        )
     from ..langchain import demo as application
 
     return application
