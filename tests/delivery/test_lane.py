@@ -758,12 +758,15 @@ def test_a_forked_child_starts_clean_and_the_parent_loses_nothing() -> None:
 
 
 @forking
-def test_a_fork_while_the_worker_is_sending_harms_neither_side() -> None:
-    """Locks and connections of the parent's worker are not the child's; an operation open at the fork ends once."""
+@pytest.mark.parametrize("crowd", [640, 20])
+def test_a_fork_while_the_lane_is_at_work_harms_neither_side(crowd: int) -> None:
+    """Locks and connections of the parent's worker and keeper are not the child's; an open operation ends once."""
     with recording_receiver() as receiver:
         run(
             """
             import os, sys, spancast
+            from spancast.delivery import lane
+            lane._CROWD = int(sys.argv[2])
             pipeline = spancast.Pipeline(spancast.destinations.otlp(sys.argv[1]))
             children = []
             for round in range(8):
@@ -782,6 +785,7 @@ def test_a_fork_while_the_worker_is_sending_harms_neither_side() -> None:
             assert pipeline.shutdown(20)
             """,
             receiver.url,
+            str(crowd),
         )
         names = [span["name"] for span in receiver.json_spans()]
     assert (8, 800, 8) == tuple(names.count(name) for name in ("parent", "busy", "child"))

@@ -28,7 +28,7 @@ from spancast.otlp.outcome import Outcome, Verdict
 from .test_lane import AGAIN, QUICK, Scripted, draft
 
 ROOMY, TIGHT = 10**6, 6000
-BEHAVIOURS = ["take", "again", "refuse", "small", "picky", "partial", "slow down"]
+BEHAVIOURS = ["take", "again", "refuse", "small", "picky", "partial", "slow down", "late", "late"]
 
 
 class Receiver(Scripted):
@@ -47,6 +47,10 @@ class Receiver(Scripted):
     def take(self, ids: list[int], batch: Sequence[bytes]) -> Outcome:
         self.took.update(ids)
         return Outcome(verdict=Verdict.DELIVERED, status=200)
+
+    def late(self, ids: list[int], batch: Sequence[bytes]) -> Outcome:
+        time.sleep(0.03)  # meanwhile the keeper packs
+        return self.take(ids, batch)
 
     def again(self, ids: list[int], batch: Sequence[bytes]) -> Outcome:
         return AGAIN
@@ -141,6 +145,13 @@ class Delivery(RuleBasedStateMachine):
         self.lane.keep_safe(time.monotonic() + 1.0)
 
     @rule()
+    def wait_for_the_keeper(self) -> None:
+        """Whatever the receiver does, the keeper soon leaves few drafts."""
+        with self.lane._changed:
+            few = lambda: len(self.lane._queue) < module._CROWD and not self.lane._packing  # noqa: E731
+            assert True is self.lane._changed.wait_for(few, 20)
+
+    @rule()
     def pass_time(self) -> None:
         """An outage goes on for a while."""
         time.sleep(0.05)
@@ -222,6 +233,10 @@ def quick() -> Any:
         patch.setattr(module, "_HURRIED_PAUSE", 0.005)
         patch.setattr(module, "_LAST_TRIES", 0.05)
         patch.setattr(module, "MAX_AGE", 0.01)
+        patch.setattr(module, "_CROWD", 6)
+        patch.setattr(module, "_THRONG", 12)
+        patch.setattr(module, "_MANY", 40)
+        patch.setattr(module, "HEAVY", 4)
         yield
 
 

@@ -94,6 +94,23 @@ def test_people_can_see_whose_spans_these_are(spool: Spool) -> None:
     assert ({}, {}) == (about(spool.folder), about(spool.folder / "nowhere"))
 
 
+def test_two_threads_that_write_first_at_once_lose_nothing(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker and the keeper, or whoever shuts down: both make the folder, and what is kept about it."""
+    real, others = module._write, []
+
+    def write(path: Path, data: bytes) -> None:
+        real(path, data)
+        if "destination.json" in path.name and not others:
+            others.append(threading.Thread(target=lambda: spool.commit(spool.stage(spans(2), RESOURCE))))
+            others[0].start()
+            others[0].join(0.3)
+
+    monkeypatch.setattr(module, "_write", write)
+    put(spool, 1)
+    others[0].join(10)
+    assert 2 == sum(file.count for file in spool.files())
+
+
 def test_nobody_sees_half_a_file(spool: Spool) -> None:
     """Before `commit` there is no file; a discarded one never was; a left-over part is swept up after a while."""
     staged = spool.stage(spans(1), RESOURCE)

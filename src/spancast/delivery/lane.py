@@ -41,7 +41,7 @@ _HURRIED_PAUSE = 0.5  # seconds between two tries while someone waits for them
 _SPAN_BYTES = 700  # what a draft holds besides its content (measured with sys.getsizeof: 600 to 800)
 # Drafts that wait as such. Python's garbage collector walks all of them, in the application's thread too: 4 to 6 us each.
 _CROWD = MAX_BATCH + 128
-_THRONG = 2 * _CROWD  # from here on the application lets our threads run with each span that it adds
+_THRONG = _CROWD + MAX_BATCH // 2  # from here on the application lets our threads run with each span that it adds
 _MANY = 4 * MAX_BATCH  # spans that wait for a failing receiver in memory; more of them go to disk
 _OUTAGE = 5.0  # seconds of failures after which what is queued goes to disk instead of waiting in memory
 _LAST_TRIES = 2.0  # seconds for which a shutdown goes on trying a failing receiver, where a spool can keep the spans
