@@ -20,7 +20,7 @@ else:
         from llama_index.core.llms import MockLLM
 
     from spancast import llama_index
-    from spancast.llama_index import events, install, streams
+    from spancast.llama_index import events, install, spans, streams
     from spancast.recording import guard
 
 
@@ -61,7 +61,7 @@ def _faults(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Exception]]:
         found.append(error)
         raise error
 
-    for module in (guard, events, streams):
+    for module in (guard, events, spans, streams):
         monkeypatch.setattr(module, "report_fault", report)
     yield found
     if found:
