@@ -810,3 +810,22 @@ def test_what_was_shut_down_stays_shut_down_in_a_child() -> None:
         """
     )
     assert "memory: 1 dropped\n" == printed
+
+
+def test_what_was_sent_is_let_go_before_the_rest_of_the_batch_is_encoded(lane_of: Callable[..., Lane]) -> None:
+    """Of many long prompts in one batch only one request's worth is held as bytes at a time."""
+    lane = lane_of(Scripted(), max_request_bytes=50_000)
+    held: list[int] = []
+    parcels: list[Any] = []
+    encode = lane._sender.encode
+
+    def watch(parcel: Any, span: Any) -> None:
+        encode(parcel, span)
+        parcels.append(parcel)
+        held.append(sum(one.encoded is not None for one in parcels))
+
+    lane._sender.encode = watch  # type: ignore[method-assign]
+    offer(lane, 40, filler="x" * 10_000)
+    assert True is lane.flush(10.0)
+    assert (40, True) == (len(parcels), max(held) <= 6)
+    assert [None] * 40 == [one.encoded for one in parcels]

@@ -584,8 +584,11 @@ class Lane:
             return self._put_by(parcels, reason)
         with self._changed:
             self._up()
-            self.ledger.move(fate.value, self._released(parcels), reason)
+            mine = self._mine_of(parcels)
+            self.ledger.move(fate.value, len(mine), reason)
             self._changed.notify_all()
+        for parcel in mine:  # of a batch of long prompts only what is being sent is held twice
+            parcel.let_go()
         return None
 
     def _up(self) -> None:
@@ -597,14 +600,18 @@ class Lane:
             self._look_at = time.monotonic()
 
     def _released(self, parcels: Sequence[Parcel]) -> int:
-        return sum(self._hand.pop(parcel, False) is None for parcel in parcels)
+        return len(self._mine_of(parcels))
+
+    def _mine_of(self, parcels: Sequence[Parcel]) -> list[Parcel]:
+        """Take parcels out of the hand; return those that were still in it."""
+        return [parcel for parcel in parcels if self._hand.pop(parcel, False) is None]
 
     def _put_by(self, parcels: Sequence[Parcel], reason: str | None) -> None:
         """Keep on disk what could not be delivered; without a spool it is dropped."""
         with self._changed:
             if self._spool is None and self._closing:
                 return  # still in the queue's column: `shutdown` counts what is left
-            mine = [parcel for parcel in parcels if self._hand.pop(parcel, False) is None]
+            mine = self._mine_of(parcels)
             if self._spool is None:
                 self.ledger.move("dropped", len(mine), reason)
                 self._changed.notify_all()

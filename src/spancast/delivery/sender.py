@@ -52,6 +52,10 @@ class Parcel:
         self.packed = None
         return span
 
+    def let_go(self) -> None:
+        """Hold nothing any more: the span has found its end."""
+        self.draft = self.packed = self.span = self.encoded = None
+
     def encode(self, span: Span, exporter: Exporter) -> None:
         """Take *span* as what is sent."""
         self.span = span
