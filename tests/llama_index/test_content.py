@@ -434,3 +434,27 @@ def test_usage_of_none_is_none() -> None:
     counted = hold_answer(CompletionResponse(text="x", raw={"usage": USAGE}), None, snapshot(), content=False)
     assert isinstance(usage_of(counted), Usage)
     assert "" == counted.text
+
+
+def test_tools_are_those_of_each_call(memory: MemoryDestination) -> None:
+    """Definitions are known again, never mistaken: changed ones are new, and what is no plain data is a class's name."""
+    tool: dict[str, Any] = {"type": "function", "function": {"name": "add", "description": "Add", "parameters": {}}}
+    llm = ScriptedLLM()
+    asked = [ChatMessage(role="user", content="hi")]
+    llm.chat(asked, tools=[tool])
+    tool["function"]["description"] = "Add numbers"
+    llm.chat(asked, tools=[tool])
+    llm.chat(asked, tools=[{"name": "add", "description": "Add", "parameters": {"default": object()}}])
+    schemas = [orjson.loads(span.attributes["llm.tools.0.tool.json_schema"]) for span in memory.spans]
+    described = [schema.get("function", schema)["description"] for schema in schemas]
+    assert (["Add", "Add numbers", "Add"], True) == (described, "<object>" in str(schemas[2]))
+
+
+def test_a_turn_is_known_by_its_tool_calls_too(memory: MemoryDestination) -> None:
+    """Two turns of the same text ask for different tools: each span has its own."""
+    for name in ("add", "multiply", "add"):
+        call = {"id": "c1", "function": {"name": name, "arguments": "{}"}}
+        said = ChatMessage(role="assistant", content="", additional_kwargs={"tool_calls": [call]})
+        ScriptedLLM().chat([said])
+    key = "llm.input_messages.0.message.tool_calls.0.tool_call.function.name"
+    assert ["add", "multiply", "add"] == [span.attributes[key] for span in memory.spans]
