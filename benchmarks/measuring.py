@@ -67,9 +67,10 @@ class Sink:
 
 
 @contextlib.contextmanager
-def sink() -> Iterator[Sink]:
-    """Start the receiver; end it on the way out."""
-    process = subprocess.Popen([sys.executable, str(HERE / "sink.py")], stdout=subprocess.PIPE, text=True)
+def sink(delay: float = 0.0) -> Iterator[Sink]:
+    """Start the receiver, which answers after *delay* seconds; end it on the way out."""
+    command = [sys.executable, str(HERE / "sink.py"), str(delay)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         yield Sink(f"http://127.0.0.1:{process.stdout.readline().strip()}")

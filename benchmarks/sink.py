@@ -1,7 +1,7 @@
 """Takes everything that tracers send on loopback, as a process of its own: `python sink.py` prints its port.
 
 Bodies are only kept, and read when `/stats` asks what has arrived, so that reading never competes with what is measured.
-`/reset` forgets. Every POST is answered with 200 at once.
+`/reset` forgets. Every POST is answered with 200, at once or after the seconds that were given: `python sink.py 1.0`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import socket
 import sys
 import threading
+import time
 import zlib
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ class Body(NamedTuple):
 
 
 _lock = threading.Lock()
+_delay = float(sys.argv[1]) if sys.argv[1:] else 0.0  # seconds
 _bodies: list[Body] = []
 
 
@@ -102,6 +104,7 @@ class Connection:
         elif method != "GET":
             with _lock:
                 _bodies.append(Body(kind, heads.get("content-encoding", ""), content))
+            time.sleep(_delay)
         protobuf = "protobuf" in kind
         answer = b"" if protobuf else said
         self._socket.sendall(
