@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from langchain_core.messages import (
@@ -15,7 +16,10 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from spancast.langchain.messages import SHAPES, as_data, conversation_of, to_message
+import spancast
+from spancast.destinations import MemoryDestination
+from spancast.langchain import SpancastCallbackHandler
+from spancast.langchain.messages import SHAPES, MessageSnapshot, as_data, conversation_of, to_message
 from spancast.record.message import (
     Media,
     Message,
@@ -140,3 +144,27 @@ def test_later_changes_to_a_message_are_not_seen() -> None:
     given.name = "later"
     given.content = "other"
     assert Message(role="assistant", parts=(Text("a"),)) == to_message(taken)
+
+
+@pytest.mark.parametrize("field", ["name", "tool_call_id"])
+def test_a_message_that_is_known_by_no_text_is_read_all_the_same(field: str) -> None:
+    """Set past pydantic: what cannot be looked up is read each time."""
+    data = {"type": "ai", "content": "hello", field: ["no", "text"]}
+    assert "hello" == to_message(MessageSnapshot(AIMessage, data)).parts[0].text  # type: ignore[union-attr]
+
+
+def test_a_tools_description_of_a_class_of_its_own_costs_no_span(
+    pipeline: spancast.Pipeline, memory: MemoryDestination
+) -> None:
+    """A subclass of str whose length raises is text like any other."""
+
+    class Unmeasured(str):
+        def __len__(self) -> int:
+            raise RuntimeError("no length")
+
+    run, handler = uuid4(), SpancastCallbackHandler()
+    handler.on_tool_start(
+        {"name": "w", "description": Unmeasured("weather")}, "", run_id=run, inputs={}, tool_call_id="1"
+    )
+    handler.on_tool_end("sunny", run_id=run)
+    assert ["weather"] == [span.attributes["tool.description"] for span in memory.spans]

@@ -206,9 +206,12 @@ def test_another_tracer_of_the_same_runs_is_named(
     try:
         with caplog.at_level(logging.WARNING, "spancast"):
             langchain.instrument()
-            langchain.instrument()
+            said_before_the_first_run = list(caplog.messages)
+            RunnableLambda(lambda text: text).invoke("x")
+            RunnableLambda(lambda text: text).invoke("x")
     finally:
         langchain.uninstrument()
+    assert [] == said_before_the_first_run
     assert ["OpenInference", "LangSmith"] == [message.split()[1] for message in caplog.messages]
 
 

@@ -1,4 +1,4 @@
-"""OpenTelemetry's GenAI conventions, with OpenRouter's additions: what generic collectors read (contracts 1.4, 5.3).
+"""OpenTelemetry's GenAI conventions, with OpenRouter's additions: what generic collectors read.
 
 What it does differently:
 * span names are `{operation} {model, agent or tool}`; a chain, for which the conventions have no operation, keeps its own;

@@ -1,9 +1,9 @@
-"""OpenInference: what Arize AX and Phoenix read (contracts 5.1).
+"""OpenInference: what Arize AX and Phoenix read (its specification, and what Arize documents).
 
 What it does differently:
 * every span has `openinference.span.kind`; the OTLP kind is INTERNAL;
 * messages are flattened, one attribute a field, and stand once more in `input.value` / `output.value`;
-* custom metadata is one JSON text, `metadata`, and for Arize also `metadata.<key>` (contracts 2.5);
+* custom metadata is one JSON text, `metadata`, and for Arize also `metadata.<key>`;
 * cost is `llm.cost.*`; time to first token has no name here and borrows gen_ai's.
 """
 
@@ -321,7 +321,7 @@ def _document(attributes: Writable, prefix: str, document: Document) -> None:
 
 
 def _embedding(attributes: Writable, detail: Embedding) -> None:
-    """Like a generation's, but without provider and system, which OpenInference leaves out here (contracts 5.1)."""
+    """Like a generation's, but without provider and system, which OpenInference leaves out here."""
     if detail.request_model:
         attributes["embedding.model_name"] = detail.request_model
     if detail.parameters:

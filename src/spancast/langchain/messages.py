@@ -156,16 +156,21 @@ def to_message(held: MessageSnapshot | dict[str, Any]) -> Message:
     data = held if type(held) is dict else held.data  # type: ignore[union-attr]
     content = data.get("content")
     calls = data.get("tool_calls") or None
-    if type(content) is not str or data.get("invalid_tool_calls"):
+    about = (content, data.get("type"), data.get("role"), data.get("name"), data.get("tool_call_id"))
+    if type(content) is not str or not _TEXTS.issuperset(map(type, about)) or data.get("invalid_tool_calls"):
         return _read(held)
-    ids = tuple([_id(call.get("id")) for call in calls if type(call) is dict]) if calls else None
-    key = (data.get("type"), data.get("role"), content, data.get("name"), data.get("tool_call_id"), ids)
+    if calls is not None and type(calls) is not list:
+        return _read(held)
+    key = (about, tuple([_id(call.get("id")) for call in calls if type(call) is dict]) if calls else None)
     found = KNOWN.find(key, calls)  # 0.5 us a turn of a history instead of 1.1, or of 6 with a tool call
     if found is None:
         found = _read(held)
         if calls is None or _is_plain(calls):
             KNOWN.keep(key, found, len(content), copy.deepcopy(calls))
     return found
+
+
+_TEXTS = frozenset({str, type(None)})  # what a message is known by
 
 
 def _is_plain(value: object, depth: int = 6) -> bool:

@@ -71,8 +71,8 @@ def tool(draft: Draft) -> Content:
     described, call_id = held.get("description"), held.get("call_id")
     detail = ToolUse(
         name=draft.name,
-        description=described if isinstance(described, str) else None,
-        call_id=call_id if isinstance(call_id, str) else None,
+        description=str.__str__(described) if isinstance(described, str) else None,
+        call_id=str.__str__(call_id) if isinstance(call_id, str) else None,
     )
     content = _content(draft, as_data(held.get("input")), as_data(held.get("output")), detail)
     if "artifact" in held:  # what the tool gives the application besides what the model reads

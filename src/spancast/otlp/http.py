@@ -1,4 +1,4 @@
-"""One POST of OTLP over HTTP, and what its answer means (contracts 4.3).
+"""One POST of OTLP over HTTP, and what its answer means (the OTLP specification, OTLP/HTTP).
 
 Success is any 2xx (Datadog answers 202); 429, 502, 503, 504, timeouts and lost connections may be sent again; nothing
 else may. Redirects are not followed: a POST that became a GET would look like success. An answer is read up to 4 MiB, and

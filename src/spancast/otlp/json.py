@@ -1,4 +1,4 @@
-"""OTLP JSON: the mapping of the OTLP specification (contracts 4.1).
+"""OTLP JSON: the mapping of the OTLP specification.
 
 What it does differently from protobuf's own JSON: ids are hex, not base64; enums are numbers only; names are
 lowerCamelCase; 64 bit integers are decimal strings; NaN and the infinities are strings; other bytes are base64.

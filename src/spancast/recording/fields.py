@@ -26,8 +26,8 @@ _THREAD: Final = "thread_id"  # LangGraph's: the session when nothing else says 
 KNOWN: Final = (*CONSUMED, _THREAD)
 _KNOWN_SET: Final = frozenset(KNOWN)
 _CONSUMED_SET: Final = frozenset(CONSUMED)
-_ACCEPTED = 256  # characters of user and session_id: OpenRouter's own limit (contracts 1.2)
-_ADVISED = 128  # Arize's limit for both (contracts 2.6)
+_ACCEPTED = 256  # characters of user and session_id: OpenRouter's own limit (its API reference)
+_ADVISED = 128  # Arize's limit for both (its documentation)
 
 Said = tuple[object, ...]
 UNSAID: Final[Said] = ()
