@@ -32,7 +32,7 @@ from .replay import Replayed, replay
 from .retry import Backoff
 from .sender import Fate, Parcel, Sender
 from .spool import Spool, SpoolFile, SpoolFullError
-from .turns import HEAVY, by_turns
+from .turns import HEAVY, LIGHT, by_turns
 
 MAX_QUEUE_BYTES = 64 * 1024 * 1024
 MAX_BATCH = 512  # spans a request
@@ -631,7 +631,8 @@ class Lane:
                 crowd = self._drafts(HEAVY) if self._crowded() else []
                 self._hand.update(dict.fromkeys(crowd))
                 self._packing = len(crowd)
-                parcels = self._take() if self._must_keep() else []
+                full = self._bytes > self._high  # else the disk can wait until no crowd is left
+                parcels = self._take() if (full or not crowd) and self._must_keep() else []
                 why = "queue full" if self._failing_since is None else "receiver failing"
             try:
                 self._pack(crowd)
@@ -717,7 +718,8 @@ class Lane:
     def _spans(self, parcels: Sequence[Parcel]) -> tuple[list[Span], Exception | None]:
         spans: list[Span] = []
         fault: Exception | None = None
-        for parcel in by_turns(parcels, HEAVY):
+        heavy = any(parcel.draft is not None for parcel in parcels)
+        for parcel in by_turns(parcels, HEAVY if heavy else LIGHT):
             try:
                 spans.append(self._span(parcel))
             except Exception as error:  # one span that cannot be rendered takes no other along
