@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import replace
 from functools import partial
+from typing import cast
 
 from ..conventions.limits import shorten
 from ..conventions.span import Span
@@ -28,8 +28,8 @@ def preparation(destination: Destination) -> Callable[[Operation], Span]:
         span = shorten(render(operation), limit)
         if short is not None:
             span = with_short_content(span, short)
-        if extra:
-            span = replace(span, attributes={**span.attributes, **extra})
+        if extra:  # into the mapping that was rendered just now: `replace` costs 4 us a span
+            cast("dict[str, object]", span.attributes).update(extra)
         return only_safe(span) if destination.privacy_mode else span
 
     return prepare
