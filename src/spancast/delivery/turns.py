@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
-HEAVY = 8  # items between two turns where each is translated and rendered: about 1 ms
+HEAVY = 32  # items between two turns where each is translated and rendered: about 1 ms; turns cost 8 us a span at 8
 LIGHT = 64  # where each is only read or encoded
 
 
