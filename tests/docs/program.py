@@ -167,7 +167,8 @@ def clean_up() -> None:
 
 
 def forget_settings(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
-    """Start without the machine's own settings, in a home of its own."""
+    """Start without the machine's own settings and without a pipeline, in a home of its own."""
+    monkeypatch.setattr(pipeline, "_default", None)
     for name in list(os.environ):
         if name.startswith(("SPANCAST_", "OTEL_", "ARIZE_", "LANGSMITH_", "LANGCHAIN_")):
             monkeypatch.delenv(name)
