@@ -166,8 +166,8 @@ class Delivery(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0.0, 0.05, 2.0]))
     def next_process(self, seconds: float) -> None:
-        """The process ends, and the next one begins."""
-        self.lane.shutdown(seconds)
+        """The process ends, and the next one begins; after a late answer, which else nobody hears any more."""
+        self.lane.shutdown(2.0 if self.receiver.behaviour == "late" else seconds)
         if self.lane._thread is not None:
             self.lane._thread.join(20)
         self.ended.append(self.lane.ledger.report())
