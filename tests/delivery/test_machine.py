@@ -37,6 +37,7 @@ class Receiver(Scripted):
     def __init__(self) -> None:
         super().__init__()
         self.behaviour = "take"
+        self.late_until = 0.0
         self.took: Counter[int] = Counter()
         self.refused: Counter[int] = Counter()
 
@@ -49,6 +50,7 @@ class Receiver(Scripted):
         return Outcome(verdict=Verdict.DELIVERED, status=200)
 
     def late(self, ids: list[int], batch: Sequence[bytes]) -> Outcome:
+        self.late_until = time.monotonic() + 1.0
         time.sleep(0.03)  # meanwhile the keeper packs
         return self.take(ids, batch)
 
@@ -167,7 +169,8 @@ class Delivery(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.0, 0.05, 2.0]))
     def next_process(self, seconds: float) -> None:
         """The process ends, and the next one begins; after a late answer, which else nobody hears any more."""
-        self.lane.shutdown(2.0 if self.receiver.behaviour == "late" else seconds)
+        late = self.receiver.behaviour == "late" or time.monotonic() < self.receiver.late_until
+        self.lane.shutdown(2.0 if late else seconds)
         if self.lane._thread is not None:
             self.lane._thread.join(20)
         self.ended.append(self.lane.ledger.report())
