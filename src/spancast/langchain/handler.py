@@ -338,7 +338,9 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         if draft is not None and draft.parent is not None and "variables" in draft.parent.snapshots:
             draft.snapshots["variables"] = draft.parent.snapshots.pop("variables")
         if draft is not None and parameters:
-            kept = parameters if draft.capture else {key: parameters.get(key) for key in _WITHOUT_CONTENT}
+            kept = parameters
+            if not draft.capture:
+                kept = {key: value for key, value in parameters.items() if key in _WITHOUT_CONTENT}
             draft.snapshots["parameters"] = hold_parameters(kept, draft)
         return draft
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from ..record.cost import Cost
-from ..record.json import JSON, dumps
+from ..record.json import JSON, PLAIN_ONLY, dumps
 from ..record.message import Message, Text
 from ..record.operation import (
     NOTHING,
@@ -261,20 +261,15 @@ def _tools(parameters: Mapping[str, Any]) -> tuple[ToolDefinition, ...]:
 def _tool(tool: dict[str, Any]) -> ToolDefinition:
     """Read a tool; an agent offers the same ones at each of its calls, often in new objects."""
     try:
-        key = orjson.dumps(tool, option=_PLAIN_ONLY)
+        key = orjson.dumps(tool, option=PLAIN_ONLY)
     except (TypeError, ValueError):
         return read_tool(as_data(Snapshot(SHAPES).take(tool)))
-    known = _known_tools.get(key)
-    if known is None:
-        if len(_known_tools) >= _MOST_TOOLS:
-            _known_tools.clear()
-        known = _known_tools[key] = read_tool(orjson.loads(key))
-    return known
+    return _known_tool(key)
 
 
-_known_tools: dict[bytes, ToolDefinition] = {}
-_MOST_TOOLS = 512
-_PLAIN_ONLY = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+@lru_cache(maxsize=512)
+def _known_tool(text: bytes) -> ToolDefinition:
+    return read_tool(orjson.loads(text))
 
 
 def _content(draft: Draft, input: JSON, output: JSON, detail: Detail = None) -> Content:

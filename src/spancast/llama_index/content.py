@@ -9,6 +9,7 @@ import orjson
 from workflows.context import Context
 from workflows.events import Event, StartEvent
 
+from ..record.json import PLAIN_ONLY
 from ..recording.draft import Draft
 from . import classify
 from .messages import hold
@@ -142,15 +143,12 @@ def _generation(instance: object, method: str, arguments: Mapping[str, Any], dra
         held["tools"] = _hold_tools(further.get("tools") or further.get("functions"), draft)
 
 
-_PLAIN_ONLY = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
-
-
 def _hold_tools(tools: Any, draft: Draft) -> object:
     """Hold a model's tools as JSON text: 0.6 us for two tools, a copy 6.4; what is no plain data as a copy."""
     if not tools:
         return None
     try:
-        text = orjson.dumps(tools, option=_PLAIN_ONLY)
+        text = orjson.dumps(tools, option=PLAIN_ONLY)
     except TypeError:  # orjson's own errors among them
         return hold(tools, draft)
     draft.size += len(text)

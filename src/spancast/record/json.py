@@ -12,6 +12,8 @@ JSON = Union[None, bool, int, float, str, Sequence["JSON"], Mapping[str, "JSON"]
 
 _INT64_MAX = 2**63 - 1
 _OPTIONS = orjson.OPT_NON_STR_KEYS
+# for orjson.dumps: raises for what is no plain data, instead of asking it
+PLAIN_ONLY = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
 def dumps(value: JSON) -> str:

@@ -118,7 +118,7 @@ def read_said(said: Said, farther: Said = UNSAID) -> TraceFields:
     Malformed values never raise: what can be read is used, the rest is ignored with one warning.
     """
     before = dict(zip(KNOWN, farther)) if farther else {}
-    fresh = {key: value for key, value in zip(KNOWN, said) if value is not None and not _same(before.get(key), value)}
+    fresh = {key: value for key, value in zip(KNOWN, said) if value is not None and not same(before.get(key), value)}
     return read(fresh) if fresh else EMPTY
 
 
@@ -186,7 +186,8 @@ def _bounded(name: str, value: str) -> str:
     return value
 
 
-def _same(one: object, other: object) -> bool:
+def same(one: object, other: object) -> bool:
+    """Return whether two values are equal; never raises."""
     if one is other:
         return True
     try:

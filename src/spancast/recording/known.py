@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from ..record.message import Message
+from .fields import same
 
 _Entry = tuple[Message, object, int]
 MOST_CHARACTERS = (
@@ -36,7 +37,7 @@ class KnownMessages:
                 return None
             self._keep(key, entry)
         message, kept_calls, _ = entry
-        return message if calls is kept_calls or _equal(calls, kept_calls) else None
+        return message if same(calls, kept_calls) else None
 
     def keep(self, key: Hashable, message: Message, size: int, calls: object = None) -> None:
         """Keep *message*, read from *size* characters, under *key*; *calls*: a copy that nobody changes."""
@@ -56,13 +57,6 @@ class KnownMessages:
     def forget(self) -> None:
         """Keep nothing: content must not outlive the work it belongs to."""
         self._new, self._old, self._size = {}, {}, 0
-
-
-def _equal(one: object, other: object) -> bool:
-    try:
-        return bool(one == other)
-    except Exception:  # a user's object with a hostile __eq__ counts as different
-        return False
 
 
 KNOWN = KnownMessages()
