@@ -135,7 +135,7 @@ def stored(phoenix: Phoenix, trace_id: str, count: int) -> list[dict[str, Any]]:
 
 def test_phoenix_takes_the_demos_trace(phoenix: Phoenix) -> None:
     """Tree, kinds, names, tokens, cost's model and session come back as they were sent."""
-    from spancast.langchain import demo
+    from spancast.demo import support_agent as demo
 
     memory: MemoryDestination = destinations.memory(convention="openinference")
     backend = destinations.phoenix(phoenix.url, api_key=ADMIN, project_name=PROJECT)

@@ -214,7 +214,7 @@ def demo_trace(privacy_mode: bool = False) -> list[Any]:
 
     import spancast
     from spancast import destinations
-    from spancast.langchain import demo
+    from spancast.demo import support_agent as demo
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "traces.jsonl"

@@ -14,9 +14,9 @@ import pytest
 import spancast
 from spancast import destinations, privacy
 from spancast.conventions.span import ERROR
+from spancast.demo import support_agent as demo
 from spancast.destinations import MemoryDestination
 from spancast.destinations.preparation import preparation
-from spancast.langchain import demo
 
 from ..test_privacy import operations
 from . import traceql

@@ -1,4 +1,4 @@
-"""`spancast privacy-audit`: prints the certificate of privacy mode."""
+"""`spancast privacy-audit`: prints what the audit of privacy mode found."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from .certificate import Certificate, Place, audit
+from ..audit.report import AuditReport, ContentLocation
+from ..audit.search import audit
 from .output import FAILED, print_json, stop
 
 
 def privacy_audit(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the certificate as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     keep: Annotated[Path | None, typer.Option(help="Keep the files that were searched in this folder.")] = None,
 ) -> None:
     """Prove that privacy mode lets no content out: canaries through every form of destination, searched for in raw bytes.
@@ -35,18 +36,18 @@ def privacy_audit(
         raise typer.Exit(FAILED)
 
 
-def _print(console: Console, found: Certificate) -> None:
+def _print(console: Console, found: AuditReport) -> None:
     for framework in found.frameworks:
         table = Table(title=framework, box=None, pad_edge=False, padding=(0, 3, 0, 0), title_justify="left")
         for heading in ("place", "without privacy mode", "with privacy mode"):
             table.add_column(heading)
-        for place in found.places:
+        for place in found.locations:
             if place.framework == framework:
                 style = "" if place.fine else "red"
                 table.add_row(place.name, "sent" if place.seen else "never recorded", _said(place, found), style=style)
         console.print(table)
         console.print()
-    content = [place for place in found.places if not place.kept]
+    content = [place for place in found.locations if not place.kept]
     forms = len(found.forms)
     console.print(
         f"{len(found.leaks)} of {len(content)} places leak. {found.runs} runs, {found.spans} spans, {forms} forms of "
@@ -66,13 +67,13 @@ def _print(console: Console, found: Certificate) -> None:
         console.print(f"not installed, not audited: {', '.join(found.absent)}", style="yellow", soft_wrap=True)
 
 
-def _said(place: Place, found: Certificate) -> str:
+def _said(place: ContentLocation, found: AuditReport) -> str:
     if place.kept:
         return "sent, as it should be" if place.hits else "NOT SENT"
     return f"LEAKS: {', '.join(place.hits)}" if place.hits else "nowhere"
 
 
-def _data(found: Certificate) -> dict[str, object]:
+def _data(found: AuditReport) -> dict[str, object]:
     names = ("framework", "name", "kept", "seen", "hits", "fine")
     return {
         "clean": found.clean,
@@ -83,5 +84,5 @@ def _data(found: Certificate) -> dict[str, object]:
         "frameworks": found.frameworks,
         "absent": found.absent,
         "empty": found.empty,
-        "places": [{name: getattr(place, name) for name in names} for place in found.places],
+        "places": [{name: getattr(place, name) for name in names} for place in found.locations],
     }

@@ -76,7 +76,7 @@ def _application() -> Any:
         _stop(
             'OPENROUTER_API_KEY is set, and a real model needs langchain-openrouter: pip install "spancast[openrouter]"'
         )
-    from ..langchain import demo as application
+    from ..demo import support_agent as application
 
     return application
 

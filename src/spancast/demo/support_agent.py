@@ -15,10 +15,11 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.documents import Document
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, BaseMessage, ToolMessage
+from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.retrievers import BaseRetriever
 
-from .handler import SpancastCallbackHandler
+from ..langchain import SpancastCallbackHandler
 
 if TYPE_CHECKING:
     from ..pipeline import Pipeline
@@ -125,13 +126,15 @@ def _turn(messages: list[BaseMessage], model: str) -> Iterator[ChatGenerationChu
 
 
 def _last_piece(
-    call: tuple[str, dict[str, Any]] | None, model: str, prompt: int, told: int, index: int
+    call: tuple[str, dict[str, Any]] | None, model: str, prompt: int, answered_tokens: int, index: int
 ) -> AIMessageChunk:
-    paid = (prompt * _PRICES[0], told * _PRICES[1])
+    paid = (prompt * _PRICES[0], answered_tokens * _PRICES[1])
     return AIMessageChunk(
         content="",
-        tool_calls=[{"name": call[0], "args": call[1], "id": f"call_{index}"}] if call else [],
-        usage_metadata={"input_tokens": prompt, "output_tokens": told, "total_tokens": prompt + told},
+        tool_calls=[{"name": call[0], "args": call[1], "id": f"call_{index}", "type": "tool_call"}] if call else [],
+        usage_metadata=UsageMetadata(
+            input_tokens=prompt, output_tokens=answered_tokens, total_tokens=prompt + answered_tokens
+        ),
         response_metadata={
             "id": f"gen-demo-{index}",
             "model_name": model,

@@ -1,4 +1,4 @@
-"""The certificate: privacy mode lets no content out, in any form of destination; and the search finds what leaks."""
+"""The privacy audit: privacy mode lets no content out, in any form of destination; and the search finds what leaks."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from spancast.audit import search
+from spancast.audit.canaries import Canaries, forms_of
+from spancast.audit.receivers import CONTROL
+from spancast.audit.report import AuditReport
+from spancast.audit.search import audit
 from spancast.cli import commands
-from spancast.commands import certificate
-from spancast.commands.certificate import CONTROL, Canaries, Certificate, audit, forms_of
 from spancast.destinations import preparation
 
 from ..receivers.ports import free_port
@@ -37,28 +40,28 @@ NEVER_RECORDED = {
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    """Return the certificate, made once."""
+def found(tmp_path_factory: pytest.TempPathFactory) -> AuditReport:
+    """Return the report, made once."""
     return audit(tmp_path_factory.mktemp("audit"))
 
 
-def test_no_content_leaves_in_privacy_mode(found: Certificate) -> None:
+def test_no_content_leaves_in_privacy_mode(found: AuditReport) -> None:
     """Zero hits: every place, every calling style, every form, plain and encoded, on the wire and on disk."""
     assert [] == [(place.framework, place.name, place.hits) for place in found.leaks]
     assert True is found.clean
 
 
-def test_every_place_was_there_to_be_found(found: Certificate) -> None:
+def test_every_place_was_there_to_be_found(found: AuditReport) -> None:
     """Without privacy mode each canary is sent, so that not finding it means something."""
-    unseen = {(place.framework, place.name) for place in found.places if not place.seen}
+    unseen = {(place.framework, place.name) for place in found.locations if not place.seen}
     assert set() == unseen - NEVER_RECORDED
     for framework in found.frameworks:
-        assert True is (len([place for place in found.places if place.framework == framework]) >= 30)
+        assert True is (len([place for place in found.locations if place.framework == framework]) >= 30)
 
 
-def test_every_form_was_searched(found: Certificate) -> None:
+def test_every_form_was_searched(found: AuditReport) -> None:
     """What users say about a trace is found in each form: their bytes were there to be read."""
-    for place in found.places:
+    for place in found.locations:
         if place.name == "metadata":
             assert set() == FORMS - set(place.hits)
     assert True is (FORMS <= set(found.forms))
@@ -106,18 +109,18 @@ def test_canaries_are_not_mistaken_for_each_other() -> None:
         assert [] == [form for form in forms_of(word) if form in others]
 
 
-def test_the_controls_are_no_forms(found: Certificate) -> None:
+def test_the_controls_are_no_forms(found: AuditReport) -> None:
     """What was sent without privacy mode is not counted as a leak."""
     assert [] == [form for form in found.forms if form.startswith(CONTROL)]
     assert True is ("LangChain" in found.frameworks)
-    assert set(certificate._FRAMEWORKS) == {*found.frameworks, *found.absent}
+    assert set(search._FRAMEWORKS) == {*found.frameworks, *found.absent}
 
 
 @pytest.fixture
 def only_llama_index(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out LangChain's audit, which takes longer."""
     pytest.importorskip("llama_index.core", reason="LlamaIndex is not installed")
-    monkeypatch.setattr(certificate, "_FRAMEWORKS", {"LlamaIndex": ("llama_index",)})
+    monkeypatch.setattr(search, "_FRAMEWORKS", {"LlamaIndex": ("llama_index",)})
 
 
 @pytest.mark.usefixtures("only_llama_index")
@@ -128,7 +131,7 @@ def test_a_form_that_carried_nothing_proves_nothing(monkeypatch: pytest.MonkeyPa
     def nobody(taken: Any) -> Iterator[str]:
         yield f"http://127.0.0.1:{free_port()}"
 
-    monkeypatch.setattr(certificate, "_receiver", nobody)
+    monkeypatch.setattr(search, "receiver", nobody)
     result = CliRunner().invoke(commands(), ["privacy-audit"])
     (said,) = [line for line in result.output.splitlines() if line.startswith("NOT PROVED")]
     over_http = sorted(form for form in FORMS if not form.startswith(("file", "sdk", "spool")))

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import spancast
 from spancast import cli, destinations, openrouter
-from spancast.langchain import demo
+from spancast.demo import support_agent as demo
 from spancast.view import commands
 
 from .. import goldens

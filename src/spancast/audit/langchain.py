@@ -25,7 +25,7 @@ from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.tools import StructuredTool
 
-from .handler import SpancastCallbackHandler
+from ..langchain import SpancastCallbackHandler
 
 if TYPE_CHECKING:
     from ..pipeline import Pipeline

@@ -33,7 +33,7 @@ from pydantic import PrivateAttr
 from workflows import Context, Workflow, step
 from workflows.events import Event, StartEvent, StopEvent
 
-from .install import instrument, uninstrument
+from ..llama_index import instrument, uninstrument
 
 if TYPE_CHECKING:
     from ..pipeline import Pipeline

@@ -1,0 +1,1 @@
+"""What `spancast demo` runs."""
