@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
@@ -74,7 +74,7 @@ def run(receiver: Faulty, *steps: dict[str, Any], then: dict[str, Any] | None = 
 # ---------------------------------------------------------------- it recovers
 def in_two_seconds() -> str:
     """Return an HTTP date a moment ahead."""
-    return format_datetime(datetime.now(timezone.utc) + timedelta(seconds=2), usegmt=True)
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
 
 
 @pytest.mark.parametrize(

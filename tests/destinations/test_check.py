@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -261,7 +261,7 @@ def test_the_certificate_is_looked_at(
     """Its name, who signed it, its dates."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    until = datetime.now(timezone.utc) - timedelta(days=1) if expired else None
+    until = datetime.now(UTC) - timedelta(days=1) if expired else None
     issued = authority.issue_cert(name, not_after=until) if until else authority.issue_cert(name)
     settings = {"ca_file": str(tmp_path / "ca.pem")} if trusted else {}
     with faults.listening(faults.speaks_tls(issued)) as port:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,6 @@ from ..receivers.recording import recording_receiver
 from . import given
 from .pages import ROOT, Block, blocks, holds, name_of, pages, plain_lines
 from .program import Program, clean_up, forget_settings, only_to
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 WIDTH = 100
 UPDATE = "UPDATE_GOLDENS" in os.environ

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -12,11 +12,6 @@ import pytest
 
 from ..package.environments import ROOT, Environment, build, environment, uv
 from ..receivers.recording import recording_receiver
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 PROJECT = ROOT / "integrations" / "llama-index-observability-spancast"
 PACKAGE = "llama_index/observability/spancast"

@@ -7,7 +7,7 @@ import logging
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from enum import Enum, IntEnum
 from typing import Any
 from uuid import uuid4
@@ -266,7 +266,7 @@ SCALARS = st.one_of(
     st.sampled_from([*Colour, *Level]),
     st.builds(uuid4),
     st.decimals(),
-    st.just(datetime(2026, 1, 1, tzinfo=timezone.utc)),
+    st.just(datetime(2026, 1, 1, tzinfo=UTC)),
     st.builds(lambda: 10**5000),
     st.just(float("nan")),
 )

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
@@ -304,7 +304,7 @@ def test_retry_after_in_seconds(said: str, expected: float | None) -> None:
 
 def test_retry_after_as_a_date() -> None:
     """`Retry-After` may be a date: the wait is the time until then."""
-    then = datetime.now(timezone.utc) + timedelta(hours=1)
+    then = datetime.now(UTC) + timedelta(hours=1)
 
     after = read_answer(429, {"Retry-After": format_datetime(then, usegmt=True)}, b"").retry_after
 

@@ -78,14 +78,14 @@ def test_the_sdist_holds_what_its_tests_need(sdist: Path) -> None:
 
 def test_the_metadata_is_whole(metadata: Message) -> None:
     """Name, licence as an expression, Python's versions, README as the description."""
-    expected = ("spancast", spancast.__version__, "Apache-2.0", "LICENSE", ">=3.10", "text/markdown")
+    expected = ("spancast", spancast.__version__, "Apache-2.0", "LICENSE", ">=3.11", "text/markdown")
     names = ("Name", "Version", "License-Expression", "License-File", "Requires-Python", "Description-Content-Type")
     assert expected == tuple(metadata[name] for name in names)
     classifiers = metadata.get_all("Classifier")
     pythons = [
         line.rpartition(" ")[2] for line in classifiers if line.startswith("Programming Language :: Python :: 3.")
     ]
-    assert (["3.10", "3.11", "3.12", "3.13", "3.14"], True) == (pythons, "Typing :: Typed" in classifiers)
+    assert (["3.11", "3.12", "3.13", "3.14"], True) == (pythons, "Typing :: Typed" in classifiers)
     assert (ROOT / "README.md").read_text().strip() == str(metadata.get_payload()).strip()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import zipfile
 from email.parser import Parser
 from pathlib import Path
@@ -16,7 +15,7 @@ from .trees import TREES
 
 pytestmark = pytest.mark.slow
 
-NEWEST_LANGCHAIN = "1.8" if sys.version_info >= (3, 11) else "1.7"  # 1.8 needs Python 3.11
+NEWEST_LANGCHAIN = "1.8"
 
 
 def required(wheel: Path, *extras: str) -> list[Requirement]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -92,7 +92,7 @@ def _parameters(preset: Preset) -> Iterator[inspect.Parameter]:
         if name not in seen:
             yield _option(name, kind, help)
     for name, help in PAIRS.items():
-        option = Annotated[Optional[list[str]], typer.Option(f"--{name}", help=help)]
+        option = Annotated[list[str] | None, typer.Option(f"--{name}", help=help)]
         yield inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=option)
     for name, help in SWITCHES.items():
         flag = "--json" if name == "as_json" else f"--{name.replace('_', '-')}"
@@ -103,5 +103,5 @@ def _parameters(preset: Preset) -> Iterator[inspect.Parameter]:
 def _option(name: str, kind: Any, help: str) -> inspect.Parameter:
     option = f"--{name.replace('_', '-')}"
     flags = (f"{option}/--no-{name.replace('_', '-')}",) if kind is bool else (option,)
-    annotation = Annotated[Optional[kind], typer.Option(*flags, help=help, show_default=False)]
+    annotation = Annotated[kind | None, typer.Option(*flags, help=help, show_default=False)]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Union
 
 from ..record.operation import Kind
 from ..record.quick import quick
 
-AttributeValue = Union[str, bool, int, float, bytes, Sequence["AttributeValue"], Mapping[str, "AttributeValue"], None]
+AttributeValue = str | bool | int | float | bytes | Sequence["AttributeValue"] | Mapping[str, "AttributeValue"] | None
 Attributes = Mapping[str, AttributeValue]
 
 INTERNAL, CLIENT = 1, 3  # OTLP SpanKind

@@ -6,7 +6,7 @@ A file's values may be references (`env:NAME`, `keyring:NAME`); they are looked 
 from __future__ import annotations
 
 import os
-import sys
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +18,6 @@ from . import local
 from .destination import Destination
 from .presets import PRESETS
 from .validation import SettingsError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 SAVED = "destinations.json"
 ENVIRONMENT = "environment"  # the origin of an entry that no file holds

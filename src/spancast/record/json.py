@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Union
 
 import orjson
 
 # Plain data: what is left of any object once it was snapshotted.
-JSON = Union[None, bool, int, float, str, Sequence["JSON"], Mapping[str, "JSON"]]
+JSON = None | bool | int | float | str | Sequence["JSON"] | Mapping[str, "JSON"]
 
 _INT64_MAX = 2**63 - 1
 _OPTIONS = orjson.OPT_NON_STR_KEYS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Union
 
 from .json import JSON, dumps
 from .quick import quick
@@ -80,7 +79,7 @@ class Other:
     value: JSON
 
 
-Part = Union[Text, Reasoning, Refusal, Media, ToolCall, ToolResult, Other]
+Part = Text | Reasoning | Refusal | Media | ToolCall | ToolResult | Other
 
 
 @quick

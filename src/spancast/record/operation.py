@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import Enum
-from typing import Union
+from dataclasses import dataclass
+from enum import StrEnum
 
 from .cost import Cost
 from .json import JSON
@@ -31,12 +30,7 @@ class _Nothing(dict[str, JSON]):
 NOTHING: Mapping[str, JSON] = _Nothing()
 
 
-def nothing() -> Mapping[str, JSON]:
-    """Return `NOTHING`: dataclasses on Python 3.10 take no dict as a default."""
-    return NOTHING
-
-
-class Kind(str, Enum):
+class Kind(StrEnum):
     """The kinds of operation: OpenInference's span kinds."""
 
     CHAIN = "CHAIN"
@@ -68,7 +62,7 @@ class Event:
 
     name: str
     time_ns: int
-    attributes: Mapping[str, JSON] = field(default_factory=nothing)
+    attributes: Mapping[str, JSON] = NOTHING
 
 
 @quick
@@ -78,7 +72,7 @@ class Link:
 
     trace_id: int
     span_id: int
-    attributes: Mapping[str, JSON] = field(default_factory=nothing)
+    attributes: Mapping[str, JSON] = NOTHING
 
 
 @quick
@@ -112,7 +106,7 @@ class Generation:
     request_model: str | None = None
     response_model: str | None = None
     response_id: str | None = None
-    parameters: Mapping[str, JSON] = field(default_factory=nothing)
+    parameters: Mapping[str, JSON] = NOTHING
     input_messages: tuple[Message, ...] = ()
     output_messages: tuple[Message, ...] = ()
     tools: tuple[ToolDefinition, ...] = ()
@@ -123,7 +117,7 @@ class Generation:
     stream: bool = False
     cached: bool = False
     prompt_template: str | None = None
-    prompt_variables: Mapping[str, JSON] = field(default_factory=nothing)
+    prompt_variables: Mapping[str, JSON] = NOTHING
 
 
 @quick
@@ -144,7 +138,7 @@ class Document:
     content: str = ""
     id: str | None = None
     score: float | None = None
-    metadata: Mapping[str, JSON] = field(default_factory=nothing)
+    metadata: Mapping[str, JSON] = NOTHING
 
 
 @quick
@@ -180,7 +174,7 @@ class Embedding:
 
     provider: str | None = None
     request_model: str | None = None
-    parameters: Mapping[str, JSON] = field(default_factory=nothing)
+    parameters: Mapping[str, JSON] = NOTHING
     texts: tuple[str, ...] = ()
     vectors: tuple[tuple[float, ...], ...] = ()
     count: int | None = None
@@ -199,7 +193,7 @@ class Reranking:
     output_documents: tuple[Document, ...] = ()
 
 
-Detail = Union[Generation, ToolUse, Retrieval, Agent, Embedding, Reranking, None]
+Detail = Generation | ToolUse | Retrieval | Agent | Embedding | Reranking | None
 
 
 @quick
@@ -233,7 +227,7 @@ class Operation:
     end_ns: int
     user: str | None = None
     session_id: str | None = None
-    metadata: Mapping[str, JSON] = field(default_factory=nothing)
+    metadata: Mapping[str, JSON] = NOTHING
     tags: tuple[str, ...] = ()
     input: JSON = None
     output: JSON = None
@@ -244,4 +238,4 @@ class Operation:
     ending: str | None = None
     events: tuple[Event, ...] = ()
     links: tuple[Link, ...] = ()
-    attributes: Mapping[str, JSON] = field(default_factory=nothing)
+    attributes: Mapping[str, JSON] = NOTHING

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final, cast
 from uuid import UUID
 
 from ..record.json import JSON
-from ..record.operation import NOTHING, nothing
+from ..record.operation import NOTHING
 from ..record.quick import quick
 from .notice import warn_once
 from .snapshot import key_text, plain_data
@@ -55,7 +55,7 @@ class TraceFields:
     parent_span_id: str | None = None
     user: str | None = None
     session_id: str | None = None
-    metadata: Mapping[str, JSON] = field(default_factory=nothing)
+    metadata: Mapping[str, JSON] = NOTHING
 
     def over(self, farther: TraceFields) -> TraceFields:
         """Return these fields laid over *farther* ones: nearer wins, metadata merges."""
