@@ -175,11 +175,11 @@ def _parts(counter: Counter, label: str, destination: Any, pipeline: Any, run: C
     operations: list[Any] = []
     spans: list[Any] = []
     half = len(kept) // 2
-    for draft in kept[:half]:  # the first calls are dearer: classes are looked up, and the interpreter specialises
-        exporter.encode(prepare(draft.operation()))
+    for captured in kept[:half]:  # the first calls are dearer: classes are looked up, and the interpreter specialises
+        exporter.encode(prepare(captured.operation()))
     del kept[:half]
     many = f"|{len(kept)}"
-    _counted(counter, f"{label}|operation{many}", lambda: operations.extend([draft.operation() for draft in kept]))
+    _counted(counter, f"{label}|operation{many}", lambda: operations.extend([captured.operation() for captured in kept]))
     _counted(counter, f"{label}|render{many}", lambda: spans.extend([prepare(operation) for operation in operations]))
     _counted(counter, f"{label}|encode{many}", lambda: [exporter.encode(span) for span in spans])
 

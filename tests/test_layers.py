@@ -108,10 +108,10 @@ def test_the_plan_has_no_circle() -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("record/usage.py", "from ..recording.draft import Draft"),
-        ("recording/draft.py", "from ..conventions.span import Span"),
-        ("recording/draft.py", "def f():\n    from .. import conventions"),
-        ("recording/draft.py", "import spancast.pipeline"),
+        ("record/usage.py", "from ..recording.captured import CapturedOperation"),
+        ("recording/captured.py", "from ..conventions.span import Span"),
+        ("recording/captured.py", "def f():\n    from .. import conventions"),
+        ("recording/captured.py", "import spancast.pipeline"),
         ("conventions/span.py", "from .. import privacy"),
         ("otlp/http.py", "from ..destinations import otlp"),
         ("destinations/presets.py", "from ..delivery.lane import Lane"),

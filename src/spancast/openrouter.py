@@ -35,10 +35,10 @@ import orjson
 from .destinations.validation import SettingsError
 from .record.json import JSON, dumps
 from .recording.current import surroundings
-from .recording.draft import Draft
 from .recording.fields import TraceFields, field_scope
 from .recording.guard import guarded
 from .recording.identity import read_trace_id
+from .recording.open_operation import OpenOperation
 from .recording.recorder import outermost
 
 T = TypeVar("T")
@@ -77,13 +77,13 @@ def _fields() -> dict[str, Any]:
     return dict(orjson.loads(dumps(fields)))
 
 
-def _said(own: Draft) -> TraceFields:
+def _said(own: OpenOperation) -> TraceFields:
     """Return what holds here: the operation's fields, and what a `trace(...)` block inside it says."""
     scope = field_scope.get()
     return own.fields if scope is None or scope is own.scope else scope.fields.over(own.fields)
 
 
-def _root_name(own: Draft) -> str | None:
+def _root_name(own: OpenOperation) -> str | None:
     root = own
     while root.parent is not None:
         root = root.parent

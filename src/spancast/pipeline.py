@@ -24,9 +24,8 @@ from .destinations import catalogue, validation
 from .destinations.destination import Destination
 from .destinations.environment import destinations_of
 from .destinations.local import MemoryTarget
-from .destinations.preparation import form
 from .destinations.settings import flag
-from .recording.draft import Draft
+from .recording.captured import CapturedOperation
 from .recording.paused import Pauses, state_folder
 from .recording.recorder import Recorder
 from .recording.sampling import SamplingRule, Undecided
@@ -92,7 +91,6 @@ class Pipeline:
             )
             for destination in chosen
         )
-        _share(self._lanes)
         rules = [
             SamplingRule(
                 destination.sampling_rate, destination.name, not destination.privacy_mode, destination.keep_errors
@@ -124,27 +122,27 @@ class Pipeline:
         """Whether it was shut down."""
         return self._ended
 
-    def _offer(self, draft: Draft) -> None:
-        tree = draft.tree
+    def _offer(self, captured: CapturedOperation) -> None:
+        tree = captured.tree
         if tree is not None:  # some destinations want it only if its trace fails: they wait for the root's end
-            self._undecided.take(draft, tree)
-            self._hand_out(draft, draft.sampled & ~tree.unsure, self._everyone & ~tree.unsure)
-        elif draft.sampled == self._everyone:
+            self._undecided.take(captured, tree)
+            self._hand_out(captured, captured.sampled & ~tree.unsure, self._everyone & ~tree.unsure)
+        elif captured.sampled == self._everyone:
             for lane in self._lanes:
-                lane.offer(draft)
+                lane.offer(captured)
         else:
-            self._hand_out(draft, draft.sampled, self._everyone)
+            self._hand_out(captured, captured.sampled, self._everyone)
 
-    def _hand_out(self, draft: Draft, chosen: int, asked: int) -> None:
-        """Offer *draft* to the lanes that are *chosen*; the others that were *asked* skip it."""
+    def _hand_out(self, captured: CapturedOperation, chosen: int, asked: int) -> None:
+        """Offer *captured* to the lanes that are *chosen*; the others that were *asked* skip it."""
         for index, lane in enumerate(self._lanes):
             if chosen >> index & 1:
-                lane.offer(draft)
+                lane.offer(captured)
             elif asked >> index & 1:
                 lane.skip()
 
-    def _settle_for(self, draft: Draft, waiting: int, kept: bool) -> None:
-        self._hand_out(draft, waiting if kept else 0, waiting)
+    def _settle_for(self, captured: CapturedOperation, waiting: int, kept: bool) -> None:
+        self._hand_out(captured, waiting if kept else 0, waiting)
 
     def trace(self, **fields: object) -> trace:
         """Return `spancast.trace(...)` for this pipeline."""
@@ -309,14 +307,6 @@ def _named(destinations: tuple[Destination, ...]) -> tuple[Destination, ...]:
                 object.__setattr__(destination, "name", name)
         named.append(destination)
     return tuple(named)
-
-
-def _share(lanes: tuple[Lane, ...]) -> None:
-    """Let destinations that want the same bytes share them: rendered and encoded once, however many they are."""
-    forms = [form(lane.destination) for lane in lanes]
-    for lane, own in zip(lanes, forms, strict=True):
-        if own is not None and forms.count(own) > 1:
-            lane.share(own)
 
 
 def _waiter(lane: Lane) -> Any:

@@ -1,10 +1,10 @@
-"""However long a receiver takes, few drafts wait: the others are packed, in their order, and none is lost by it."""
+"""However long a receiver takes, few operations wait: the others are packed, in their order, and none is lost by it."""
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
-import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,9 +22,9 @@ from spancast.destinations import Destination
 from spancast.otlp import protobuf
 from spancast.otlp.json import encode_span
 from spancast.recording import guard
-from spancast.recording.draft import Draft
+from spancast.recording.captured import CapturedOperation
 
-from .test_lane import AGAIN, QUICK, Scripted, draft, total
+from .test_lane import AGAIN, QUICK, Scripted, captured, total
 
 
 class Stuck(Scripted):
@@ -76,11 +76,28 @@ def lane_of(tmp_path: Path) -> Iterator[Callable[..., Lane]]:
         lane.shutdown(10)
 
 
-def offer(lane: Lane, numbers: Any, filler: str = "", **settings: Any) -> weakref.WeakSet[Draft]:
-    """Offer a draft of each number; return those that are still alive."""
-    alive: weakref.WeakSet[Draft] = weakref.WeakSet()
+class Alive:
+    """Counts which of the operations that were added still exist."""
+
+    def __init__(self) -> None:
+        self._ids: set[int] = set()
+
+    def add(self, captured: CapturedOperation) -> None:
+        self._ids.add(id(captured))
+
+    def __ior__(self, other: Alive) -> Alive:
+        self._ids |= other._ids
+        return self
+
+    def __len__(self) -> int:
+        return len([x for x in gc.get_objects() if isinstance(x, CapturedOperation) and id(x) in self._ids])
+
+
+def offer(lane: Lane, numbers: Any, filler: str = "", **settings: Any) -> Alive:
+    """Offer a captured of each number; return those that are still alive."""
+    alive: Alive = Alive()
     for number in numbers:
-        one = draft(number, filler=filler, **settings)
+        one = captured(number, filler=filler, **settings)
         alive.add(one)
         lane.offer(one)
     return alive
@@ -93,7 +110,7 @@ def settled(lane: Lane, wanted: Callable[[], bool]) -> bool:
 
 
 def packed(lane: Lane) -> bool:
-    """Wait until no more than a crowd of drafts waits."""
+    """Wait until no more than a crowd of operations waits."""
     return settled(lane, lambda: len(lane._queue) < module._CROWD)
 
 
@@ -113,7 +130,7 @@ def test_few_drafts_wait_for_a_receiver_that_does_not_answer(
     assert (4000, 0) == (lane.ledger.report().queued, lane.ledger.report().dropped)
     target.gate.set()
     assert True is lane.flush(30)
-    assert [encoding(CONVENTIONS["gen_ai"](draft(n).operation())) for n in range(1, 4001)] == target.delivered
+    assert [encoding(CONVENTIONS["gen_ai"](captured(n).operation())) for n in range(1, 4001)] == target.delivered
     assert (4000, 4000) == (lane.ledger.report().delivered, total(lane.ledger.report()))
     assert True is (max(map(len, target.batches)) <= MAX_BATCH)
     assert (0, 0) == (lane._bytes, len(alive))
@@ -198,29 +215,6 @@ def test_a_fault_of_the_keeper_is_counted_and_survived(
     assert True is lane.flush(30)
     report = lane.ledger.report()
     assert (1300 - calls[0], {"fault": calls[0]}) == (report.delivered, report.reasons)
-
-
-def test_lanes_that_share_a_form_render_each_span_once(lane_of: Callable[..., Lane]) -> None:
-    """What one lane's keeper has rendered, the other lane takes over, packed or not."""
-    render = Numbered()
-    targets = [Stuck(), Stuck()]
-    lanes = [lane_of(target, render=render) for target in targets]
-    drafts = [draft(number) for number in range(2, 1501)]
-    for lane, target in zip(lanes, targets, strict=True):
-        lane.share("form")
-        lane.offer(draft(1))
-        assert True is target.entered.wait(10)
-    for lane in lanes:  # one after the other: two threads at once may both render a span
-        for one in drafts:
-            lane.offer(one)
-        assert True is packed(lane)
-    targets[0].gate.set()
-    assert True is lanes[0].flush(30)
-    targets[1].gate.set()
-    assert True is lanes[1].flush(30)
-    assert {2} == {render.rendered.pop(1)}
-    assert (1499, {1}) == (len(render.rendered), set(render.rendered.values()))
-    assert targets[0].delivered == targets[1].delivered
 
 
 # ---------------------------------------------------------------- the end

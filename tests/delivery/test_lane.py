@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import subprocess
@@ -30,8 +31,9 @@ from spancast.otlp.json import encode_span
 from spancast.otlp.outcome import DELIVERED, Outcome, Verdict
 from spancast.record.operation import Kind
 from spancast.recording import guard
-from spancast.recording.draft import Content, Draft
+from spancast.recording.captured import CapturedOperation, Content
 from spancast.recording.fields import TraceFields
+from spancast.recording.open_operation import OpenOperation
 
 from ..receivers.recording import Answer, Receiver, recording_receiver
 
@@ -100,20 +102,20 @@ def lane_of() -> Iterator[Callable[..., Lane]]:
         lane.shutdown(10)
 
 
-def draft(number: int = 1, *, size: int = 0, filler: str = "") -> Draft:
-    """Return a closed draft."""
-    made = Draft(Kind.CHAIN, f"span {number}", 1, 7, number)
+def captured(number: int = 1, *, size: int = 0, filler: str = "") -> CapturedOperation:
+    """Return a closed operation."""
+    made = OpenOperation(Kind.CHAIN, f"span {number}", 1, 7, number)
     made.end_ns = 2
     made.size = size
     if filler:
-        made.translate = lambda draft: Content(input=filler)
-    return made
+        made.translate = lambda _: Content(input=filler)
+    return made.captured()
 
 
 def offer(lane: Lane, count: int, **settings: Any) -> None:
-    """Offer *count* drafts."""
+    """Offer *count* operations."""
     for number in range(1, count + 1):
-        lane.offer(draft(number, **settings))
+        lane.offer(captured(number, **settings))
 
 
 def total(report: DestinationReport) -> int:
@@ -127,7 +129,7 @@ def test_a_full_queue_drops_and_counts(lane_of: Callable[..., Lane]) -> None:
     target = Scripted()
     target.gate.clear()
     lane = lane_of(target, max_queue_bytes=100_000)
-    lane.offer(draft(1))
+    lane.offer(captured(1))
     assert True is target.entered.wait(10)  # the worker holds the first span; the queue is empty
     offer(lane, 100, size=9_300)
     report = lane.ledger.report()
@@ -141,7 +143,7 @@ def test_a_full_queue_drops_and_counts(lane_of: Callable[..., Lane]) -> None:
 def test_a_span_larger_than_the_whole_queue_is_taken_when_it_is_empty(lane_of: Callable[..., Lane]) -> None:
     """One span alone is always accepted; a bound must not make a large span undeliverable."""
     lane = lane_of(Scripted(), max_queue_bytes=1000)
-    lane.offer(draft(1, size=50_000))
+    lane.offer(captured(1, size=50_000))
     assert True is lane.flush(10)
     assert 1 == lane.ledger.report().delivered
 
@@ -151,11 +153,10 @@ def test_metadata_counts_against_the_bound(lane_of: Callable[..., Lane]) -> None
     target = Scripted()
     target.gate.clear()
     lane = lane_of(target, max_queue_bytes=100_000)
-    lane.offer(draft(1))
+    lane.offer(captured(1))
     assert True is target.entered.wait(10)
     for number in range(2, 32):
-        one = draft(number)
-        one.fields = TraceFields(metadata={"text": "x" * 9_300, "number": 1})
+        one = dataclasses.replace(captured(number), fields=TraceFields(metadata={"text": "x" * 9_300, "number": 1}))
         lane.offer(one)
     report = lane.ledger.report()
     assert (11, 20) == (report.queued, report.dropped)
@@ -167,7 +168,7 @@ def test_room_is_given_back(lane_of: Callable[..., Lane]) -> None:
     """What was sent no longer counts against the bound."""
     lane = lane_of(Scripted(), max_queue_bytes=20_000)
     for _ in range(20):
-        lane.offer(draft(1, size=15_000))
+        lane.offer(captured(1, size=15_000))
         assert True is lane.flush(10)
     assert (20, 0) == (lane.ledger.report().delivered, lane.ledger.report().dropped)
 
@@ -179,7 +180,7 @@ def test_a_request_holds_at_most_512_spans(lane_of: Callable[..., Lane]) -> None
     offer(lane, 3 * MAX_BATCH)
     assert True is lane.flush(20)
     assert True is (max(map(len, target.batches)) <= MAX_BATCH)
-    assert [encode_span(CONVENTIONS["gen_ai"](draft(n).operation())) for n in range(1, 3 * MAX_BATCH + 1)] == (
+    assert [encode_span(CONVENTIONS["gen_ai"](captured(n).operation())) for n in range(1, 3 * MAX_BATCH + 1)] == (
         target.delivered
     )
 
@@ -214,7 +215,7 @@ def test_a_span_above_the_limit_is_trimmed(lane_of: Callable[..., Lane], protoco
     target = Encoding()
     lane = lane_of(target, max_request_bytes=3000)
     for number in range(1, 6):
-        lane.offer(draft(number, filler="x" * 5000 if number == 3 else ""))
+        lane.offer(captured(number, filler="x" * 5000 if number == 3 else ""))
     assert True is lane.flush(10)
     assert (5, 5) == (len(target.delivered), lane.ledger.report().delivered)
     assert True is (max(sum(map(len, batch)) for batch in target.batches) <= 3000)
@@ -249,12 +250,12 @@ def test_new_spans_do_not_cut_a_wait_short(lane_of: Callable[..., Lane]) -> None
     """A receiver that asks for a pause gets it, also while the application goes on."""
     target = Scripted(Outcome(verdict=Verdict.RETRY, reason="HTTP 429", message="slow down", retry_after=60.0))
     lane = lane_of(target, Backoff(first=0.001, longest=0.001, deadline=300.0))
-    lane.offer(draft(1))
+    lane.offer(captured(1))
     until = time.monotonic() + 10
     while not target.batches and time.monotonic() < until:
         time.sleep(0.01)
     for number in range(2, 5):
-        lane.offer(draft(number))
+        lane.offer(captured(number))
         time.sleep(0.05)
     assert (1, 4) == (len(target.batches), lane.ledger.report().queued)
     target.outcomes.clear()
@@ -265,7 +266,7 @@ def test_a_batch_that_is_too_old_is_given_up(lane_of: Callable[..., Lane]) -> No
     target = Scripted(*[AGAIN] * 3)
     lane = lane_of(target, Backoff(first=10.0, longest=10.0, deadline=5.0))
     for number in range(1, 5):
-        lane.offer(draft(number))
+        lane.offer(captured(number))
         assert True is lane.flush(20)
     report = lane.ledger.report()
     assert (3, 1, {"HTTP 503": 3}) == (report.dropped, report.delivered, report.reasons)
@@ -359,7 +360,7 @@ def test_one_span_that_is_too_large_for_the_receiver_is_trimmed_alone(lane_of: C
     target = Small()
     lane = lane_of(target)
     for number in range(1, 10):
-        lane.offer(draft(number, filler="x" * 15000 if number == 4 else ""))
+        lane.offer(captured(number, filler="x" * 15000 if number == 4 else ""))
     assert True is lane.flush(10)
     assert (9, 0) == (lane.ledger.report().delivered, lane.ledger.report().rejected)
     assert 1 == sum(b"[truncated]" in span for span in target.delivered)
@@ -371,9 +372,9 @@ def test_one_span_that_cannot_be_trimmed_is_rejected_alone(lane_of: Callable[...
     target.most = 500
     lane = lane_of(target)
     for number in range(1, 10):
-        one = draft(number)
+        one = captured(number)
         if number == 4:
-            one.attributes = {f"k{index}": index for index in range(50)}
+            one = dataclasses.replace(one, attributes={f"k{index}": index for index in range(50)})
         lane.offer(one)
     assert True is lane.flush(10)
     report = lane.ledger.report()
@@ -422,7 +423,7 @@ def test_a_refused_request_does_not_stop_the_next(lane_of: Callable[..., Lane]) 
     target = Scripted(NO)
     lane = lane_of(target)
     for number in (1, 2):
-        lane.offer(draft(number))
+        lane.offer(captured(number))
         assert True is lane.flush(10)
     assert (1, 1) == (lane.ledger.report().rejected, lane.ledger.report().delivered)
 
@@ -437,7 +438,7 @@ def test_an_exporter_that_breaks_its_word_and_raises_costs_its_batch_only(
     lane = lane_of(target)
     offer(lane, 2)
     assert True is lane.flush(10)
-    lane.offer(draft(3))
+    lane.offer(captured(3))
     assert True is lane.flush(10)
     report = lane.ledger.report()
     assert (2, 1, {"fault": 2}) == (report.dropped, report.delivered, report.reasons)
@@ -610,7 +611,7 @@ def test_spans_leave_without_a_flush(lane_of: Callable[..., Lane]) -> None:
     """A span that is old enough is sent by itself."""
     target = Scripted()
     lane = lane_of(target)
-    lane.offer(draft(1))
+    lane.offer(captured(1))
     until = time.monotonic() + 20
     while lane.ledger.queued and time.monotonic() < until:
         time.sleep(0.01)
@@ -621,7 +622,7 @@ def test_shutdown_ends_a_long_wait(lane_of: Callable[..., Lane]) -> None:
     """A lane that waits for a receiver tries once more at shutdown instead of sleeping on."""
     target = Scripted(AGAIN)
     lane = lane_of(target, Backoff(first=50.0, longest=50.0, deadline=300.0))
-    lane.offer(draft(1))
+    lane.offer(captured(1))
     until = time.monotonic() + 10
     while not target.batches and time.monotonic() < until:
         time.sleep(0.01)
@@ -634,7 +635,7 @@ def test_after_shutdown_spans_are_dropped_and_counted(lane_of: Callable[..., Lan
     target = Scripted()
     lane = lane_of(target)
     assert True is lane.shutdown(10)
-    lane.offer(draft(1))
+    lane.offer(captured(1))
     report = lane.ledger.report()
     assert (1, 1, {"after shutdown": 1}) == (report.recorded, report.dropped, report.reasons)
 
@@ -691,7 +692,7 @@ def test_offers_do_not_wait_for_a_hanging_destination(lane_of: Callable[..., Lan
     target = Scripted()
     target.gate.clear()
     lane = lane_of(target)
-    lane.offer(draft(1))
+    lane.offer(captured(1))
     assert True is target.entered.wait(10)
     done = threading.Event()
 
@@ -708,7 +709,7 @@ def test_a_thread_starts_with_the_first_span_only(lane_of: Callable[..., Lane]) 
     """An idle lane costs no thread."""
     lane = lane_of(Scripted())
     assert None is lane._thread
-    lane.offer(draft(1))
+    lane.offer(captured(1))
     assert True is lane._thread.is_alive()  # type: ignore[union-attr]
     assert ("spancast-d", True) == (lane._thread.name, lane._thread.daemon)  # type: ignore[union-attr]
 

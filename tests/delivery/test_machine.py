@@ -25,7 +25,7 @@ from spancast.destinations import Destination
 from spancast.otlp.json import encode_span
 from spancast.otlp.outcome import Outcome, Verdict
 
-from .test_lane import AGAIN, QUICK, Scripted, draft
+from .test_lane import AGAIN, QUICK, Scripted, captured
 
 ROOMY, TIGHT = 10**6, 6000
 BEHAVIOURS = ["take", "again", "refuse", "small", "picky", "partial", "slow down", "late", "late"]
@@ -124,7 +124,7 @@ class Delivery(RuleBasedStateMachine):
         for _ in range(count):
             self.numbers += 1
             self.offered.add(self.numbers)
-            self.lane.offer(draft(self.numbers, size=len(filler), filler=filler))
+            self.lane.offer(captured(self.numbers, size=len(filler), filler=filler))
 
     @rule()
     def skip(self) -> None:
@@ -148,7 +148,7 @@ class Delivery(RuleBasedStateMachine):
 
     @rule()
     def wait_for_the_keeper(self) -> None:
-        """Whatever the receiver does, the keeper soon leaves few drafts."""
+        """Whatever the receiver does, the keeper soon leaves few operations."""
         with self.lane._changed:
             few = lambda: len(self.lane._queue) < module._CROWD and not self.lane._packing  # noqa: E731
             assert True is self.lane._changed.wait_for(few, 20)
@@ -245,5 +245,5 @@ def quick() -> Any:
 
 def test_encoded_ids_are_read_back() -> None:
     """The receiver above tells spans apart by their ids."""
-    span = CONVENTIONS["gen_ai"](draft(77).operation())
+    span = CONVENTIONS["gen_ai"](captured(77).operation())
     assert 77 == int(orjson.loads(encode_span(span))["spanId"], 16)

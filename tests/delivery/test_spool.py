@@ -29,7 +29,7 @@ from spancast.view.read import read_lines
 
 from ..receivers.faulty import Faulty, answer, faulty_receiver, step
 from ..receivers.recording import recording_receiver
-from .test_lane import draft
+from .test_lane import captured
 
 RESOURCE = {"service.name": "shop"}
 HANG = 60.0
@@ -37,7 +37,7 @@ HANG = 60.0
 
 def spans(*numbers: int, filler: str = "") -> list[Span]:
     """Return rendered spans."""
-    return [CONVENTIONS["gen_ai"](draft(number, filler=filler).operation()) for number in numbers]
+    return [CONVENTIONS["gen_ai"](captured(number, filler=filler).operation()) for number in numbers]
 
 
 @pytest.fixture
@@ -375,7 +375,7 @@ def test_privacy_is_kept_on_disk(tmp_path: Path) -> None:
         with spancast.trace(trace_name="t", session_id="s"):
             pass
         lane = pipeline._lanes[0]
-        lane.offer(draft(5, filler="a secret"))
+        lane.offer(captured(5, filler="a secret"))
         pipeline.shutdown(1.0)
     (path,) = tmp_path.glob("*/*.jsonl")
     text = path.read_text()

@@ -14,7 +14,7 @@ from spancast import destinations
 from spancast.destinations import Destination, SettingsError
 from spancast.destinations.presets import arize_url
 from spancast.record.operation import Kind
-from spancast.recording.draft import Content
+from spancast.recording.captured import Content
 
 from ..receivers.recording import Received, Receiver, recording_receiver
 
@@ -43,7 +43,7 @@ def send(*destinations: Destination, session_id: str = "s1", count: int = 1, **s
                     f"work {index}",
                     Kind.TOOL,
                     "work",
-                    translate=lambda draft: Content(input="call 0123 456", output="done 0123 456"),
+                    translate=lambda _: Content(input="call 0123 456", output="done 0123 456"),
                 )
                 pipeline.recorder.close(work)
         assert True is pipeline.flush(10)

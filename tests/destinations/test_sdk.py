@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 import spancast
 from spancast import destinations
 from spancast.record.operation import Generation, Kind, Link
-from spancast.recording.draft import Content
+from spancast.recording.captured import Content
 
 from ..receivers.recording import recording_receiver
 
@@ -69,11 +69,11 @@ def test_errors_events_links_and_client_kinds_are_carried_over() -> None:
     """A failed generation is a CLIENT span with status ERROR, its exception event and its links."""
     exporter = InMemorySpanExporter()
     with spancast.Pipeline(destinations.sdk(exporter)) as pipeline:
-        draft = pipeline.recorder.open(
-            "g", Kind.LLM, "chat", translate=lambda draft: Content(detail=Generation(request_model="m"))
+        operation = pipeline.recorder.open(
+            "g", Kind.LLM, "chat", translate=lambda _: Content(detail=Generation(request_model="m"))
         )
-        draft.links = (Link(trace_id=7, span_id=8, attributes={"why": "x"}),)
-        pipeline.recorder.close(draft, error=ValueError("bad"))
+        operation.links = (Link(trace_id=7, span_id=8, attributes={"why": "x"}),)
+        pipeline.recorder.close(operation, error=ValueError("bad"))
     (span,) = exporter.get_finished_spans()
     assert (SpanKind.CLIENT, StatusCode.ERROR, "bad") == (span.kind, span.status.status_code, span.status.description)
     (event,), (link,) = span.events, span.links
@@ -130,10 +130,10 @@ def test_privacy_mode_holds_for_foreign_exporters_too() -> None:
     """What an SDK exporter gets has passed the allow-list."""
     exporter = InMemorySpanExporter()
     with spancast.Pipeline(destinations.sdk(exporter, privacy_mode=True)) as pipeline:
-        draft = pipeline.recorder.open(
-            "t", Kind.TOOL, "t", translate=lambda draft: Content(input="secret", output="secret")
+        operation = pipeline.recorder.open(
+            "t", Kind.TOOL, "t", translate=lambda _: Content(input="secret", output="secret")
         )
-        pipeline.recorder.close(draft, error=ValueError("secret"))
+        pipeline.recorder.close(operation, error=ValueError("secret"))
     assert False is ("secret" in exporter.get_finished_spans()[0].to_json())
 
 

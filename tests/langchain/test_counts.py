@@ -20,14 +20,11 @@ from langchain_core.prompts import ChatPromptTemplate
 import spancast
 from spancast import destinations
 from spancast.conventions import gen_ai, openinference
-from spancast.delivery.lane import Lane
-from spancast.delivery.sender import Parcel
 from spancast.destinations.preparation import form
 from spancast.langchain import SpancastCallbackHandler, messages
-from spancast.otlp import protobuf
 from spancast.record import json as record_json
 from spancast.record.operation import Operation
-from spancast.recording.draft import Draft
+from spancast.recording.captured import CapturedOperation
 from spancast.recording.known import KNOWN
 
 from .models import ScriptedChat
@@ -36,10 +33,10 @@ OURS = str(Path(spancast.__file__).parent)
 
 
 @pytest.fixture
-def drafts() -> Iterator[tuple[SpancastCallbackHandler, list[Draft]]]:
+def operations() -> Iterator[tuple[SpancastCallbackHandler, list[CapturedOperation]]]:
     """A handler whose closed operations are kept instead of being offered to a lane."""
     pipeline = spancast.Pipeline(destinations.memory())
-    kept: list[Draft] = []
+    kept: list[CapturedOperation] = []
     pipeline.recorder._offer = kept.append
     yield SpancastCallbackHandler(pipeline=pipeline), kept
     pipeline.shutdown()
@@ -98,10 +95,10 @@ def test_the_callbacks_thread_renders_encodes_and_writes_nothing(
 
 
 def test_a_span_takes_few_calls_in_the_callbacks_thread(
-    drafts: tuple[SpancastCallbackHandler, list[Draft]],
+    operations: tuple[SpancastCallbackHandler, list[CapturedOperation]],
 ) -> None:
     """An LCEL chain of four spans costs at most 45 calls of ours a span, both of its events together."""
-    handler, kept = drafts
+    handler, kept = operations
     application = chain()
     application.invoke(QUESTION, {"callbacks": [handler]})
     kept.clear()
@@ -111,9 +108,11 @@ def test_a_span_takes_few_calls_in_the_callbacks_thread(
     assert 45 * 4 >= sum(found.values()), found.most_common(12)
 
 
-def test_what_waits_in_a_queue_is_few_objects(drafts: tuple[SpancastCallbackHandler, list[Draft]]) -> None:
+def test_what_waits_in_a_queue_is_few_objects(
+    operations: tuple[SpancastCallbackHandler, list[CapturedOperation]],
+) -> None:
     """At most 30 objects a span for Python's garbage collector to walk while it waits."""
-    handler, kept = drafts
+    handler, kept = operations
     application = chain()
     application.invoke(QUESTION, {"callbacks": [handler]})
     kept.clear()
@@ -127,10 +126,10 @@ def test_what_waits_in_a_queue_is_few_objects(drafts: tuple[SpancastCallbackHand
 
 
 def test_the_later_tokens_of_a_stream_cost_one_call_each(
-    drafts: tuple[SpancastCallbackHandler, list[Draft]],
+    operations: tuple[SpancastCallbackHandler, list[CapturedOperation]],
 ) -> None:
     """After the first token nothing is looked up any more."""
-    handler, _ = drafts
+    handler, _ = operations
     few, many = ScriptedChat(script=["a b"]), ScriptedChat(script=["word " * 500])
     counts = []
     for model in (few, many):
@@ -148,10 +147,10 @@ def conversation(turns: int) -> list[BaseMessage]:
 
 @pytest.mark.parametrize("turns", [10, 40])
 def test_a_growing_conversation_is_read_and_written_once_a_message(
-    monkeypatch: pytest.MonkeyPatch, drafts: tuple[SpancastCallbackHandler, list[Draft]], turns: int
+    monkeypatch: pytest.MonkeyPatch, operations: tuple[SpancastCallbackHandler, list[CapturedOperation]], turns: int
 ) -> None:
     """Every call repeats all former turns; each message is translated, and written as JSON, once in each convention."""
-    handler, kept = drafts
+    handler, kept = operations
     KNOWN.forget()
     read: Counter[str] = Counter()
     counted(monkeypatch, messages, "_read", read)
@@ -167,8 +166,8 @@ def test_a_growing_conversation_is_read_and_written_once_a_message(
     said = conversation(turns)
     for turn in range(1, turns + 1):
         model.invoke(said[: turn * 2], {"callbacks": [handler]})
-    for draft in kept:
-        operation = draft.operation()
+    for captured in kept:
+        operation = captured.operation()
         openinference.render(operation)
         gen_ai.render(operation)
     distinct = turns * 2 + 1  # and the answer
@@ -187,10 +186,10 @@ class _Counting:
 
 
 def test_a_known_message_with_changed_tool_calls_is_read_again(
-    drafts: tuple[SpancastCallbackHandler, list[Draft]],
+    operations: tuple[SpancastCallbackHandler, list[CapturedOperation]],
 ) -> None:
     """A person edits the arguments of a tool call in place: each span shows what was true when it ran."""
-    handler, kept = drafts
+    handler, kept = operations
     asked = AIMessage("", tool_calls=[{"name": "refund", "args": {"amount": 100}, "id": "call_1"}])
     model = ScriptedChat(script=["ok"])
     amounts = []
@@ -200,31 +199,6 @@ def test_a_known_message_with_changed_tool_calls_is_read_again(
         detail: Any = kept[-1].operation().detail
         amounts.append(detail.input_messages[1].parts[0].arguments)
     assert [{"amount": 100}, {"amount": 5}] == amounts
-
-
-def lanes(*made: destinations.Destination) -> list[Lane]:
-    """The lanes of a pipeline with these destinations."""
-    return list(spancast.Pipeline(*made, spool=False)._lanes)
-
-
-@pytest.mark.parametrize("count", [1, 2, 5])
-def test_destinations_of_one_form_render_and_encode_once(
-    monkeypatch: pytest.MonkeyPatch, drafts: tuple[SpancastCallbackHandler, list[Draft]], count: int
-) -> None:
-    """Five collectors that want the same bytes cost one rendering and one encoding."""
-    handler, kept = drafts
-    chain().invoke(QUESTION, {"callbacks": [handler]})
-    urls = [f"http://127.0.0.1:9/{number}/v1/traces" for number in range(count)]
-    found: Counter[str] = Counter()
-    monkeypatch.setitem(protobuf.__dict__, "_STATUS", _Counted(protobuf._STATUS, found))  # asked once an encoded span
-    sent = []
-    for lane in lanes(*[destinations.otlp(url, protocol="http/protobuf") for url in urls]):
-        parcels = [Parcel(draft) for draft in kept]
-        for parcel in parcels:
-            lane._encode(parcel)
-        sent.append([parcel.encoded for parcel in parcels])
-    assert 4 == found["asked"]
-    assert [sent[0]] * count == sent
 
 
 class _Counted(dict):  # type: ignore[type-arg]

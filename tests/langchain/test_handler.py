@@ -365,7 +365,7 @@ def test_a_translation_that_fails_leaves_a_span_without_content(
 ) -> None:
     """A bug in the lane's thread keeps ids, times and names, and says what happened."""
     monkeypatch.setattr(guard, "strict", False)
-    monkeypatch.setattr("spancast.langchain.translate.chain", lambda draft: 1 / 0)
+    monkeypatch.setattr("spancast.langchain.translate.chain", lambda _: 1 / 0)
     RunnableLambda(lambda text: text, name="run").invoke("x", config)
     assert "translate: ZeroDivisionError" == one(memory.spans, "run").attributes["spancast.fault"]
 
@@ -421,9 +421,9 @@ def test_nothing_of_the_content_is_held_when_no_destination_may_see_it() -> None
     """With privacy mode everywhere no snapshot is taken at all; tokens and model stay."""
     private = destinations.memory(privacy_mode=True)
     with spancast.Pipeline(private) as pipeline:
-        drafts: list[Any] = []
+        operations: list[Any] = []
         offer = pipeline.recorder._offer
-        pipeline.recorder._offer = lambda draft: (drafts.append(dict(draft.snapshots)), offer(draft))  # type: ignore[assignment]
+        pipeline.recorder._offer = lambda captured: (operations.append(dict(captured.snapshots)), offer(captured))  # type: ignore[assignment]
         model = ScriptedChat(script=[call("search", {"q": "CANARY"}), "CANARY"])
 
         @tool
@@ -434,8 +434,8 @@ def test_nothing_of_the_content_is_held_when_no_destination_may_see_it() -> None
         create_agent(model, [search], name="planner").invoke(
             {"messages": [("user", "CANARY")]}, {"callbacks": [SpancastCallbackHandler()], "metadata": {"plan": "pro"}}
         )
-        assert drafts
-        assert "CANARY" not in repr(_everything(drafts))
+        assert operations
+        assert "CANARY" not in repr(_everything(operations))
         assert "CANARY" not in repr(private.spans)
         generation = one(private.spans[:1], "ScriptedChat").attributes
     assert (150, "gpt-4o-2024", "pro") == tuple(

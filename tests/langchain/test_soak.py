@@ -25,7 +25,9 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 import spancast
 from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler, feedback
-from spancast.recording import draft, paused, tasks
+from spancast.recording import paused, tasks
+from spancast.recording.captured import CapturedOperation
+from spancast.recording.open_operation import OpenOperation
 
 from .models import ScriptedChat, call
 
@@ -314,20 +316,20 @@ def objects() -> Counter[str]:
     return Counter(f"{type(thing).__module__}.{type(thing).__qualname__}" for thing in gc.get_objects())
 
 
-def drafts() -> list[draft.Draft]:
-    """Return every draft that is still held anywhere."""
-    return [thing for thing in gc.get_objects() if isinstance(thing, draft.Draft)]
+def alive() -> list[OpenOperation | CapturedOperation]:
+    """Return every operation, open or captured, that something still refers to."""
+    return [thing for thing in gc.get_objects() if isinstance(thing, (OpenOperation, CapturedOperation))]
 
 
 def test_two_hundred_mixed_runs_leave_nothing(soaked: Soak) -> None:
     """Runs of every kind, also failed, cancelled, abandoned and paused ones, all end and are all counted."""
     gc.collect()
-    before = drafts()  # of other tests; held here, so that none of ours can take one's place
+    before = alive()  # of other tests; held here, so that none of ours can take one's place
     run_mixed(0, 230, SpancastCallbackHandler())
     soaked.clear()
     soaked.check()  # the pipeline is idle, not shut down: its workers must hold nothing either
     known = set(map(id, before))
-    assert [] == [left for left in drafts() if id(left) not in known]
+    assert [] == [left for left in alive() if id(left) not in known]
 
 
 @pytest.mark.slow

@@ -18,14 +18,14 @@ from spancast.llama_index import install
 from spancast.llama_index.calls import Call
 from spancast.llama_index.streams import Tail
 from spancast.recording.current import CurrentSpan
-from spancast.recording.draft import Draft
+from spancast.recording.open_operation import OpenOperation
 from spancast.recording.recorder import MAX_ENDED
 
 from .applications import add
 from .conftest import settled
 from .models import PlainReranker, PlainRetriever, ScriptedLLM, calls
 
-OURS = (Draft, Call, Tail, CurrentSpan)
+OURS = (OpenOperation, Call, Tail, CurrentSpan)
 
 
 def engine(streaming: bool, *script: Any) -> RetrieverQueryEngine:

@@ -6,26 +6,26 @@ import pytest
 
 from spancast.record.operation import Kind
 from spancast.recording import recorder as module
+from spancast.recording.captured import CapturedOperation
 from spancast.recording.current import Visit, nearest, step_out
-from spancast.recording.draft import Draft
 from spancast.recording.fields import TraceFields
 from spancast.recording.recorder import Recorder
 from spancast.recording.sampling import SamplingRule
 
 
 @pytest.fixture
-def ended() -> list[Draft]:
+def ended() -> list[CapturedOperation]:
     """Return the operations that were handed on."""
     return []
 
 
 @pytest.fixture
-def recorder(ended: list[Draft]) -> Recorder:
+def recorder(ended: list[CapturedOperation]) -> Recorder:
     """Return a recorder for one destination."""
     return Recorder(ended.append, [SamplingRule(1.0, "one")])
 
 
-def test_a_remembered_operation_can_be_a_parent(recorder: Recorder, ended: list[Draft]) -> None:
+def test_a_remembered_operation_can_be_a_parent(recorder: Recorder, ended: list[CapturedOperation]) -> None:
     """What starts after its parent's end has the parent's ids, fields and sampling, and keeps nothing of it alive."""
     fields = TraceFields(session_id="s1", user="u1")
     parent = recorder.open("p", Kind.CHAIN, "parent", defaults=fields)
@@ -44,7 +44,7 @@ def test_a_remembered_operation_can_be_a_parent(recorder: Recorder, ended: list[
     )
     assert child.parent is None
     recorder.close(child)
-    assert [parent, child] == ended
+    assert [parent.span_id, child.span_id] == [captured.span_id for captured in ended]
     assert None is recorder.ended("unknown")
 
 
@@ -52,15 +52,15 @@ def test_few_ended_operations_are_remembered(recorder: Recorder, monkeypatch: py
     """The memory is bounded, and the oldest go first."""
     monkeypatch.setattr(module, "MAX_ENDED", 3)
     for number in range(10):
-        draft = recorder.open(number, Kind.CHAIN, "x")
-        recorder.close(draft)
-        recorder.remember(number, draft)
+        operation = recorder.open(number, Kind.CHAIN, "x")
+        recorder.close(operation)
+        recorder.remember(number, operation)
     assert [None, 7, 8, 9] == [number if recorder.ended(number) else None for number in (6, 7, 8, 9)]
     recorder.forget()
     assert None is recorder.ended(9)
 
 
-def test_children_may_outlive_their_parent(recorder: Recorder, ended: list[Draft]) -> None:
+def test_children_may_outlive_their_parent(recorder: Recorder, ended: list[CapturedOperation]) -> None:
     """With `keep_children` what is open beneath goes on; else it ends with its parent, as incomplete."""
     for keep in (True, False):
         parent = recorder.open("p", Kind.CHAIN, "parent")
@@ -68,12 +68,12 @@ def test_children_may_outlive_their_parent(recorder: Recorder, ended: list[Draft
         recorder.close(parent, keep_children=keep)
         assert keep is (recorder.find("c") is child)
         recorder.close(child)
-    assert ["parent", "child", "child", "parent"] == [draft.name for draft in ended]
-    assert [None, None, "incomplete", None] == [draft.ending for draft in ended]
+    assert ["parent", "child", "child", "parent"] == [operation.name for operation in ended]
+    assert [None, None, "incomplete", None] == [operation.ending for operation in ended]
     assert 0 == recorder.open_operations
 
 
-def test_a_discarded_operation_was_never_there(recorder: Recorder, ended: list[Draft]) -> None:
+def test_a_discarded_operation_was_never_there(recorder: Recorder, ended: list[CapturedOperation]) -> None:
     """It is not handed on, its parent does not wait for it, and it is not current any more."""
     parent = recorder.open("p", Kind.CHAIN, "parent")
     child = recorder.open("c", Kind.CHAIN, "child", parent=parent)
@@ -82,11 +82,11 @@ def test_a_discarded_operation_was_never_there(recorder: Recorder, ended: list[D
     recorder.discard(child)
     assert parent is nearest()
     recorder.close(parent)
-    assert [parent] == ended
+    assert [parent.span_id] == [captured.span_id for captured in ended]
     assert None is nearest()
 
 
-def test_an_operation_of_another_process_can_be_a_parent(ended: list[Draft]) -> None:
+def test_an_operation_of_another_process_can_be_a_parent(ended: list[CapturedOperation]) -> None:
     """Its sampling is decided by the same rule that its own process followed; unsampled there means unsampled here."""
     recorder = Recorder(ended.append, [SamplingRule(1.0, "all"), SamplingRule(0.0, "none")])
     fields = TraceFields(session_id="s1")
@@ -105,19 +105,19 @@ def test_an_operation_of_another_process_can_be_a_parent(ended: list[Draft]) -> 
 
 def test_who_steps_out_stays_open(recorder: Recorder) -> None:
     """An operation whose stream is read elsewhere is open, but not current."""
-    draft = recorder.open("s", Kind.LLM, "stream")
-    step_out(draft)
+    operation = recorder.open("s", Kind.LLM, "stream")
+    step_out(operation)
     assert None is nearest()
-    assert draft is recorder.find("s")
-    recorder.close(draft)
+    assert operation is recorder.find("s")
+    recorder.close(operation)
 
 
 def test_a_visit_makes_current_where_nothing_was_opened(recorder: Recorder) -> None:
     """Inside the visit the operation is current, afterwards what was before; the operation stays open."""
-    draft = recorder.open("a", Kind.AGENT, "agent", current=False)
+    operation = recorder.open("a", Kind.AGENT, "agent", current=False)
     assert None is nearest()
-    visit = Visit(draft)
-    assert draft is nearest()
+    visit = Visit(operation)
+    assert operation is nearest()
     visit.end()
     assert None is nearest()
-    recorder.close(draft)
+    recorder.close(operation)

@@ -13,7 +13,7 @@ import spancast
 from spancast import destinations
 from spancast.destinations import MemoryDestination
 from spancast.record.operation import Failure, Kind
-from spancast.recording.draft import Draft
+from spancast.recording.open_operation import OpenOperation
 from spancast.recording.sampling import SamplingRule, Tree, Undecided, sampled
 
 
@@ -109,28 +109,30 @@ def test_what_is_chosen_by_the_rate_does_not_wait() -> None:
 def test_what_ends_after_its_root_shares_the_roots_fate() -> None:
     """A late child of a kept trace is kept, one of another is not."""
     decided: list[tuple[str, bool]] = []
-    undecided = Undecided(10**6, lambda draft, mask, kept: decided.append((draft.name, kept)))
+    undecided = Undecided(10**6, lambda captured, mask, kept: decided.append((captured.name, kept)))
     for failing in (True, False):
         tree = Tree(0b1)
-        root, child, late = (Draft(Kind.CHAIN, name, 1, 1, number) for number, name in enumerate(["r", "c", "l"], 1))
+        root, child, late = (
+            OpenOperation(Kind.CHAIN, name, 1, 1, number) for number, name in enumerate(["r", "c", "l"], 1)
+        )
         tree.last = root.span_id
         child.failure = Failure(type="E", message="m") if failing else None
-        for draft in (child, root, late):
-            draft.tree = tree
-            undecided.take(draft, tree)
+        for operation in (child, root, late):
+            operation.tree = tree
+            undecided.take(operation.captured(), tree)
     assert [("c", True), ("r", True), ("l", True), ("c", False), ("r", False), ("l", False)] == decided
 
 
 def test_what_waits_is_bounded_in_bytes() -> None:
     """The oldest open trace is let go first; each operation is decided once."""
     decided: list[tuple[int, bool]] = []
-    undecided = Undecided(10_000, lambda draft, mask, kept: decided.append((draft.span_id, kept)))
+    undecided = Undecided(10_000, lambda captured, mask, kept: decided.append((captured.span_id, kept)))
     trees = [Tree(0b1) for _ in range(4)]
     for number, tree in enumerate(trees):
         for part in range(3):
-            draft = Draft(Kind.CHAIN, "c", 1, 1, 10 * number + part)
-            draft.size, draft.tree, tree.last = 800, tree, 99
-            undecided.take(draft, tree)
+            operation = OpenOperation(Kind.CHAIN, "c", 1, 1, 10 * number + part)
+            operation.size, operation.tree, tree.last = 800, tree, 99
+            undecided.take(operation.captured(), tree)
     assert [(0, False), (1, False), (2, False)] == decided[:3]
     undecided.decide_all()
     assert sorted(10 * number + part for number in range(4) for part in range(3)) == sorted(i for i, _ in decided)

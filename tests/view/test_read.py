@@ -13,7 +13,7 @@ from spancast import destinations
 from spancast.record.cost import Cost
 from spancast.record.operation import Generation, Kind, ToolUse
 from spancast.record.usage import Usage
-from spancast.recording.draft import Content
+from spancast.recording.captured import Content
 from spancast.view.read import read_lines, read_request, traces_of
 
 
@@ -56,8 +56,10 @@ def test_what_the_file_destination_wrote_is_read_in_either_convention(convention
             ("llm", Kind.LLM, generation, None),
             ("tool", Kind.TOOL, ToolUse(name="search"), TimeoutError("too slow")),
         ):
-            draft = pipeline.recorder.open(key, kind, key, translate=lambda _, detail=detail: Content(detail=detail))
-            pipeline.recorder.close(draft, error=error)
+            operation = pipeline.recorder.open(
+                key, kind, key, translate=lambda _, detail=detail: Content(detail=detail)
+            )
+            pipeline.recorder.close(operation, error=error)
     llm, tool, root = read_lines(path)
     assert ("LLM", "TOOL", "CHAIN") == (llm.kind, tool.kind, root.kind)
     assert (12, 3, 0.003, 0.25, "gpt-4o") == (

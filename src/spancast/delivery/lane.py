@@ -2,7 +2,7 @@
 
 Three threads meet here. The application's offers, and waits for nothing. The worker takes batches, renders and sends them,
 and replays what lies on disk. The keeper makes light what waits while the worker cannot take it: of more than a crowd of
-drafts it renders and packs the oldest, for the garbage collector's sake (`packed`). And it carries spans to the disk when
+operations it renders and packs the oldest, for the garbage collector's sake (`packed`). And it carries spans to disk when
 the queue is nearly full, or when the receiver has been failing for a while. A span is in exactly one pair of hands, the
 queue's, a thread's that works on it (`_hand`), or the one thread's that took it from there, under one lock; only who holds
 it may settle it.
@@ -14,7 +14,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
@@ -23,7 +23,7 @@ from ..conventions.span import Attributes, Span
 from ..destinations.destination import Destination, Exporter
 from ..destinations.preparation import preparation
 from ..otlp.outcome import Outcome, Verdict
-from ..recording.draft import Draft
+from ..recording.captured import CapturedOperation
 from ..recording.guard import report_fault
 from ..recording.known import KNOWN
 from .ledger import Ledger
@@ -38,8 +38,8 @@ MAX_QUEUE_BYTES = 64 * 1024 * 1024
 MAX_BATCH = 512  # spans a request
 MAX_AGE = 0.5  # seconds until a span leaves, at most
 _HURRIED_PAUSE = 0.5  # seconds between two tries while someone waits for them
-_SPAN_BYTES = 700  # what a draft holds besides its content (measured with sys.getsizeof: 600 to 800)
-# Drafts that wait as such. Python's garbage collector walks all of them, in the application's thread too: 4 to 6 us each.
+_SPAN_BYTES = 700  # what an operation holds besides its content (measured with sys.getsizeof: 600 to 800)
+# Operations that wait as such. Python's garbage collector walks them, in the application's thread too: 4 to 6 us each.
 _CROWD = MAX_BATCH + 128
 _THRONG = _CROWD + MAX_BATCH // 2  # from here on the application lets our threads run with each span that it adds
 _PATIENCE = 0.02  # seconds for which a crowd waits for a worker that is busy sending: a healthy request is shorter
@@ -73,7 +73,6 @@ class Lane:
         self._max_bytes = max_queue_bytes
         self._high = max_queue_bytes // 4 * 3
         self._prepare = preparation(destination)
-        self._form: Hashable = None
         self._spool_source = spool
         self._warned = False
         self._start_clean()
@@ -84,7 +83,7 @@ class Lane:
         self._sender = Sender(self._exporter, self._resource, self.destination.max_request_bytes, self)
         self._spool = self._spool_source()
         self._packed: deque[bytes | Span] = deque()  # older than all in the queue
-        self._queue: deque[Draft] = deque()
+        self._queue: deque[CapturedOperation] = deque()
         self._packing = 0  # spans in the keeper's hand, which come back
         self._away_since: float | None = 0.0  # since when the worker has rendered nothing; None: it does
         self._hand: dict[Parcel, None] = {}  # None: held
@@ -114,19 +113,19 @@ class Lane:
         self._keeper: threading.Thread | None = None
 
     # ------------------------------------------------------------------ the application's side
-    def offer(self, draft: Draft) -> None:
+    def offer(self, captured: CapturedOperation) -> None:
         """Take a closed operation, or drop it when the queue is full. Never waits, and never touches the disk.
 
         Where operations end faster than they can be rendered, it gives its turn to the threads that render them: else the
         garbage collector would stop the application for longer than that.
         """
-        size = weight(draft)
+        size = weight(captured)
         with self._lock:
             if self._gone or (self._bytes + size > self._max_bytes and self._bytes):
                 self.ledger.enter("dropped", 1, "after shutdown" if self._gone else "queue full")
                 return
             self.ledger.taken_in += 1
-            self._queue.append(draft)
+            self._queue.append(captured)
             self._bytes += size
             waiting = len(self._queue)
             if waiting == 1 or waiting == MAX_BATCH:
@@ -137,10 +136,6 @@ class Lane:
             self._start()
         elif waiting >= _THRONG:
             time.sleep(0)
-
-    def share(self, form: Hashable) -> None:
-        """Share what is rendered and encoded with the lanes that were told the same *form*."""
-        self._form = form
 
     def skip(self) -> None:
         """Count an operation that the sampling rate left out."""
@@ -391,13 +386,13 @@ class Lane:
             packed = self._packed.popleft()
             self._bytes -= packed_weight(packed)
             parcels.append(Parcel(None, packed))
-        parcels += self._drafts(MAX_BATCH - len(parcels))
+        parcels += self._waiting_operations(MAX_BATCH - len(parcels))
         return parcels
 
-    def _drafts(self, most: int) -> list[Parcel]:
+    def _waiting_operations(self, most: int) -> list[Parcel]:
         taken = [self._queue.popleft() for _ in range(min(len(self._queue), most))]
         self._bytes -= sum(map(weight, taken))
-        return [Parcel(draft) for draft in taken]
+        return [Parcel(captured) for captured in taken]
 
     def _deliver(self, parcels: list[Parcel]) -> None:
         if self.time_left() <= 0:
@@ -425,37 +420,14 @@ class Lane:
             yield parcel
 
     def _encode(self, parcel: Parcel) -> None:
-        """Render and encode a parcel's span; once for all lanes that want the same form of it."""
-        form, draft = self._form, parcel.draft
-        if form is None or draft is None:
-            return self._sender.encode(parcel, self._span(parcel))
-        made = draft.made.get(form) if draft.made else None
-        if made is None or made[1] is None:
-            parcel.encode(self._span(parcel), self._exporter)
-            draft.made = {**(draft.made or {}), form: (parcel.span, parcel.encoded, parcel.size)}
-        else:
-            parcel.span, parcel.encoded, parcel.size = made
-            parcel.draft = None
-        return self._sender.fit(parcel)
+        self._sender.encode(parcel, self._span(parcel))
 
     def _span(self, parcel: Parcel) -> Span:
-        """Return the parcel's span, rendered when it is first needed; the draft is let go then."""
-        draft, span = parcel.draft, parcel.span  # in this order: another thread may do the same
+        """Return the parcel's span, rendered when it is first needed; the captured is let go then."""
+        captured, span = parcel.captured, parcel.span  # in this order: another thread may do the same
         if span is None:
-            span = parcel.span = parcel.unpacked() if draft is None else self._rendered(draft)
-            parcel.draft = None
-        return span
-
-    def _rendered(self, draft: Draft) -> Span:
-        """Return a draft's span; once for all lanes that want the same form of it."""
-        form = self._form
-        if form is None:
-            return self._prepare(draft.operation())
-        made = draft.made.get(form) if draft.made else None
-        if made is None:
-            made = (self._prepare(draft.operation()), None, 0)
-            draft.made = {**(draft.made or {}), form: made}
-        span: Span = made[0]
+            span = parcel.span = parcel.unpacked() if captured is None else self._prepare(captured.operation())
+            parcel.captured = None
         return span
 
     def _replay_next(self) -> None:
@@ -628,7 +600,7 @@ class Lane:
 
     # ------------------------------------------------------------------ the keeper's side
     def _keep(self) -> None:
-        """Pack what waits as drafts, and carry spans to the disk, while the worker cannot keep up (the keeper's thread)."""
+        """Pack operations that wait, and carry spans to disk, while the worker cannot keep up (the keeper's thread)."""
         attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
         while True:
             with self._changed:
@@ -636,7 +608,7 @@ class Lane:
                     self._overfull.wait(self._until_asked_again())
                 if self._gone:
                     return
-                crowd = self._drafts(HEAVY) if self._crowded() else []
+                crowd = self._waiting_operations(HEAVY) if self._crowded() else []
                 self._hand.update(dict.fromkeys(crowd))
                 self._packing = len(crowd)
                 full = self._bytes > self._high  # else the disk can wait until no crowd is left
@@ -661,7 +633,7 @@ class Lane:
         return _OUTAGE / 2 if self._failing_since is not None else None
 
     def _crowded(self) -> bool:
-        """Return whether drafts pile up while the worker is away: with a receiver, at the disk, or waiting for its time.
+        """Return whether operations pile up while the worker is away: with a receiver, at the disk, or waiting for its time.
 
         A worker that renders gets on with them itself: packing them meanwhile costs 10 us a span, for nothing.
         """
@@ -670,7 +642,7 @@ class Lane:
         return crowd and away is not None and time.monotonic() - away > _PATIENCE
 
     def _pack(self, parcels: Sequence[Parcel]) -> None:
-        """Put drafts back into the queue as what the garbage collector does not walk."""
+        """Put operations back into the queue as what the garbage collector does not walk."""
         if not parcels:
             return
         made: dict[Parcel, bytes | Span] = {}
@@ -738,7 +710,7 @@ class Lane:
     def _spans(self, parcels: Sequence[Parcel]) -> tuple[list[Span], Exception | None]:
         spans: list[Span] = []
         fault: Exception | None = None
-        heavy = any(parcel.draft is not None for parcel in parcels)
+        heavy = any(parcel.captured is not None for parcel in parcels)
         for parcel in by_turns(parcels, HEAVY if heavy else LIGHT):
             try:
                 spans.append(self._span(parcel))
@@ -775,12 +747,12 @@ class Lane:
             report_fault("spool", error)
 
 
-def weight(draft: Draft) -> int:
-    """Return about how many bytes *draft* holds. Metadata counts for each span, though the spans of a trace share it."""
-    metadata = draft.fields.metadata
+def weight(captured: CapturedOperation) -> int:
+    """Return about how many bytes *captured* holds. Metadata counts for each span, though the spans of a trace share it."""
+    metadata = captured.fields.metadata
     if not metadata:
-        return draft.size + _SPAN_BYTES
-    return draft.size + _SPAN_BYTES + sum([len(value) for value in metadata.values() if type(value) is str])
+        return captured.size + _SPAN_BYTES
+    return captured.size + _SPAN_BYTES + sum([len(value) for value in metadata.values() if type(value) is str])
 
 
 def _ending(left: int, spooled: int, lost: int) -> str:

@@ -1,7 +1,7 @@
 """Packed: a waiting span as one piece of bytes, which Python's garbage collector does not walk.
 
 The collector visits every object that can hold others, in whichever thread allocates next, the application's too: 50,000
-drafts that waited for a silent receiver stopped it for 330 ms (benchmarks/dead_collector.py). Bytes hold nothing.
+operations that waited for a silent receiver stopped it for 330 ms (benchmarks/dead_collector.py). Bytes hold nothing.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from ..conventions.span import Attributes, Span
 from ..destinations.destination import Exporter
 from ..otlp import json
 from ..otlp.outcome import Outcome, Verdict
-from ..recording.draft import Draft
+from ..recording.captured import CapturedOperation
 from .packed import unpack
 
 FRAME_BYTES = 6  # what a request adds to each span: protobuf's tag and length; JSON's comma is less
@@ -31,22 +31,22 @@ class Fate(Enum):
 
 
 class Parcel:
-    """One span on its way: its draft, or what was packed of it; then the span, and what the exporter takes."""
+    """One span on its way: its captured, or what was packed of it; then the span, and what the exporter takes."""
 
-    __slots__ = ("draft", "encoded", "packed", "size", "span")
+    __slots__ = ("captured", "encoded", "packed", "size", "span")
 
-    def __init__(self, draft: Draft | None, packed: bytes | Span | None = None) -> None:
-        self.draft = draft
+    def __init__(self, captured: CapturedOperation | None, packed: bytes | Span | None = None) -> None:
+        self.captured = captured
         self.packed = packed
         self.span: Span | None = None
         self.encoded: Any = None
         self.size = 0
 
     def unpacked(self) -> Span:
-        """Return the span of a parcel that has no draft any more."""
+        """Return the span of a parcel that has no captured any more."""
         packed = self.packed
         if packed is None:
-            assert self.span is not None  # noqa: S101  (a parcel has a draft, or was packed, or was rendered)
+            assert self.span is not None  # noqa: S101  (a parcel has a captured, or was packed, or was rendered)
             return self.span
         span = self.span = unpack(packed)
         self.packed = None
@@ -54,7 +54,7 @@ class Parcel:
 
     def let_go(self) -> None:
         """Hold nothing any more: the span has found its end."""
-        self.draft = self.packed = self.span = self.encoded = None
+        self.captured = self.packed = self.span = self.encoded = None
 
     def encode(self, span: Span, exporter: Exporter) -> None:
         """Take *span* as what is sent."""

@@ -7,7 +7,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from uuid import UUID
 
-from ..recording.draft import Draft
+from ..recording.open_operation import OpenOperation
 from ..recording.trace import TraceHandle, handle_of
 
 _MOST = 10_000
@@ -16,10 +16,10 @@ _by_run: OrderedDict[UUID, int] = OrderedDict()
 _last: ContextVar[tuple[int, int] | None] = ContextVar("spancast_last_trace", default=None)
 
 
-def remember(run_id: UUID, draft: Draft) -> None:
+def remember(run_id: UUID, operation: OpenOperation) -> None:
     """Note a root's trace by its run id and in the caller's context (its start runs there, its end may not)."""
-    _last.set((draft.trace_id, draft.span_id))
-    _by_run[run_id] = draft.trace_id
+    _last.set((operation.trace_id, operation.span_id))
+    _by_run[run_id] = operation.trace_id
     if len(_by_run) > _MOST:
         with suppress(KeyError):  # another thread was faster
             _by_run.popitem(last=False)

@@ -17,10 +17,11 @@ from langchain_core.messages import ToolMessage
 
 from ..record.operation import Kind
 from ..record.parameters import CONTENT_FREE
+from ..recording.captured import Translate
 from ..recording.current import add_event
-from ..recording.draft import Draft, Translate
 from ..recording.fields import given
 from ..recording.guard import guarded, report_fault
+from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
 from ..recording.snapshot import Snapshot
 from ..recording.tasks import watch
@@ -106,7 +107,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         current: bool = True,
         inputs: Any = _NO_INPUT,
         batch_size: int = 1,
-    ) -> Draft | None:
+    ) -> OpenOperation | None:
         """Open an operation; None when nothing is to be kept of it: folded, known already, or recorded nowhere."""
         recorder = self._recorder()
         key = run_id.int  # a UUID's own hash and comparison are Python code: five look-ups a span cost 2 us more
@@ -118,7 +119,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         if self._fold and parent is not None and ((tags and _HIDDEN in tags) or _is_plumbing(name, metadata)):
             recorder.fold(key, parent)
             return None
-        draft = recorder.open(  # by position: matching ten keywords costs 0.3 us
+        operation = recorder.open(  # by position: matching ten keywords costs 0.3 us
             key,
             kind,
             name,
@@ -132,50 +133,50 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             None if parent is not None or inputs is _NO_INPUT else resumed(recorder, inputs, metadata),
         )
         if tags:  # the user's own are content; the frameworks' say what a run is
-            draft.snapshots["tags"] = tuple(tags) if draft.capture else tuple(filter(is_plumbing_tag, tags))
+            operation.snapshots["tags"] = tuple(tags) if operation.capture else tuple(filter(is_plumbing_tag, tags))
         if not CONTEXT_REACHES_TASKS:
-            mark_thread(draft)
+            mark_thread(operation)
         if parent is None:
-            feedback.remember(run_id, draft)
-            if kind is Kind.LLM and draft.parent is None:
-                watch(draft, recorder.end)
-        return draft
+            feedback.remember(run_id, operation)
+            if kind is Kind.LLM and operation.parent is None:
+                watch(operation, recorder.end)
+        return operation
 
-    def _find(self, run_id: UUID) -> tuple[Recorder, Draft] | None:
+    def _find(self, run_id: UUID) -> tuple[Recorder, OpenOperation] | None:
         """Return the open operation of a run, unless it is folded into another."""
         recorder = self._recorder()
-        draft = recorder.find(run_id.int) if recorder is not None else None
-        if recorder is None or draft is None:
+        operation = recorder.find(run_id.int) if recorder is not None else None
+        if recorder is None or operation is None:
             return None
-        if draft.key != run_id.int:
+        if operation.key != run_id.int:
             recorder.release(run_id.int)
             return None
-        return recorder, draft
+        return recorder, operation
 
     def _close(self, run_id: UUID, output: object = None, inputs: object = None) -> None:
         found = self._find(run_id)
         if found is None:
             return
-        recorder, draft = found
-        if draft.capture:
+        recorder, operation = found
+        if operation.capture:
             if output is not None:
-                draft.snapshots["output"] = hold(output, draft)
+                operation.snapshots["output"] = hold(output, operation)
             if inputs is not None:  # a stream's true input is known only at its end
-                draft.snapshots["input"] = hold(inputs, draft)
+                operation.snapshots["input"] = hold(inputs, operation)
         # a synchronous stream that its consumer closed early is reported as finished, while its model is still open
-        recorder.close(draft, ending="abandoned" if output is None and _has_open_model(draft) else None)
+        recorder.close(operation, ending="abandoned" if output is None and _has_open_model(operation) else None)
 
     def _fail(self, run_id: UUID, error: BaseException, inputs: object = None) -> None:
         found = self._find(run_id)
         if found is None:
             return
-        recorder, draft = found
-        if draft.capture and inputs is not None:
-            draft.snapshots["input"] = hold(inputs, draft)
+        recorder, operation = found
+        if operation.capture and inputs is not None:
+            operation.snapshots["input"] = hold(inputs, operation)
         failed, ending = ending_of(error)
         if ending == INTERRUPTED:
-            interrupted(recorder, draft, error)
-        recorder.close(draft, error=failed, ending=ending)
+            interrupted(recorder, operation, error)
+        recorder.close(operation, error=failed, ending=ending)
 
     # ------------------------------------------------------------------ for feedback links
     def trace_id_for(self, run_id: UUID) -> str | None:
@@ -216,7 +217,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             kind, translator = (Kind.AGENT, translate.agent) if agent else (Kind.CHAIN, translate.chain)
             if run_type == "llm":
                 kind, translator = Kind.LLM, translate.decision
-            draft = self._open(
+            operation = self._open(
                 kind,
                 name or _name(serialized) or "chain",
                 run_id,
@@ -227,14 +228,14 @@ class SpancastCallbackHandler(BaseCallbackHandler):
                 not defers_inputs,  # between two chunks of a stream the consumer must not see it as current
                 inputs,
             )
-            if draft is None or not draft.capture:
+            if operation is None or not operation.capture:
                 return
             if agent:
-                draft.snapshots["agent"] = agent
+                operation.snapshots["agent"] = agent
             if not defers_inputs:
-                draft.snapshots["input"] = held = hold(inputs, draft)
-                if run_type == "prompt" and draft.parent is not None:
-                    draft.parent.snapshots["variables"] = held  # for the model call that comes next
+                operation.snapshots["input"] = held = hold(inputs, operation)
+                if run_type == "prompt" and operation.parent is not None:
+                    operation.parent.snapshots["variables"] = held  # for the model call that comes next
         except Exception as error:
             report_fault("on_chain_start", error)
 
@@ -277,16 +278,16 @@ class SpancastCallbackHandler(BaseCallbackHandler):
     ) -> None:
         """A chat model is called."""
         try:
-            draft = self._open_model(
+            operation = self._open_model(
                 serialized, run_id, parent_run_id, tags, metadata, invocation_params, name, batch_size
             )
             asked = options.get("ls_structured_output_format") if options else None
-            if asked and draft is not None and draft.capture:
-                draft.snapshots["answer_schema"] = hold(asked, draft)
-            if draft is not None and draft.capture:
+            if asked and operation is not None and operation.capture:
+                operation.snapshots["answer_schema"] = hold(asked, operation)
+            if operation is not None and operation.capture:
                 taken = Snapshot(SHAPES)
-                draft.snapshots["messages"] = hold_messages(messages[0], taken)
-                draft.size += taken.size
+                operation.snapshots["messages"] = hold_messages(messages[0], taken)
+                operation.size += taken.size
         except Exception as error:
             report_fault("on_chat_model_start", error)
 
@@ -306,13 +307,15 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """A completion model is called."""
-        draft = self._open_model(serialized, run_id, parent_run_id, tags, metadata, invocation_params, name, batch_size)
-        if draft is not None:
-            draft.snapshots["operation"] = "text_completion"
-            if draft.capture:
+        operation = self._open_model(
+            serialized, run_id, parent_run_id, tags, metadata, invocation_params, name, batch_size
+        )
+        if operation is not None:
+            operation.snapshots["operation"] = "text_completion"
+            if operation.capture:
                 taken = Snapshot(SHAPES)
-                draft.snapshots["prompts"] = [taken.take(prompt) for prompt in prompts]
-                draft.size += taken.size
+                operation.snapshots["prompts"] = [taken.take(prompt) for prompt in prompts]
+                operation.size += taken.size
 
     def _open_model(
         self,
@@ -324,8 +327,8 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         parameters: dict[str, Any] | None,
         name: str | None,
         batch_size: int,
-    ) -> Draft | None:
-        draft = self._open(
+    ) -> OpenOperation | None:
+        operation = self._open(
             Kind.LLM,
             name or _name(serialized) or "model",
             run_id,
@@ -335,14 +338,14 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             translate.generation,
             batch_size=batch_size,
         )
-        if draft is not None and draft.parent is not None and "variables" in draft.parent.snapshots:
-            draft.snapshots["variables"] = draft.parent.snapshots.pop("variables")
-        if draft is not None and parameters:
+        if operation is not None and operation.parent is not None and "variables" in operation.parent.snapshots:
+            operation.snapshots["variables"] = operation.parent.snapshots.pop("variables")
+        if operation is not None and parameters:
             kept = parameters
-            if not draft.capture:
+            if not operation.capture:
                 kept = {key: value for key, value in parameters.items() if key in _WITHOUT_CONTENT}
-            draft.snapshots["parameters"] = hold_parameters(kept, draft)
-        return draft
+            operation.snapshots["parameters"] = hold_parameters(kept, operation)
+        return operation
 
     def on_llm_new_token(self, token: Any, *, run_id: UUID, chunk: Any = None, **kwargs: Any) -> None:
         """Note when the first piece of an answer came. Called for every token: the later ones cost one comparison."""
@@ -350,10 +353,10 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             return
         try:
             recorder = self._recorder()
-            draft = recorder.find(run_id.int) if recorder is not None else None
-            if draft is not None and not draft.first_token_ns and (token or _has_tool_call(chunk)):
-                draft.first_token_ns = time_ns()
-            if draft is None or draft.first_token_ns:
+            operation = recorder.find(run_id.int) if recorder is not None else None
+            if operation is not None and not operation.first_token_ns and (token or _has_tool_call(chunk)):
+                operation.first_token_ns = time_ns()
+            if operation is None or operation.first_token_ns:
                 self._answering = run_id
         except Exception as error:
             report_fault("on_llm_new_token", error)
@@ -372,19 +375,19 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             found = self._find(run_id)
             if found is None:
                 return
-            recorder, draft = found
-            self._hold_response(draft, response)
-            recorder.close(draft)
+            recorder, operation = found
+            self._hold_response(operation, response)
+            recorder.close(operation)
         except Exception as error:
             report_fault("on_llm_end", error)
 
-    def _hold_response(self, draft: Draft, response: Any) -> None:
-        if not draft.sampled:
+    def _hold_response(self, operation: OpenOperation, response: Any) -> None:
+        if not operation.sampled:
             return
         taken = Snapshot(SHAPES)
-        draft.snapshots["answers"] = hold_answers(response, taken, content=draft.capture)
-        draft.snapshots["llm_output"] = dict(response.llm_output or {})
-        draft.size += taken.size
+        operation.snapshots["answers"] = hold_answers(response, taken, content=operation.capture)
+        operation.snapshots["llm_output"] = dict(response.llm_output or {})
+        operation.size += taken.size
 
     @guarded
     def on_llm_error(self, error: BaseException, *, run_id: UUID, response: Any = None, **kwargs: Any) -> None:
@@ -412,13 +415,13 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         """A tool is called."""
         try:
             called = name or _name(serialized) or "tool"
-            draft = self._open(Kind.TOOL, called, run_id, parent_run_id, tags, metadata, translate.tool)
-            if draft is None:
+            operation = self._open(Kind.TOOL, called, run_id, parent_run_id, tags, metadata, translate.tool)
+            if operation is None:
                 return
-            draft.snapshots["call_id"] = tool_call_id
-            if draft.capture:
-                draft.snapshots["description"] = (serialized or {}).get("description")
-                draft.snapshots["input"] = hold(inputs if inputs is not None else input_str, draft)
+            operation.snapshots["call_id"] = tool_call_id
+            if operation.capture:
+                operation.snapshots["description"] = (serialized or {}).get("description")
+                operation.snapshots["input"] = hold(inputs if inputs is not None else input_str, operation)
         except Exception as error:
             report_fault("on_tool_start", error)
 
@@ -428,15 +431,15 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             found = self._find(run_id)
             if found is None:
                 return
-            recorder, draft = found
+            recorder, operation = found
             is_message = issubclass(type(output), ToolMessage)
             failed = is_message and output.status == "error"
             content = output.content if is_message else output
-            if draft.capture:
-                draft.snapshots["output"] = hold(content, draft)
+            if operation.capture:
+                operation.snapshots["output"] = hold(content, operation)
                 if is_message and output.artifact is not None:
-                    draft.snapshots["artifact"] = hold(output.artifact, draft)
-            recorder.close(draft, error=ToolError(content if isinstance(content, str) else "") if failed else None)
+                    operation.snapshots["artifact"] = hold(output.artifact, operation)
+            recorder.close(operation, error=ToolError(content if isinstance(content, str) else "") if failed else None)
         except Exception as error:
             report_fault("on_tool_end", error)
 
@@ -461,21 +464,21 @@ class SpancastCallbackHandler(BaseCallbackHandler):
     ) -> None:
         """A retriever is asked."""
         called = name or _name(serialized) or "retriever"
-        draft = self._open(Kind.RETRIEVER, called, run_id, parent_run_id, tags, metadata, translate.retriever)
-        if draft is not None and draft.capture:
-            draft.snapshots["input"] = hold(query, draft)
+        operation = self._open(Kind.RETRIEVER, called, run_id, parent_run_id, tags, metadata, translate.retriever)
+        if operation is not None and operation.capture:
+            operation.snapshots["input"] = hold(query, operation)
 
     @guarded
     def on_retriever_end(self, documents: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """A retriever has found documents; one that asked another and scored what it found is a reranker."""
         found = self._find(run_id)
         if found is not None and found[1].capture:
-            draft = found[1]
-            draft.snapshots["output"] = held = hold(list(documents), draft)
-            if "found" in draft.snapshots and is_scored(held):
-                draft.kind, draft.translate = Kind.RERANKER, translate.reranker
-            if draft.parent is not None and draft.parent.kind is Kind.RETRIEVER:
-                draft.parent.snapshots["found"] = held
+            operation = found[1]
+            operation.snapshots["output"] = held = hold(list(documents), operation)
+            if "found" in operation.snapshots and is_scored(held):
+                operation.kind, operation.translate = Kind.RERANKER, translate.reranker
+            if operation.parent is not None and operation.parent.kind is Kind.RETRIEVER:
+                operation.parent.snapshots["found"] = held
         self._close(run_id)
 
     @guarded
@@ -499,10 +502,10 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         """A graph pauses for a person, also where it was compiled to stop before or after a node."""
         found = self._find(event.run_id)
         if found is not None:
-            recorder, draft = found
-            pause(recorder, draft)
-            draft.ending = INTERRUPTED
-            add_event(draft, "interrupt", {"checkpoint_id": event.checkpoint_id, "status": event.status})
+            recorder, operation = found
+            pause(recorder, operation)
+            operation.ending = INTERRUPTED
+            add_event(operation, "interrupt", {"checkpoint_id": event.checkpoint_id, "status": event.status})
 
     @guarded
     def on_resume(self, event: Any) -> None:
@@ -511,9 +514,11 @@ class SpancastCallbackHandler(BaseCallbackHandler):
 
     def _note(self, run_id: UUID | None, name: str, values: Mapping[str, Any]) -> None:
         recorder = self._recorder()
-        draft = recorder.find(run_id.int) if recorder is not None and run_id is not None else None
-        if draft is not None and draft.capture:
-            add_event(draft, name, {key: hold(value, draft) for key, value in values.items() if value is not None})
+        operation = recorder.find(run_id.int) if recorder is not None and run_id is not None else None
+        if operation is not None and operation.capture:
+            add_event(
+                operation, name, {key: hold(value, operation) for key, value in values.items() if value is not None}
+            )
 
 
 class ToolError(Exception):
@@ -536,8 +541,8 @@ def _agent_in(metadata: Mapping[str, Any] | None) -> str | None:
     return name if isinstance(name, str) and name else None
 
 
-def _has_open_model(draft: Draft) -> bool:
-    return any(child.kind is Kind.LLM for child in list(draft.children or ()))
+def _has_open_model(operation: OpenOperation) -> bool:
+    return any(child.kind is Kind.LLM for child in list(operation.children or ()))
 
 
 def _is_plumbing(name: str, metadata: Mapping[str, Any] | None) -> bool:

@@ -100,8 +100,8 @@ class _Carrier:
     registered = False
 
     def get(self, default: Any = None) -> SpancastCallbackHandler | None:
-        draft = nearest()
-        origin = draft.origin if draft is not None else None
+        operation = nearest()
+        origin = operation.origin if operation is not None else None
         return origin if isinstance(origin, SpancastCallbackHandler) else None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..recording.current import add_event
-from ..recording.draft import Draft
+from ..recording.open_operation import OpenOperation
 from ..recording.paused import Pause
 from ..recording.recorder import Recorder
 from .translate import hold
@@ -14,21 +14,21 @@ from .translate import hold
 INTERRUPTED = "interrupted"
 
 
-def pause(recorder: Recorder, draft: Draft) -> None:
-    """Remember that the thread of *draft* paused."""
-    thread = (draft.mapping or {}).get("thread_id")
-    if thread is not None and draft.sampled:
-        recorder.pause(draft, str(thread))
+def pause(recorder: Recorder, operation: OpenOperation) -> None:
+    """Remember that the thread of *operation* paused."""
+    thread = (operation.mapping or {}).get("thread_id")
+    if thread is not None and operation.sampled:
+        recorder.pause(operation, str(thread))
 
 
-def interrupted(recorder: Recorder, draft: Draft, error: BaseException) -> None:
+def interrupted(recorder: Recorder, operation: OpenOperation, error: BaseException) -> None:
     """Note that a node asks a person: what it asks, and that the graph around it waits (it ends without a word of it)."""
-    pause(recorder, draft)
-    if draft.parent is not None:
-        draft.parent.ending = INTERRUPTED
+    pause(recorder, operation)
+    if operation.parent is not None:
+        operation.parent.ending = INTERRUPTED
     for interrupt in error.args[0] if error.args and isinstance(error.args[0], (tuple, list)) else ():
-        held = hold(getattr(interrupt, "value", None), draft)
-        add_event(draft, "interrupt", {"id": getattr(interrupt, "id", None), "value": held})
+        held = hold(getattr(interrupt, "value", None), operation)
+        add_event(operation, "interrupt", {"id": getattr(interrupt, "id", None), "value": held})
 
 
 def resumed(recorder: Recorder, inputs: Any, metadata: Mapping[str, Any] | None) -> Pause | None:

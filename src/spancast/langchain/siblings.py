@@ -18,39 +18,39 @@ from langchain_core.runnables.config import var_child_runnable_config
 
 from ..record.operation import Kind
 from ..recording.current import nearest
-from ..recording.draft import Draft
+from ..recording.open_operation import OpenOperation
 
 # Before Python 3.11 asyncio takes no context for a task, so LangChain loses its callbacks inside async nodes.
 CONTEXT_REACHES_TASKS = sys.version_info >= (3, 11)
-Rule = Callable[[Draft], bool]
+Rule = Callable[[OpenOperation], bool]
 
 
 def surrounding_rule(batch_size: int) -> Rule | None:
-    """Return which drafts count as surroundings of a run without a parent; None: all. *batch_size*: of a model call."""
+    """Return which operations count as surroundings of a run without a parent; None: all. *batch_size*: of a model call."""
     if var_child_runnable_config.get() is not None or (not CONTEXT_REACHES_TASKS and _in_task()):
         return None
     return _is_foreign if batch_size > 1 else _is_no_sibling
 
 
-def mark_thread(draft: Draft) -> None:
+def mark_thread(operation: OpenOperation) -> None:
     """Before Python 3.11: note where a run starts, to tell a batch's siblings from an async graph's functions."""
-    draft.snapshots["thread"] = threading.get_ident()
+    operation.snapshots["thread"] = threading.get_ident()
 
 
 def surrounding_metadata() -> Mapping[str, Any]:
     """Return the metadata of the run around, which LangChain could not hand down (Python 3.10)."""
-    draft = nearest()
-    return (draft.mapping if draft is not None else None) or {}
+    operation = nearest()
+    return (operation.mapping if operation is not None else None) or {}
 
 
-def _is_foreign(draft: Draft) -> bool:
-    return not isinstance(draft.origin, BaseCallbackHandler)
+def _is_foreign(operation: OpenOperation) -> bool:
+    return not isinstance(operation.origin, BaseCallbackHandler)
 
 
-def _is_no_sibling(draft: Draft) -> bool:
-    if not CONTEXT_REACHES_TASKS and draft.snapshots.get("thread") != threading.get_ident():
+def _is_no_sibling(operation: OpenOperation) -> bool:
+    if not CONTEXT_REACHES_TASKS and operation.snapshots.get("thread") != threading.get_ident():
         return True  # a function of an async graph, run in another thread: siblings of a batch start in one
-    return _is_foreign(draft) or draft.kind in (Kind.LLM, Kind.RETRIEVER)
+    return _is_foreign(operation) or operation.kind in (Kind.LLM, Kind.RETRIEVER)
 
 
 def _in_task() -> bool:

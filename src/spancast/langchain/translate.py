@@ -1,4 +1,4 @@
-"""A draft's snapshots -> content in the record's words. Pure; runs in a lane's thread, once for all destinations."""
+"""An operation's snapshots -> content in the record's words. Pure; runs in a lane's thread, once for all destinations."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ from ..record.prices import estimate
 from ..record.quick import in_order
 from ..record.tool_schema import read_tool
 from ..record.usage import Usage, read_usage
-from ..recording.draft import Content, Draft
+from ..recording.captured import CapturedOperation, Content
 from ..recording.fields import CONSUMED
+from ..recording.open_operation import OpenOperation
 from ..recording.snapshot import Snapshot, key_text, plain_data
 from . import outcome
 from .messages import SHAPES, DocumentSnapshot, as_data, conversation_of, to_messages
@@ -45,67 +46,67 @@ _NO_PARAMETERS = frozenset({"_type", "functions", "messages", "prompt", "input",
 _SECRET = re.compile(r"api_?key|secret|passw|authoriz|credential|headers|(access|auth|bearer|session)_?token", re.I)
 
 
-def chain(draft: Draft) -> Content:
+def chain(captured: CapturedOperation) -> Content:
     """Translate a chain, a graph or a node."""
-    held = draft.snapshots
-    return _content(draft, as_data(held.get("input")), as_data(held.get("output")))
+    held = captured.snapshots
+    return _content(captured, as_data(held.get("input")), as_data(held.get("output")))
 
 
-def agent(draft: Draft) -> Content:
+def agent(captured: CapturedOperation) -> Content:
     """Translate an agent: its input and output are conversations where its state holds messages."""
-    held = draft.snapshots
+    held = captured.snapshots
     given, made = held.get("input"), held.get("output")
     asked = conversation_of(given)
     told = conversation_of(made)
     detail = Agent(
-        name=held.get("agent") or draft.name,
+        name=held.get("agent") or captured.name,
         input_messages=asked,
         output_messages=told[len(asked) :] if len(told) > len(asked) else told,
     )
-    return _content(draft, as_data(given), as_data(made), detail)
+    return _content(captured, as_data(given), as_data(made), detail)
 
 
-def tool(draft: Draft) -> Content:
+def tool(captured: CapturedOperation) -> Content:
     """Translate a tool call: its input is its plain arguments."""
-    held = draft.snapshots
+    held = captured.snapshots
     described, call_id = held.get("description"), held.get("call_id")
     detail = ToolUse(
-        name=draft.name,
+        name=captured.name,
         description=str.__str__(described) if isinstance(described, str) else None,
         call_id=str.__str__(call_id) if isinstance(call_id, str) else None,
     )
-    content = _content(draft, as_data(held.get("input")), as_data(held.get("output")), detail)
+    content = _content(captured, as_data(held.get("input")), as_data(held.get("output")), detail)
     if "artifact" in held:  # what the tool gives the application besides what the model reads
         content.attributes = {"spancast.tool.artifact": as_data(held["artifact"])}
     return content
 
 
-def retriever(draft: Draft) -> Content:
+def retriever(captured: CapturedOperation) -> Content:
     """Translate a retrieval."""
-    held = draft.snapshots
+    held = captured.snapshots
     query = held.get("input")
     found = held.get("output")
     documents = _documents(found)
-    source = (draft.mapping or {}).get("ls_retriever_name")
+    source = (captured.mapping or {}).get("ls_retriever_name")
     detail = Retrieval(
         query=query if isinstance(query, str) else "",
         documents=documents,
         data_source=source if isinstance(source, str) else None,
     )
     output = as_data(found) if documents else None
-    return _content(draft, as_data(query), output, detail)
+    return _content(captured, as_data(query), output, detail)
 
 
-def reranker(draft: Draft) -> Content:
+def reranker(captured: CapturedOperation) -> Content:
     """Translate a retriever that asked another one and ordered what it found by relevance."""
-    held = draft.snapshots
+    held = captured.snapshots
     query = held.get("input")
     detail = Reranking(
         query=query if isinstance(query, str) else "",
         input_documents=_documents(held.get("found")),
         output_documents=_documents(held.get("output")),
     )
-    return _content(draft, as_data(query), as_data(held.get("output")), detail)
+    return _content(captured, as_data(query), as_data(held.get("output")), detail)
 
 
 def is_scored(found: object) -> bool:
@@ -141,19 +142,19 @@ def _document(held: DocumentSnapshot) -> Document:
 _generation = in_order(Generation)
 
 
-def generation(draft: Draft) -> Content:
+def generation(captured: CapturedOperation) -> Content:
     """Translate a model call."""
-    held = draft.snapshots
+    held = captured.snapshots
     answers: list[outcome.AnswerSnapshot] = held.get("answers") or []
     for answer in answers:
         answer.make_plain()
     llm_output = outcome.plain_mapping(held.get("llm_output"))
     parameters: Mapping[str, Any] = held.get("parameters") or {}
-    metadata = draft.mapping or {}
+    metadata = captured.mapping or {}
     usage = outcome.usage_of(answers, llm_output)
     told = outcome.output_messages(answers)
     reasons = tuple(reason for answer in answers if (reason := outcome.finish_reason(answer)))
-    first = draft.first_token_ns
+    first = captured.first_token_ns
     cached = outcome.is_cached(answers)
     cost = outcome.CACHED if cached else outcome.cost_of(answers, llm_output)
     detail = _generation(  # in the order of Generation's fields
@@ -164,24 +165,24 @@ def generation(draft: Draft) -> Content:
         outcome.response_id(answers, llm_output),
         _with_schema(_parameters(parameters), held.get("answer_schema")),
         to_messages(held.get("messages") or ()) or _prompts(held.get("prompts")),
-        told if draft.capture else (),
+        told if captured.capture else (),
         _tools(parameters),
         reasons,
         usage,
         cost or _estimated(usage, metadata, parameters, answers, llm_output),
-        first - draft.start_ns if first else None,
+        first - captured.start_ns if first else None,
         bool(first) or parameters.get("stream") is True,
         cached,
         None,
         _variables(held.get("variables")),
     )
-    return _content(draft, None, None, detail)
+    return _content(captured, None, None, detail)
 
 
-def decision(draft: Draft) -> Content:
+def decision(captured: CapturedOperation) -> Content:
     """Translate a decision model (langchain-core 1.8): a model call that answers typed questions about a state."""
-    held = draft.snapshots
-    metadata = draft.mapping or {}
+    held = captured.snapshots
+    metadata = captured.mapping or {}
     asked, told = as_data(held.get("input")), as_data(held.get("output"))
     answer: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
     detail = Generation(
@@ -194,7 +195,7 @@ def decision(draft: Draft) -> Content:
         output_messages=(Message(role="assistant", parts=(Text(dumps(told)),)),) if told is not None else (),
         usage=read_usage(answer.get("usage")),
     )
-    return _content(draft, None, None, detail)
+    return _content(captured, None, None, detail)
 
 
 def _prompts(prompts: Any) -> tuple[Message, ...]:
@@ -272,10 +273,10 @@ def _known_tool(text: bytes) -> ToolDefinition:
     return read_tool(orjson.loads(text))
 
 
-def _content(draft: Draft, input: JSON, output: JSON, detail: Detail = None) -> Content:
+def _content(captured: CapturedOperation, input: JSON, output: JSON, detail: Detail = None) -> Content:
     """Add metadata and tags, without what the frameworks put there for themselves."""
-    mapping = draft.mapping
-    tags = draft.snapshots.get("tags")
+    mapping = captured.mapping
+    tags = captured.snapshots.get("tags")
     if not mapping and not tags:
         return Content(input, output, detail)
     metadata = _metadata(mapping)
@@ -339,25 +340,25 @@ def is_plumbing_tag(tag: str) -> bool:
     return _PLUMBING_TAGS.fullmatch(tag) is not None
 
 
-def hold(value: object, draft: Draft) -> object:
-    """Take a snapshot of *value* for *draft*, and count what it holds."""
+def hold(value: object, operation: OpenOperation) -> object:
+    """Take a snapshot of *value* for *operation*, and count what it holds."""
     if type(value) is str:
-        draft.size += len(value)
+        operation.size += len(value)
         return value
     taken = Snapshot(SHAPES)
     held = taken.take(value)
-    draft.size += taken.size
+    operation.size += taken.size
     return held
 
 
-def hold_parameters(parameters: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
+def hold_parameters(parameters: Mapping[str, Any], operation: OpenOperation) -> dict[str, Any]:
     """Hold what a model was asked for. Tools are held as they are: nobody changes them, and they are long."""
     held = dict(parameters)
     for key, value in held.items():
         if key in _TOOLS and type(value) is list:
             held[key] = value.copy()
         elif value is not None and type(value) not in _SCALARS:
-            held[key] = hold(value, draft)
+            held[key] = hold(value, operation)
     return held
 
 

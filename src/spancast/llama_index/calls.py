@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..recording.current import Visit
-from ..recording.draft import Draft
 from ..recording.fields import EMPTY, TraceFields
+from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -39,13 +39,13 @@ class Call:
 
     __slots__ = (
         "arguments",
-        "draft",
         "event",
         "id",
         "instance",
         "layered",
         "member",
         "method",
+        "operation",
         "outer",
         "parent",
         "pieces",
@@ -65,7 +65,9 @@ class Call:
         self.method = method
         self.outer = outer
         self.shown = False
-        self.draft: Draft | None = None  # its own where it is shown, else that of the call it is folded into
+        self.operation: OpenOperation | None = (
+            None  # its own where it is shown, else that of the call it is folded into
+        )
         self.layered: Call | None = None  # the model call of which this one is a layer
         self.parent = False  # something is shown beneath it
         self.arguments: Mapping[str, Any] = {}  # of a layer with a prompt template
@@ -80,8 +82,8 @@ class Call:
 class Member:
     """An agent at work in a workflow of several: from its first step to the hand-over."""
 
-    __slots__ = ("draft", "name")
+    __slots__ = ("name", "operation")
 
-    def __init__(self, name: str, draft: Draft) -> None:
+    def __init__(self, name: str, operation: OpenOperation) -> None:
         self.name = name
-        self.draft = draft
+        self.operation = operation

@@ -10,7 +10,7 @@ from workflows.context import Context
 from workflows.events import Event, StartEvent
 
 from ..record.json import PLAIN_ONLY
-from ..recording.draft import Draft
+from ..recording.open_operation import OpenOperation
 from . import classify
 from .messages import hold
 
@@ -66,46 +66,48 @@ def first(arguments: Mapping[str, Any], *names: str) -> Any:
     return next(iter((*named, *(arguments.get("args") or ()))), None)
 
 
-def hold_start(role: str, instance: object, method: str, arguments: Mapping[str, Any], draft: Draft) -> None:
+def hold_start(
+    role: str, instance: object, method: str, arguments: Mapping[str, Any], operation: OpenOperation
+) -> None:
     """Hold what a call was given."""
     if role == classify.GENERATION:
-        _generation(instance, method, arguments, draft)
+        _generation(instance, method, arguments, operation)
     elif role == classify.EMBEDDING:
-        _embedding(instance, arguments, draft)
+        _embedding(instance, arguments, operation)
     elif role == classify.TOOL:
-        _tool(instance, arguments, draft)
+        _tool(instance, arguments, operation)
     elif role == classify.RERANKING:
-        _reranking(instance, arguments, draft)
-    elif draft.capture:
-        draft.snapshots["input"] = _input(role, arguments, draft)
+        _reranking(instance, arguments, operation)
+    elif operation.capture:
+        operation.snapshots["input"] = _input(role, arguments, operation)
 
 
-def _input(role: str, arguments: Mapping[str, Any], draft: Draft) -> object:
+def _input(role: str, arguments: Mapping[str, Any], operation: OpenOperation) -> object:
     if role in (classify.QUERY, classify.RETRIEVAL):
         names = ("str_or_query_bundle", "query_bundle", "query", "query_str", "message")
-        return hold(first(arguments, *names), draft)
+        return hold(first(arguments, *names), operation)
     if role in (classify.RUN, classify.AGENT):
-        return hold_start_event(arguments.get("start_event"), draft)
+        return hold_start_event(arguments.get("start_event"), operation)
     if role == classify.STEP:
         events = {name: value for name, value in arguments.items() if not isinstance(value, Context)}
         single = next(iter(events.values()), None) if len(events) == 1 else None
-        return hold(single if isinstance(single, Event) else events, draft)
+        return hold(single if isinstance(single, Event) else events, operation)
     if role == classify.TRANSFORM:
         nodes = first(arguments, "nodes")
-        return hold({"nodes": len(nodes)} if hasattr(nodes, "__len__") else None, draft)
-    return hold(_plain_arguments(arguments), draft)
+        return hold({"nodes": len(nodes)} if hasattr(nodes, "__len__") else None, operation)
+    return hold(_plain_arguments(arguments), operation)
 
 
-def hold_start_event(event: Any, draft: Draft) -> object:
+def hold_start_event(event: Any, operation: OpenOperation) -> object:
     """Hold what a workflow was started with; of an agent's the message and the history, as a conversation."""
     if not isinstance(event, StartEvent):
-        return hold(event, draft)
+        return hold(event, operation)
     asked = event.get("user_msg")
     history = event.get("chat_history")
     if asked is None and not history:
-        return hold(event, draft)
+        return hold(event, operation)
     turns = [*(history or ()), *([asked] if asked is not None else [])]
-    return hold(turns if len(turns) > 1 else turns[0], draft)
+    return hold(turns if len(turns) > 1 else turns[0], operation)
 
 
 def _plain_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,8 +122,8 @@ def _plain_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 # ---------------------------------------------------------------- models
-def _generation(instance: object, method: str, arguments: Mapping[str, Any], draft: Draft) -> None:
-    held = draft.snapshots
+def _generation(instance: object, method: str, arguments: Mapping[str, Any], operation: OpenOperation) -> None:
+    held = operation.snapshots
     given = attributes_of(instance)
     said = arguments.get("kwargs")
     further: Mapping[str, Any] = said if isinstance(said, dict) else {}
@@ -134,24 +136,24 @@ def _generation(instance: object, method: str, arguments: Mapping[str, Any], dra
         for name in _PARAMETERS
         if (value := further.get(name, given.get(name))) is not None and value != [] and not callable(value)
     }
-    if not draft.capture:
+    if not operation.capture:
         parameters = {name: value for name, value in parameters.items() if isinstance(value, (bool, int, float))}
-    held["parameters"] = hold(parameters, draft)
-    if draft.capture:
+    held["parameters"] = hold(parameters, operation)
+    if operation.capture:
         asked = first(arguments, "messages", "prompt")
-        held["messages"] = hold(list(asked) if isinstance(asked, (list, tuple)) else asked, draft)
-        held["tools"] = _hold_tools(further.get("tools") or further.get("functions"), draft)
+        held["messages"] = hold(list(asked) if isinstance(asked, (list, tuple)) else asked, operation)
+        held["tools"] = _hold_tools(further.get("tools") or further.get("functions"), operation)
 
 
-def _hold_tools(tools: Any, draft: Draft) -> object:
+def _hold_tools(tools: Any, operation: OpenOperation) -> object:
     """Hold a model's tools as JSON text: 0.6 us for two tools, a copy 6.4; what is no plain data as a copy."""
     if not tools:
         return None
     try:
         text = orjson.dumps(tools, option=PLAIN_ONLY)
     except TypeError:  # orjson's own errors among them
-        return hold(tools, draft)
-    draft.size += len(text)
+        return hold(tools, operation)
+    operation.size += len(text)
     return text
 
 
@@ -195,7 +197,7 @@ def model_of(instance: object) -> str | None:
     return said if isinstance(said, str) and said and said != "unknown" else None
 
 
-def hold_template(arguments: Mapping[str, Any], draft: Draft) -> tuple[object, object]:
+def hold_template(arguments: Mapping[str, Any], operation: OpenOperation) -> tuple[object, object]:
     """Hold a prompt template and its variables, as `predict` got them, those filled in before among them."""
     template = arguments.get("prompt")
     given = arguments.get("prompt_args")
@@ -207,12 +209,12 @@ def hold_template(arguments: Mapping[str, Any], draft: Draft) -> tuple[object, o
     values = {**(data.get("kwargs") or {}), **(given if isinstance(given, dict) else {})}
     text = data.get("template")
     chosen = {name: value for name, value in values.items() if name in names}
-    return hold(text if isinstance(text, str) else data.get("message_templates"), draft), hold(chosen, draft)
+    return hold(text if isinstance(text, str) else data.get("message_templates"), operation), hold(chosen, operation)
 
 
 # ---------------------------------------------------------------- the others
-def _embedding(instance: object, arguments: Mapping[str, Any], draft: Draft) -> None:
-    held = draft.snapshots
+def _embedding(instance: object, arguments: Mapping[str, Any], operation: OpenOperation) -> None:
+    held = operation.snapshots
     given = attributes_of(instance)
     texts = first(arguments, "texts", "text", "queries", "query", "prompt")
     held["model"] = _first_text(given, ("model_name", "model", "model_id", "deployment_name"))
@@ -220,16 +222,16 @@ def _embedding(instance: object, arguments: Mapping[str, Any], draft: Draft) -> 
     chosen = {name: given[name] for name in _EMBEDDING_PARAMETERS if isinstance(given.get(name), int)}
     held["parameters"] = chosen
     held["count"] = len(texts) if isinstance(texts, (list, tuple)) else 1
-    if draft.capture:
-        held["texts"] = hold(list(texts) if isinstance(texts, (list, tuple)) else [texts], draft)
+    if operation.capture:
+        held["texts"] = hold(list(texts) if isinstance(texts, (list, tuple)) else [texts], operation)
 
 
-def _tool(instance: object, arguments: Mapping[str, Any], draft: Draft) -> None:
+def _tool(instance: object, arguments: Mapping[str, Any], operation: OpenOperation) -> None:
     name, description = tool_words(instance)
-    draft.name = name or draft.name
-    if draft.capture:
-        draft.snapshots["description"] = description
-        draft.snapshots["input"] = hold(_tool_arguments(arguments), draft)
+    operation.name = name or operation.name
+    if operation.capture:
+        operation.snapshots["description"] = description
+        operation.snapshots["input"] = hold(_tool_arguments(arguments), operation)
 
 
 def tool_words(tool: object) -> tuple[str | None, str | None]:
@@ -247,37 +249,37 @@ def _tool_arguments(arguments: Mapping[str, Any]) -> object:
     return plain["args"][0] if list(plain) == ["args"] and len(plain["args"]) == 1 else plain
 
 
-def _reranking(instance: object, arguments: Mapping[str, Any], draft: Draft) -> None:
-    held = draft.snapshots
+def _reranking(instance: object, arguments: Mapping[str, Any], operation: OpenOperation) -> None:
+    held = operation.snapshots
     given = attributes_of(instance)
     top = given.get("top_n", given.get("top_k"))
     held["top_k"] = top if type(top) is int else None
     held["model"] = _first_text(given, ("model", "model_name"))
-    if draft.capture:
-        held["query"] = hold(arguments.get("query_bundle") or arguments.get("query_str"), draft)
+    if operation.capture:
+        held["query"] = hold(arguments.get("query_bundle") or arguments.get("query_str"), operation)
         nodes = first(arguments, "nodes")
-        held["documents"] = hold(list(nodes) if isinstance(nodes, (list, tuple)) else None, draft)
+        held["documents"] = hold(list(nodes) if isinstance(nodes, (list, tuple)) else None, operation)
 
 
-def hold_end(role: str, result: Any, draft: Draft, *, vectors: bool) -> None:
+def hold_end(role: str, result: Any, operation: OpenOperation, *, vectors: bool) -> None:
     """Hold what a call came to."""
     if role == classify.EMBEDDING:
-        _vectors(result, draft, vectors)
-    elif result is None or not draft.capture:
+        _vectors(result, operation, vectors)
+    elif result is None or not operation.capture:
         return
     elif role == classify.TRANSFORM:
-        draft.snapshots["output"] = {"nodes": len(result)} if hasattr(result, "__len__") else None
+        operation.snapshots["output"] = {"nodes": len(result)} if hasattr(result, "__len__") else None
     elif role in (classify.RETRIEVAL, classify.RERANKING):
-        draft.snapshots["output"] = hold(list(result) if isinstance(result, (list, tuple)) else result, draft)
+        operation.snapshots["output"] = hold(list(result) if isinstance(result, (list, tuple)) else result, operation)
     else:
-        draft.snapshots["output"] = hold(result, draft)
+        operation.snapshots["output"] = hold(result, operation)
 
 
-def _vectors(result: Any, draft: Draft, wanted: bool) -> None:
+def _vectors(result: Any, operation: OpenOperation, wanted: bool) -> None:
     many = isinstance(result, list) and bool(result) and isinstance(result[0], (list, dict))
     listed = result if many else [result]
     if isinstance(listed[0], list):
-        draft.snapshots["dimensions"] = len(listed[0])
-        if wanted and draft.capture:
-            draft.snapshots["vectors"] = tuple(tuple(vector) for vector in listed)
-            draft.size += sum(map(len, listed)) * 8
+        operation.snapshots["dimensions"] = len(listed[0])
+        if wanted and operation.capture:
+            operation.snapshots["vectors"] = tuple(tuple(vector) for vector in listed)
+            operation.size += sum(map(len, listed)) * 8

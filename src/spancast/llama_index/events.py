@@ -38,7 +38,7 @@ class EventHandler(BaseEventHandler):
             return
         try:
             about = self._spans.find(event.span_id)
-            if about is not None and about.draft is not None:
+            if about is not None and about.operation is not None:
                 read(self._spans, about, event)
         except Exception as error:
             report_fault(type(event).__name__, error)
@@ -46,19 +46,19 @@ class EventHandler(BaseEventHandler):
 
 def _model_starts(spans: SpanHandler, about: Call, event: Any) -> None:
     about.told = True
-    draft = about.draft
-    if about.shown and draft is not None and draft.snapshots.get("model") is None:
+    operation = about.operation
+    if about.shown and operation is not None and operation.snapshots.get("model") is None:
         model = event.model_dict.get("model_name") or event.model_dict.get("model")
         if isinstance(model, str) and model and model != "unknown":
-            draft.snapshots["model"] = model
+            operation.snapshots["model"] = model
 
 
 def _piece(spans: SpanHandler, about: Call, event: Any) -> None:
     """Note when the first piece came, and which chunk had token counts last; the chunk itself is not kept."""
-    draft = about.draft
+    operation = about.operation
     response = event.response
-    if draft is not None and not draft.first_token_ns and (response.delta or _has_tool_call(response)):
-        draft.first_token_ns = time_ns()
+    if operation is not None and not operation.first_token_ns and (response.delta or _has_tool_call(response)):
+        operation.first_token_ns = time_ns()
     raw = response.raw  # no copy: a chunk costs 1.5 us here, where LlamaIndex's event itself costs 6
     if raw is not None and counts(raw):
         (about.layered or about).raw = raw
@@ -80,24 +80,24 @@ def _model_ends(spans: SpanHandler, about: Call, event: Any) -> None:
         if response is not None and counts(response.raw):
             outer.raw = response.raw
         return
-    if about.shown and about.draft is not None and spans.is_waiting(about):
-        hold_response(about, about.draft, response)
+    if about.shown and about.operation is not None and spans.is_waiting(about):
+        hold_response(about, about.operation, response)
         spans.settle(about.id)
 
 
 def _error_after_return(spans: SpanHandler, about: Call, event: Any) -> None:
     if about.layered is None and about.shown and spans.is_waiting(about):
         _, ending = ending_of(event.exception)
-        if ending and about.draft is not None and not about.draft.first_token_ns:
+        if ending and about.operation is not None and not about.operation.first_token_ns:
             ending = "never started" if ending == "abandoned" else ending
-        if about.raw is not None and about.draft is not None:
-            hold_response(about, about.draft, None)
+        if about.raw is not None and about.operation is not None:
+            hold_response(about, about.operation, None)
         spans.settle(about.id, event.exception, ending)
 
 
 def _chat_piece(spans: SpanHandler, about: Call, event: Any) -> None:
     """Keep a piece of a chat engine's answer, for the chat that waits for it; the thread that tells it may end sooner."""
-    if about.draft is None or not about.draft.capture:
+    if about.operation is None or not about.operation.capture:
         return
     pieces = about.pieces
     if pieces is None:
@@ -117,20 +117,20 @@ def _answer_is_kept() -> bool:
 
 
 def _stopped(spans: SpanHandler, about: Call, event: Any) -> None:
-    if about.shown and about.draft is not None:
-        about.draft.ending = "cancelled"
+    if about.shown and about.operation is not None:
+        about.operation.ending = "cancelled"
     elif about.outer is not None and about.outer.member is not None:
-        about.outer.member.draft.ending = "cancelled"
+        about.outer.member.operation.ending = "cancelled"
 
 
 def _reranks(spans: SpanHandler, about: Call, event: Any) -> None:
-    draft = about.draft
-    if draft is None or "documents" not in draft.snapshots:
+    operation = about.operation
+    if operation is None or "documents" not in operation.snapshots:
         return
     if isinstance(event.model_name, str) and event.model_name:
-        draft.snapshots["model"] = draft.snapshots.get("model") or event.model_name
-    if draft.snapshots.get("top_k") is None and type(event.top_n) is int:
-        draft.snapshots["top_k"] = event.top_n
+        operation.snapshots["model"] = operation.snapshots.get("model") or event.model_name
+    if operation.snapshots.get("top_k") is None and type(event.top_n) is int:
+        operation.snapshots["top_k"] = event.top_n
 
 
 Reader = Callable[[SpanHandler, Call, Any], None]

@@ -23,9 +23,9 @@ from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.span import active_span_id
 
 from ..record.operation import Kind
-from ..recording.draft import Draft
 from ..recording.fields import given
 from ..recording.guard import guarded
+from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
 from .calls import Settings
 from .events import EventHandler
@@ -50,7 +50,7 @@ class _Building:
 
     opener: BaseCallbackHandler
     recorder: Recorder
-    draft: Draft
+    operation: OpenOperation
     before: BaseException | None
 
 
@@ -132,8 +132,10 @@ def _open_index(opener: BaseCallbackHandler) -> None:
     recorder = _spans.recorder() if _installed else None
     if recorder is None or _building.get() is not None or active_span_id.get() is not None:
         return
-    draft = recorder.open(object(), Kind.CHAIN, _INDEX, defaults=_spans.defaults, mapping=_spans.tags(), origin=ORIGIN)
-    _building.set(_Building(opener, recorder, draft, sys.exc_info()[1]))
+    operation = recorder.open(
+        object(), Kind.CHAIN, _INDEX, defaults=_spans.defaults, mapping=_spans.tags(), origin=ORIGIN
+    )
+    _building.set(_Building(opener, recorder, operation, sys.exc_info()[1]))
 
 
 @guarded
@@ -144,7 +146,7 @@ def _close_index(opener: BaseCallbackHandler) -> None:
     _building.set(None)
     error = sys.exc_info()[1]  # LlamaIndex ends a trace in a `finally`, so an error on its way is seen here
     failed, ending = ending_of(error if error is not held.before else None)
-    held.recorder.close(held.draft, error=failed, ending=ending, keep_children=True)
+    held.recorder.close(held.operation, error=failed, ending=ending, keep_children=True)
 
 
 def _rebuilt(arguments: dict[str, Any]) -> SpancastCallbackHandler:

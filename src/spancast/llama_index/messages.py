@@ -21,8 +21,8 @@ from workflows.events import Event
 from ..record.json import JSON
 from ..record.message import Media, Message, Other, Part, Reasoning, Text, ToolCall, conversation
 from ..record.operation import Document
-from ..recording.draft import Draft
 from ..recording.known import KNOWN
+from ..recording.open_operation import OpenOperation
 from ..recording.snapshot import Shape, ShapeTable, Snapshot
 
 _ROLES = {"chatbot": "assistant", "model": "assistant", "function": "tool"}
@@ -51,11 +51,11 @@ class NodeSnapshot:
         self.score = score
 
 
-def hold(value: object, draft: Draft) -> object:
-    """Take a snapshot of *value* for *draft*, and count what it holds."""
+def hold(value: object, operation: OpenOperation) -> object:
+    """Take a snapshot of *value* for *operation*, and count what it holds."""
     taken = Snapshot(SHAPES)
     held = taken.take(value)
-    draft.size += taken.size
+    operation.size += taken.size
     return held
 
 

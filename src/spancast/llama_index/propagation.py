@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
-from ..recording.draft import Draft
 from ..recording.fields import TraceFields
 from ..recording.identity import traceparent
+from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
 
 _KEY = "spancast"
@@ -17,12 +17,12 @@ _SAID = ("user", "session_id", "generation_name")
 _restored: ContextVar[Mapping[str, Any] | None] = ContextVar("spancast_llama_index_restored", default=None)
 
 
-def captured(draft: Draft, call: str | None) -> dict[str, Any]:
-    """Return the place of *draft*, and what its descendants take over, as plain data."""
-    fields = draft.fields
+def captured(operation: OpenOperation, call: str | None) -> dict[str, Any]:
+    """Return the place of *operation*, and what its descendants take over, as plain data."""
+    fields = operation.fields
     return {
         _KEY: {
-            "traceparent": traceparent(draft.trace_id, draft.span_id, bool(draft.sampled)),
+            "traceparent": traceparent(operation.trace_id, operation.span_id, bool(operation.sampled)),
             "call": call,
             "fields": {name: value for name in _SAID if (value := getattr(fields, name))},
             "metadata": dict(fields.metadata),
@@ -35,7 +35,7 @@ def restore(context: Mapping[str, Any]) -> None:
     _restored.set(context.get(_KEY))
 
 
-def restored_parent(recorder: Recorder) -> Draft | None:
+def restored_parent(recorder: Recorder) -> OpenOperation | None:
     """Return the operation that was captured where it is known here, else what stands for it."""
     said = _restored.get()
     if not said:

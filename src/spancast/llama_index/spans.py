@@ -20,9 +20,9 @@ from workflows.events import Event
 
 from ..record.operation import Kind
 from ..recording.current import Visit, nearest, step_out
-from ..recording.draft import Draft
 from ..recording.fields import TraceFields
 from ..recording.guard import guarded, report_fault
+from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
 from . import classify, content, propagation, workflow
 from .calls import Call, Member, Settings
@@ -165,16 +165,16 @@ class SpanHandler(BaseSpanHandler[Any]):
 
     def _fold(self, made: Call, arguments: Mapping[str, Any], parent_id: str | None) -> None:
         outer = made.outer
-        made.draft = outer.draft if outer is not None else made.recorder.ended(parent_id)
+        made.operation = outer.operation if outer is not None else made.recorder.ended(parent_id)
         if made.role == PLUMBING and "prompt" in arguments:
             made.arguments = arguments
         elif made.role == GENERATION and outer is not None:
             made.layered = outer.layered or outer
         elif made.role == STEP and outer is not None and classify.is_several_agents(outer.instance):
-            draft = self._member_at_work(outer, made.event)
-            made.draft = draft
-            if draft is not None and draft is not outer.draft:
-                made.visit = Visit(draft)
+            operation = self._member_at_work(outer, made.event)
+            made.operation = operation
+            if operation is not None and operation is not outer.operation:
+                made.visit = Visit(operation)
 
     def _open(
         self,
@@ -185,7 +185,7 @@ class SpanHandler(BaseSpanHandler[Any]):
         tags: Mapping[str, Any] | None,
     ) -> None:
         recorder, outer, role = made.recorder, made.outer, made.role
-        parent = outer.draft if outer is not None else recorder.ended(parent_id)
+        parent = outer.operation if outer is not None else recorder.ended(parent_id)
         if role == STEP and outer is not None and classify.is_several_agents(outer.instance):
             parent = self._member_at_work(outer, made.event)
         remote = None
@@ -196,7 +196,7 @@ class SpanHandler(BaseSpanHandler[Any]):
             parent = around
         if role == PLUMBING or (role != STEP and self._settings.everything and self._is_folded(made)):
             role = made.role = CALL  # a layer of a model call is no second model call
-        draft = recorder.open(
+        operation = recorder.open(
             made.id,
             classify.KINDS.get(role, Kind.CHAIN),
             name,
@@ -207,55 +207,55 @@ class SpanHandler(BaseSpanHandler[Any]):
             translate=TRANSLATIONS.get(role, call),
         )
         if remote is not None and not remote.start_ns:  # not known in this process
-            draft.parent_is_remote = True
-        made.draft = draft
+            operation.parent_is_remote = True
+        made.operation = operation
         made.shown = True
         if outer is not None:
             _mark_parents(outer)
         if role == AGENT:
-            draft.name = draft.snapshots["agent"] = _agent_name(made.instance)
-        draft.snapshots["within"] = _agent_around(parent)
-        self._hold_start(made, draft, arguments)
+            operation.name = operation.snapshots["agent"] = _agent_name(made.instance)
+        operation.snapshots["within"] = _agent_around(parent)
+        self._hold_start(made, operation, arguments)
 
     @guarded
-    def _hold_start(self, made: Call, draft: Draft, arguments: Mapping[str, Any]) -> None:
+    def _hold_start(self, made: Call, operation: OpenOperation, arguments: Mapping[str, Any]) -> None:
         """Hold what a call was given. Under a guard of its own: the operation is open, whatever goes wrong here."""
         role, outer = made.role, made.outer
         if role == STEP:
-            draft.snapshots["step"] = made.method
+            operation.snapshots["step"] = made.method
         elif role == GENERATION:
-            draft.snapshots["operation"] = "chat"
-        content.hold_start(role, made.instance, made.method, arguments, draft)
+            operation.snapshots["operation"] = "chat"
+        content.hold_start(role, made.instance, made.method, arguments, operation)
         if role == TOOL and outer is not None and outer.role == STEP:
-            draft.snapshots["call_id"] = workflow.field(outer.event, "tool_id")
-        elif role == GENERATION and draft.capture:
-            draft.snapshots["template"] = _template(outer, draft)
+            operation.snapshots["call_id"] = workflow.field(outer.event, "tool_id")
+        elif role == GENERATION and operation.capture:
+            operation.snapshots["template"] = _template(outer, operation)
 
-    def _member_at_work(self, run: Call, event: Any) -> Draft | None:
+    def _member_at_work(self, run: Call, event: Any) -> OpenOperation | None:
         """Return the operation of the agent that a step of several agents belongs to; a new name is a hand-over."""
         name = workflow.field(event, "current_agent_name")
         member = run.member
-        if isinstance(name, str) and run.draft is not None and (member is None or member.name != name):
+        if isinstance(name, str) and run.operation is not None and (member is None or member.name != name):
             self._end_member(run)
-            draft = run.recorder.open(
+            operation = run.recorder.open(
                 (run.id, name, id(event)),
                 Kind.AGENT,
                 name,
-                parent=run.draft,
-                mapping=run.draft.mapping,
+                parent=run.operation,
+                mapping=run.operation.mapping,
                 origin=ORIGIN,
                 translate=agent,
                 current=False,
             )
-            draft.snapshots["agent"] = name
-            if draft.capture:
-                draft.snapshots["input"] = hold(workflow.field(event, "input"), draft)
-            member = run.member = Member(name, draft)
-        return member.draft if member is not None else run.draft
+            operation.snapshots["agent"] = name
+            if operation.capture:
+                operation.snapshots["input"] = hold(workflow.field(event, "input"), operation)
+            member = run.member = Member(name, operation)
+        return member.operation if member is not None else run.operation
 
     def _end_member(self, run: Call, error: BaseException | None = None, ending: str | None = None) -> None:
         if run.member is not None:
-            run.recorder.close(run.member.draft, error=error, ending=ending, keep_children=True)
+            run.recorder.close(run.member.operation, error=error, ending=ending, keep_children=True)
             run.member = None
 
     # ------------------------------------------------------------------ a call ends
@@ -304,15 +304,15 @@ class SpanHandler(BaseSpanHandler[Any]):
         return None
 
     def _exit(self, ended: Call, result: Any) -> None:
-        draft = ended.draft
-        if not ended.shown or draft is None:
+        operation = ended.operation
+        if not ended.shown or operation is None:
             self._leave_layer(ended, result, None)
             return
-        if self._goes_on(ended, draft, result):
+        if self._goes_on(ended, operation, result):
             return
-        if ended.role == STEP and result is None and self._discarded(ended, draft):
+        if ended.role == STEP and result is None and self._discarded(ended, operation):
             return
-        error = self._hold_end(ended, draft, result)
+        error = self._hold_end(ended, operation, result)
         ending = None
         if ended.role == STEP and result is None and workflow.may_wait(ended.outer, ended.method):
             ending = "interrupted"
@@ -320,26 +320,26 @@ class SpanHandler(BaseSpanHandler[Any]):
         self._close(ended, error=error, ending=ending)
 
     @guarded
-    def _hold_end(self, ended: Call, draft: Draft, result: Any) -> BaseException | None:
+    def _hold_end(self, ended: Call, operation: OpenOperation, result: Any) -> BaseException | None:
         """Hold what a call came to, and return its failure. Under a guard of its own: the operation ends all the same."""
         if ended.role == GENERATION:
-            hold_response(ended, draft, result)
+            hold_response(ended, operation, result)
             return None
-        content.hold_end(ended.role, result, draft, vectors=self._settings.vectors)
+        content.hold_end(ended.role, result, operation, vectors=self._settings.vectors)
         if (
             ended.role == STEP
             and ended.outer is not None
             and classify.is_agent_step(ended.outer.instance, ended.method)
         ):
-            self._end_agent_step(ended, draft, result)
+            self._end_agent_step(ended, operation, result)
         return _tool_error(result) if ended.role == TOOL else None
 
-    def _discarded(self, ended: Call, draft: Draft) -> bool:
+    def _discarded(self, ended: Call, operation: OpenOperation) -> bool:
         """Drop a step that only put its event into a join's buffer; how often that was stands on the workflow's run."""
         if ended.parent or self._settings.everything or not workflow.only_collected():
             return False
-        ended.recorder.discard(draft)
-        run = ended.outer.draft if ended.outer is not None else None
+        ended.recorder.discard(operation)
+        run = ended.outer.operation if ended.outer is not None else None
         if run is not None:
             waits = run.attributes.get("spancast.join.waits", 0) if run.attributes else 0
             run.attributes = {**(run.attributes or {}), "spancast.join.waits": waits + 1}
@@ -354,12 +354,12 @@ class SpanHandler(BaseSpanHandler[Any]):
         self._close(ended, error=failed, ending=ending)
 
     def _close(self, ended: Call, *, error: BaseException | None = None, ending: str | None = None) -> None:
-        draft = ended.draft
-        if draft is None:
+        operation = ended.operation
+        if operation is None:
             return
-        ended.recorder.close(draft, error=error, ending=ending, keep_children=True)
+        ended.recorder.close(operation, error=error, ending=ending, keep_children=True)
         if ended.role not in (GENERATION, EMBEDDING):
-            ended.recorder.remember(ended.id, draft)
+            ended.recorder.remember(ended.id, operation)
         if error is not None:
             self._let_go_of_error(ended.outer)
         ended.instance = ended.outer = None
@@ -368,27 +368,27 @@ class SpanHandler(BaseSpanHandler[Any]):
         """Do not keep a child's error where a stream is waited for: its traceback may hold the very stream."""
         while outer is not None and not outer.shown:
             outer = outer.outer
-        if outer is not None and outer.draft is not None and self.is_waiting(outer):
-            outer.draft.seen_failure = None
+        if outer is not None and outer.operation is not None and self.is_waiting(outer):
+            outer.operation.seen_failure = None
 
     def _leave_layer(self, ended: Call, result: Any, error: BaseException | None) -> None:
-        draft = ended.draft
+        operation = ended.operation
         if ended.visit is not None:
             ended.visit.end()
-        if draft is None:
+        if operation is None:
             return
         if ended.role == STEP:
-            self._end_agent_step(ended, draft, result)
+            self._end_agent_step(ended, operation, result)
         elif isinstance(ended.instance, StreamingAgentChatResponse):
             self._answered(ended.instance, error)
         if ended.role in (STEP, PLUMBING, classify.QUERY, TOOL):
-            ended.recorder.remember(ended.id, draft)
+            ended.recorder.remember(ended.id, operation)
 
-    def _end_agent_step(self, ended: Call, draft: Draft, result: Any) -> None:
+    def _end_agent_step(self, ended: Call, operation: OpenOperation, result: Any) -> None:
         """Keep an agent's answer; and show a tool that could not even be called, such as one that does not exist."""
         run = ended.outer
-        if run is not None and run.member is not None and ended.method == "run_agent_step" and draft.capture:
-            run.member.draft.snapshots["output"] = hold(result, draft)
+        if run is not None and run.member is not None and ended.method == "run_agent_step" and operation.capture:
+            run.member.operation.snapshots["output"] = hold(result, operation)
         if ended.method != "call_tool" or ended.parent or result is None or run is None:
             return
         output = workflow.field(result, "tool_output")
@@ -400,12 +400,12 @@ class SpanHandler(BaseSpanHandler[Any]):
             (ended.id, "tool"),
             Kind.TOOL,
             name,
-            parent=draft,
+            parent=operation,
             origin=ORIGIN,
             translate=TRANSLATIONS[TOOL],
             current=False,
         )
-        tool.snapshots["within"] = _agent_around(draft)
+        tool.snapshots["within"] = _agent_around(operation)
         tool.snapshots["call_id"] = workflow.field(ended.event, "tool_id")
         if tool.capture:
             tool.snapshots["input"] = hold(workflow.field(ended.event, "tool_kwargs"), tool)
@@ -413,18 +413,18 @@ class SpanHandler(BaseSpanHandler[Any]):
         run.recorder.close(tool, error=failure)
 
     # ------------------------------------------------------------------ streams
-    def _goes_on(self, ended: Call, draft: Draft, result: Any) -> bool:
+    def _goes_on(self, ended: Call, operation: OpenOperation, result: Any) -> bool:
         """Keep the operation open where the call gave back a stream; return whether it did."""
         if isinstance(result, (StreamingResponse, AsyncStreamingResponse)):
-            return self._await_response(ended, draft, result)
+            return self._await_response(ended, operation, result)
         if isinstance(result, StreamingAgentChatResponse):
-            return self._await_answer(ended, draft, result)
+            return self._await_answer(ended, operation, result)
         if isinstance(result, (Generator, AsyncGenerator)):
             self._waiting[ended.id] = ended
             if not self._consumed_by_framework(ended):
-                step_out(draft)
-            if ended.role == GENERATION and draft.snapshots.get("model") is None and not ended.told:
-                draft.snapshots["model"] = content.model_of(ended.instance)
+                step_out(operation)
+            if ended.role == GENERATION and operation.snapshots.get("model") is None and not ended.told:
+                operation.snapshots["model"] = content.model_of(ended.instance)
             ended.instance = None
             self._reaper.watch(result, _collected(self, ended))
             return True
@@ -444,7 +444,7 @@ class SpanHandler(BaseSpanHandler[Any]):
         # a synthesizer hands the stream on in a wrapped one, which then runs inside the model's span (_await_response)
         return isinstance(outer.instance, (StreamingAgentChatResponse, BaseSynthesizer))
 
-    def _await_response(self, ended: Call, draft: Draft, result: Any) -> bool:
+    def _await_response(self, ended: Call, operation: OpenOperation, result: Any) -> bool:
         stream = result.response_gen
         if stream is None or result.response_txt is not None:
             return False
@@ -452,7 +452,7 @@ class SpanHandler(BaseSpanHandler[Any]):
         if made is None:
             return False
         result.response_gen = made
-        _step_out_from(draft)
+        _step_out_from(operation)
         return True
 
     def _await_stream(self, ended: Call, stream: Any) -> Any:
@@ -466,7 +466,7 @@ class SpanHandler(BaseSpanHandler[Any]):
             self._waiting[ended.id] = ended
         return made
 
-    def _await_answer(self, ended: Call, draft: Draft, result: Any) -> bool:
+    def _await_answer(self, ended: Call, operation: OpenOperation, result: Any) -> bool:
         """A chat engine's stream is consumed by a thread or task of its own, which writes the history; else by the user."""
         if not result.is_writing_to_memory:  # the context engines before 0.14.17
             name = "chat_stream" if result.chat_stream is not None else "achat_stream"
@@ -474,11 +474,11 @@ class SpanHandler(BaseSpanHandler[Any]):
             if made is None:
                 return False
             setattr(result, name, made)
-            _step_out_from(draft)
+            _step_out_from(operation)
             return True
         self._waiting[ended.id] = ended
         self._answers.setdefault(id(result), []).append(ended.id)
-        step_out(draft)
+        step_out(operation)
         if result.is_done or result.exception is not None:  # the thread was faster
             self._answered(result, result.exception)
         else:
@@ -496,27 +496,27 @@ class SpanHandler(BaseSpanHandler[Any]):
     def settle(self, id_: str, error: BaseException | None = None, ending: str | None = None, text: str = "") -> None:
         """End an operation whose stream has ended; a second end does nothing."""
         ended = self._waiting.pop(id_, None)
-        if ended is None or ended.draft is None:
+        if ended is None or ended.operation is None:
             return
-        draft = ended.draft
-        if text and draft.capture and "output" not in draft.snapshots:
-            draft.snapshots["output"] = text
-            draft.size += len(text)
+        operation = ended.operation
+        if text and operation.capture and "output" not in operation.snapshots:
+            operation.snapshots["output"] = text
+            operation.size += len(text)
         failed, named = ending_of(error)
         ending = ending or named
         if ending:
-            self._end_models_beneath(draft, ending)
+            self._end_models_beneath(operation, ending)
         self._close(ended, error=failed, ending=ending)
 
-    def _end_models_beneath(self, draft: Draft, ending: str) -> None:
+    def _end_models_beneath(self, operation: OpenOperation, ending: str) -> None:
         """End the model's stream inside one that was left: an async one would end later, or never."""
         for inner in list(self._waiting.values()):
-            if inner.role == GENERATION and inner.draft is not None and _is_beneath(inner.draft, draft):
+            if inner.role == GENERATION and inner.operation is not None and _is_beneath(inner.operation, operation):
                 if ending == "abandoned":
                     self.collected(inner.id)
                 else:
                     if inner.raw is not None:
-                        hold_response(inner, inner.draft, None)
+                        hold_response(inner, inner.operation, None)
                     self.settle(inner.id, ending=ending)
 
     def collected(self, id_: str) -> None:
@@ -525,10 +525,10 @@ class SpanHandler(BaseSpanHandler[Any]):
         if ended is None:
             return
         ending = None
-        if ended.told and ended.draft is not None:
-            ending = "abandoned" if ended.draft.first_token_ns else "never started"
+        if ended.told and ended.operation is not None:
+            ending = "abandoned" if ended.operation.first_token_ns else "never started"
             if ended.raw is not None:
-                hold_response(ended, ended.draft, None)
+                hold_response(ended, ended.operation, None)
         self.settle(id_, ending=ending)
 
     def answer_collected(self, key: int) -> None:
@@ -545,8 +545,8 @@ class SpanHandler(BaseSpanHandler[Any]):
     def _captured(self) -> dict[str, Any]:
         id_ = active_span_id.get()
         around = self.find(id_)
-        draft = around.draft if around is not None else nearest()
-        return {} if draft is None else propagation.captured(draft, id_)
+        operation = around.operation if around is not None else nearest()
+        return {} if operation is None else propagation.captured(operation, id_)
 
     @guarded
     def restore_propagation_context(self, context: dict[str, Any]) -> None:
@@ -580,15 +580,15 @@ class ToolError(Exception):
     __module__ = "spancast"
 
 
-def hold_response(ended: Call, draft: Draft, response: Any) -> None:
+def hold_response(ended: Call, operation: OpenOperation, response: Any) -> None:
     """Hold a model's answer, with the last token counts that any chunk of it had."""
-    if not draft.sampled:
+    if not operation.sampled:
         return
     taken = snapshot()
-    draft.snapshots["answer"] = hold_answer(response, ended.raw, taken, content=draft.capture)
-    draft.size += taken.size
-    if draft.snapshots.get("model") is None and ended.instance is not None:
-        draft.snapshots["model"] = content.model_of(ended.instance)
+    operation.snapshots["answer"] = hold_answer(response, ended.raw, taken, content=operation.capture)
+    operation.size += taken.size
+    if operation.snapshots.get("model") is None and ended.instance is not None:
+        operation.snapshots["model"] = content.model_of(ended.instance)
     ended.raw = None
 
 
@@ -629,28 +629,28 @@ def _agent_name(instance: Any) -> str:
     return name if isinstance(name, str) and name else type(instance).__name__
 
 
-def _step_out_from(draft: Draft) -> None:
-    """Put back what was current before *draft*, which stays open, also where a stream beneath it is current still."""
+def _step_out_from(operation: OpenOperation) -> None:
+    """Put back what was current before *operation*, which stays open, also where a stream beneath it is current still."""
     beneath = nearest()
-    while beneath is not None and beneath is not draft and _is_beneath(beneath, draft):
+    while beneath is not None and beneath is not operation and _is_beneath(beneath, operation):
         step_out(beneath)
         beneath = beneath.parent
-    step_out(draft)
+    step_out(operation)
 
 
-def _is_beneath(around: Draft, parent: Draft) -> bool:
+def _is_beneath(around: OpenOperation, parent: OpenOperation) -> bool:
     above = around.parent
     while above is not None and above is not parent:
         above = above.parent
     return above is parent
 
 
-def _lies_between(around: Draft, parent: Draft) -> bool:
+def _lies_between(around: OpenOperation, parent: OpenOperation) -> bool:
     """Return whether an operation of another origin, a `trace` block or a LangChain run, is open beneath *parent* here."""
     return around is not parent and around.origin is not ORIGIN and _is_beneath(around, parent)
 
 
-def _agent_around(parent: Draft | None) -> str | None:
+def _agent_around(parent: OpenOperation | None) -> str | None:
     """Return the name of the agent that an operation belongs to."""
     if parent is None:
         return None
@@ -659,9 +659,9 @@ def _agent_around(parent: Draft | None) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _template(outer: Call | None, draft: Draft) -> object:
+def _template(outer: Call | None, operation: OpenOperation) -> object:
     while outer is not None and outer.role == PLUMBING:
         if outer.arguments:
-            return content.hold_template(outer.arguments, draft)
+            return content.hold_template(outer.arguments, operation)
         outer = outer.outer
     return None

@@ -1,4 +1,4 @@
-"""A draft's snapshots -> content in the record's words. Pure; runs in a lane's thread, once for all destinations."""
+"""An operation's snapshots -> content in the record's words. Pure; runs in a lane's thread, once for all destinations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..record.operation import (
     ToolUse,
 )
 from ..record.tool_schema import read_tool
-from ..recording.draft import Content, Draft, Translate
+from ..recording.captured import CapturedOperation, Content, Translate
 from ..recording.fields import CONSUMED
 from ..recording.snapshot import plain_data
 from . import classify, outcome
@@ -30,10 +30,10 @@ from .messages import MessageSnapshot, as_data, to_documents, to_messages
 _CONSUMED = frozenset(CONSUMED)
 
 
-def call(draft: Draft) -> Content:
+def call(captured: CapturedOperation) -> Content:
     """Translate a chain: query engines, workflows, steps, the application's own functions."""
-    held = draft.snapshots
-    return Content(input=_shown(held.get("input")), output=_shown(held.get("output")), **_about(draft))
+    held = captured.snapshots
+    return Content(input=_shown(held.get("input")), output=_shown(held.get("output")), **_about(captured))
 
 
 def _shown(value: object) -> JSON:
@@ -47,14 +47,14 @@ def _shown(value: object) -> JSON:
     return as_data(value)
 
 
-def agent(draft: Draft) -> Content:
+def agent(captured: CapturedOperation) -> Content:
     """Translate an agent: its input and output are conversations."""
-    held = draft.snapshots
+    held = captured.snapshots
     given = held.get("input")
     asked = to_messages(given)
     told = to_messages(_answer(held.get("output")))
     detail = Agent(
-        name=held.get("agent") or draft.name,
+        name=held.get("agent") or captured.name,
         input_messages=asked,
         output_messages=tuple(_as_assistant(message) for message in told),
     )
@@ -66,7 +66,7 @@ def agent(draft: Draft) -> Content:
         input=_shown(given),
         output=output if told else _shown(held.get("output")),
         detail=detail,
-        **_about(draft),
+        **_about(captured),
     )
 
 
@@ -81,25 +81,25 @@ def _answer(output: object) -> object:
     return output if isinstance(output, MessageSnapshot) else None
 
 
-def tool(draft: Draft) -> Content:
+def tool(captured: CapturedOperation) -> Content:
     """Translate a tool call: its input is its plain arguments."""
-    held = draft.snapshots
-    detail = ToolUse(name=draft.name, description=held.get("description"), call_id=held.get("call_id"))
+    held = captured.snapshots
+    detail = ToolUse(name=captured.name, description=held.get("description"), call_id=held.get("call_id"))
     given, made = as_data(held.get("input")), as_data(held.get("output"))
-    return Content(input=given, output=made, detail=detail, **_about(draft))
+    return Content(input=given, output=made, detail=detail, **_about(captured))
 
 
-def retrieval(draft: Draft) -> Content:
+def retrieval(captured: CapturedOperation) -> Content:
     """Translate a retrieval."""
-    held = draft.snapshots
+    held = captured.snapshots
     query = as_data(held.get("input"))
     detail = Retrieval(query=query if isinstance(query, str) else "", documents=to_documents(held.get("output")))
-    return Content(input=query, output=as_data(held.get("output")), detail=detail, **_about(draft))
+    return Content(input=query, output=as_data(held.get("output")), detail=detail, **_about(captured))
 
 
-def reranking(draft: Draft) -> Content:
+def reranking(captured: CapturedOperation) -> Content:
     """Translate a postprocessing of nodes."""
-    held = draft.snapshots
+    held = captured.snapshots
     query = as_data(held.get("query"))
     detail = Reranking(
         query=query if isinstance(query, str) else "",
@@ -108,12 +108,12 @@ def reranking(draft: Draft) -> Content:
         input_documents=to_documents(held.get("documents")),
         output_documents=to_documents(held.get("output")),
     )
-    return Content(input=query, output=as_data(held.get("output")), detail=detail, **_about(draft))
+    return Content(input=query, output=as_data(held.get("output")), detail=detail, **_about(captured))
 
 
-def embedding(draft: Draft) -> Content:
+def embedding(captured: CapturedOperation) -> Content:
     """Translate an embedding."""
-    held = draft.snapshots
+    held = captured.snapshots
     texts = tuple(text for text in held.get("texts") or () if isinstance(text, str))
     detail = Embedding(
         provider=held.get("provider"),
@@ -124,14 +124,14 @@ def embedding(draft: Draft) -> Content:
         count=held.get("count"),
         dimensions=held.get("dimensions"),
     )
-    return Content(input=texts[0] if len(texts) == 1 else list(texts) or None, detail=detail, **_about(draft))
+    return Content(input=texts[0] if len(texts) == 1 else list(texts) or None, detail=detail, **_about(captured))
 
 
-def generation(draft: Draft) -> Content:
+def generation(captured: CapturedOperation) -> Content:
     """Translate a model call."""
-    held = draft.snapshots
+    held = captured.snapshots
     answer: outcome.AnswerSnapshot | None = held.get("answer")
-    first = draft.first_token_ns
+    first = captured.first_token_ns
     template, variables = held.get("template") or (None, None)
     reason = outcome.finish_reason(answer) if answer else None
     usage = outcome.usage_of(answer) if answer else None
@@ -143,17 +143,17 @@ def generation(draft: Draft) -> Content:
         response_id=outcome.response_id(answer) if answer else None,
         parameters=_mapping(as_data(held.get("parameters"))),
         input_messages=_with_tool_names(to_messages(held.get("messages"))),
-        output_messages=_told(answer, reason) if answer and draft.capture else (),
+        output_messages=_told(answer, reason) if answer and captured.capture else (),
         tools=_tools(held.get("tools")),
         finish_reasons=(reason,) if reason else (),
         usage=usage,
         cost=outcome.cost_of(answer) if answer else None,
-        time_to_first_token_ns=first - draft.start_ns if first else None,
+        time_to_first_token_ns=first - captured.start_ns if first else None,
         stream=bool(held.get("streams")),
         prompt_template=_template(template),
         prompt_variables=_mapping(as_data(variables)),
     )
-    return Content(detail=detail, **_about(draft))
+    return Content(detail=detail, **_about(captured))
 
 
 _known_tools: dict[bytes, tuple[ToolDefinition, ...]] = {}
@@ -213,17 +213,17 @@ def _mapping(value: JSON) -> Mapping[str, JSON]:
     return value if isinstance(value, Mapping) and value else NOTHING
 
 
-def _about(draft: Draft) -> dict[str, Any]:
+def _about(captured: CapturedOperation) -> dict[str, Any]:
     """Return what every kind says alike: the user's tags, the agent around it, the step that it is."""
-    held = draft.snapshots
-    return {"metadata": _metadata(draft), "agent": held.get("within"), "node": held.get("step")}
+    held = captured.snapshots
+    return {"metadata": _metadata(captured), "agent": held.get("within"), "node": held.get("step")}
 
 
-def _metadata(draft: Draft) -> Mapping[str, JSON]:
+def _metadata(captured: CapturedOperation) -> Mapping[str, JSON]:
     """Return what the user's tags say besides the trace fields; the workflows' own tags were never held."""
-    if not draft.mapping:
+    if not captured.mapping:
         return NOTHING
-    kept = {str(key): value for key, value in draft.mapping.items() if value is not None and key not in _CONSUMED}
+    kept = {str(key): value for key, value in captured.mapping.items() if value is not None and key not in _CONSUMED}
     return {key: plain_data(value) for key, value in kept.items()} or NOTHING
 
 

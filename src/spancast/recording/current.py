@@ -26,7 +26,7 @@ from opentelemetry.trace import (
 )
 
 from ..record.operation import Event, Failure, Link
-from .draft import Draft
+from .open_operation import OpenOperation
 from .snapshot import plain_data
 
 _KEY = otel_context.create_key("spancast")
@@ -51,47 +51,47 @@ SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 
 class CurrentSpan(Span):
-    """Stands for *draft* while it is open, for the span that was current before it afterwards."""
+    """Stands for *operation* while it is open, for the span that was current before it afterwards."""
 
-    __slots__ = ("draft", "outer", "outer_own")
+    __slots__ = ("operation", "outer", "outer_own")
 
-    def __init__(self, draft: Draft, outer: Span, outer_own: CurrentSpan | None) -> None:
-        self.draft: Draft | None = draft
+    def __init__(self, operation: OpenOperation, outer: Span, outer_own: CurrentSpan | None) -> None:
+        self.operation: OpenOperation | None = operation
         self.outer: Span = outer
         self.outer_own: CurrentSpan | None = outer_own
         # keep the chain short: 1 after 2,000 runs
-        while type(outer) is CurrentSpan and outer.draft is None:
+        while type(outer) is CurrentSpan and outer.operation is None:
             self.outer = outer = outer.outer
-        while outer_own is not None and outer_own.draft is None:
+        while outer_own is not None and outer_own.operation is None:
             self.outer_own = outer_own = outer_own.outer_own
 
     def expire(self) -> None:
         """The operation has ended: stand for the outer span from now on."""
-        self.draft = None
+        self.operation = None
 
-    def _standing_for(self) -> Draft | Span:
+    def _standing_for(self) -> OpenOperation | Span:
         span: Span = self
         while isinstance(span, CurrentSpan):
-            draft = span.draft
-            if draft is not None:
-                return draft
+            operation = span.operation
+            if operation is not None:
+                return operation
             span = span.outer
         return span
 
     def get_span_context(self) -> SpanContext:
         target = self._standing_for()
-        return span_context(target) if isinstance(target, Draft) else target.get_span_context()
+        return span_context(target) if isinstance(target, OpenOperation) else target.get_span_context()
 
     def is_recording(self) -> bool:
         target = self._standing_for()
-        return target.capture if isinstance(target, Draft) else target.is_recording()
+        return target.capture if isinstance(target, OpenOperation) else target.is_recording()
 
     def end(self, end_time: int | None = None) -> None:
         """Do nothing: the framework's own event ends the operation."""
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         target = self._standing_for()
-        if not isinstance(target, Draft):
+        if not isinstance(target, OpenOperation):
             target.set_attributes(attributes)
         elif target.capture:
             held = target.attributes
@@ -107,14 +107,14 @@ class CurrentSpan(Span):
 
     def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:
         target = self._standing_for()
-        if isinstance(target, Draft):
+        if isinstance(target, OpenOperation):
             add_event(target, name, attributes, timestamp)
         else:
             target.add_event(name, attributes, timestamp)
 
     def add_link(self, context: SpanContext, attributes: Any = None) -> None:
         target = self._standing_for()
-        if not isinstance(target, Draft):
+        if not isinstance(target, OpenOperation):
             target.add_link(context, attributes)
         elif target.capture and context.is_valid:
             link = Link(trace_id=context.trace_id, span_id=context.span_id, attributes=_plain_mapping(attributes))
@@ -122,14 +122,14 @@ class CurrentSpan(Span):
 
     def update_name(self, name: str) -> None:
         target = self._standing_for()
-        if isinstance(target, Draft):
+        if isinstance(target, OpenOperation):
             target.given_name = str(name)
         else:
             target.update_name(name)
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
         target = self._standing_for()
-        if not isinstance(target, Draft):
+        if not isinstance(target, OpenOperation):
             target.set_status(status, description)
         elif target.capture:
             code = status.status_code if isinstance(status, Status) else status
@@ -145,7 +145,7 @@ class CurrentSpan(Span):
         escaped: bool = False,
     ) -> None:
         target = self._standing_for()
-        if not isinstance(target, Draft):
+        if not isinstance(target, OpenOperation):
             target.record_exception(exception, attributes, timestamp, escaped)
         else:
             from .failure import failure_of
@@ -159,14 +159,14 @@ class CurrentSpan(Span):
             add_event(target, "exception", {**values, **_plain_mapping(attributes)}, timestamp)
 
 
-def add_event(draft: Draft, name: object, attributes: Any = None, timestamp: int | None = None) -> None:
+def add_event(operation: OpenOperation, name: object, attributes: Any = None, timestamp: int | None = None) -> None:
     """Put an event onto an open operation; the first 128 are kept."""
-    if not draft.capture:
+    if not operation.capture:
         return
-    if draft.events is None:
-        draft.events = []
-    if len(draft.events) < _MOST_EVENTS:
-        draft.events.append(
+    if operation.events is None:
+        operation.events = []
+    if len(operation.events) < _MOST_EVENTS:
+        operation.events.append(
             Event(name=str(name), time_ns=timestamp or time_ns(), attributes=_plain_mapping(attributes))
         )
 
@@ -176,27 +176,27 @@ def _plain_mapping(attributes: Any) -> dict[str, Any]:
     return plain if isinstance(plain, dict) else {}
 
 
-def span_context(draft: Draft) -> SpanContext:
+def span_context(operation: OpenOperation) -> SpanContext:
     """Return the OpenTelemetry context of an operation: what propagators and children read."""
-    return SpanContext(draft.trace_id, draft.span_id, False, SAMPLED)
+    return SpanContext(operation.trace_id, operation.span_id, False, SAMPLED)
 
 
-def enter(draft: Draft, within: Draft | None = None) -> None:
-    """Make *draft* the current span of the running context; *within*: the draft that is known to be current now.
+def enter(operation: OpenOperation, within: OpenOperation | None = None) -> None:
+    """Make *operation* the current span of the running context; *within*: the operation that is known to be current now.
 
-    A draft that no destination records leaves the application's own current span alone: it only marks the place.
+    An operation that no destination records leaves the application's own current span alone: it only marks the place.
     """
     if within is not None and within.current is not None and within.sampled:
         before = within.inside
-        span = CurrentSpan(draft, within.current, within.current)
+        span = CurrentSpan(operation, within.current, within.current)
     else:
         before = _running.get()
-        span = CurrentSpan(draft, _span_in(before), before.get(_KEY))
+        span = CurrentSpan(operation, _span_in(before), before.get(_KEY))
     inside = otel_context.Context(before)  # one copy; set_value and set_span_in_context would make two
     _put(inside, _KEY, span)
-    if draft.sampled:
+    if operation.sampled:
         _put(inside, _SPAN_KEY, span)
-    draft.current, draft.before, draft.inside = span, before, inside
+    operation.current, operation.before, operation.inside = span, before, inside
     _running.set(inside)
 
 
@@ -205,29 +205,29 @@ def _span_in(context: otel_context.Context) -> Span:
     return span if type(span) is CurrentSpan else get_current_span(context) if span is not None else INVALID_SPAN
 
 
-def is_inside(draft: Draft) -> bool:
-    """Return whether *draft* itself is what is current: nothing has been made current since, by anybody."""
-    return draft.inside is not None and _running.get() is draft.inside
+def is_inside(operation: OpenOperation) -> bool:
+    """Return whether *operation* itself is what is current: nothing has been made current since, by anybody."""
+    return operation.inside is not None and _running.get() is operation.inside
 
 
-def leave(draft: Draft) -> None:
-    """Expire the current span of *draft*, and put back what was current before where we still stand in its context.
+def leave(operation: OpenOperation) -> None:
+    """Expire the current span of *operation*, and put back what was current before where we still stand in its context.
 
     By value, never by token: `detach` in another context than the one of `attach` logs an error (langfuse#8780).
     """
-    span = draft.current
+    span = operation.current
     if span is None:
         return
-    span.draft = None
-    if _running.get() is draft.inside:
-        _running.set(draft.before)
-    draft.current = draft.before = draft.inside = None
+    span.operation = None
+    if _running.get() is operation.inside:
+        _running.set(operation.before)
+    operation.current = operation.before = operation.inside = None
 
 
-def step_out(draft: Draft) -> None:
-    """Put back what was current before *draft*, which stays open: its stream is consumed later, elsewhere."""
-    if draft.current is not None and is_inside(draft):
-        _running.set(draft.before)
+def step_out(operation: OpenOperation) -> None:
+    """Put back what was current before *operation*, which stays open: its stream is consumed later, elsewhere."""
+    if operation.current is not None and is_inside(operation):
+        _running.set(operation.before)
 
 
 class Visit:
@@ -235,13 +235,13 @@ class Visit:
 
     __slots__ = ("_before", "_inside", "_span")
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, operation: OpenOperation) -> None:
         before = otel_context.get_current()
         own = before.get(_KEY)
-        self._span = CurrentSpan(draft, get_current_span(before), own if isinstance(own, CurrentSpan) else None)
+        self._span = CurrentSpan(operation, get_current_span(before), own if isinstance(own, CurrentSpan) else None)
         inside = otel_context.set_value(_KEY, self._span, before)
         self._before = before
-        self._inside = set_span_in_context(self._span, inside) if draft.sampled else inside
+        self._inside = set_span_in_context(self._span, inside) if operation.sampled else inside
         otel_context.attach(self._inside)
 
     def end(self) -> None:
@@ -251,12 +251,12 @@ class Visit:
             otel_context.attach(self._before)
 
 
-def nearest() -> Draft | None:
+def nearest() -> OpenOperation | None:
     """Return the innermost operation of ours that is open here."""
     own = otel_context.get_value(_KEY)
     while isinstance(own, CurrentSpan):
-        if own.draft is not None:
-            return own.draft
+        if own.operation is not None:
+            return own.operation
         own = own.outer_own
     return None
 
@@ -266,15 +266,17 @@ class Surroundings:
 
     Attributes:
         trace_id, span_id, is_remote, sampled: Of the current span; the ids are 0 when there is none.
-        draft: The nearest open operation of ours.
+        operation: The nearest open operation of ours.
         span_is_own: The current span is an operation of ours, not one of the application's spans.
     """
 
     # plain numbers: making OpenTelemetry's SpanContext of each operation costs 1.5 us
-    __slots__ = ("draft", "is_remote", "sampled", "span_id", "span_is_own", "trace_id")
+    __slots__ = ("is_remote", "operation", "sampled", "span_id", "span_is_own", "trace_id")
 
-    def __init__(self, draft: Draft | None, trace_id: int, span_id: int, is_remote: bool, sampled: bool) -> None:
-        self.draft = draft
+    def __init__(
+        self, operation: OpenOperation | None, trace_id: int, span_id: int, is_remote: bool, sampled: bool
+    ) -> None:
+        self.operation = operation
         self.trace_id = trace_id
         self.span_id = span_id
         self.is_remote = is_remote
@@ -282,45 +284,47 @@ class Surroundings:
         self.span_is_own = False
 
     @property
-    def own(self) -> Draft | None:
+    def own(self) -> OpenOperation | None:
         """The operation of ours that the current span belongs to: itself, or the application's spans beneath it."""
-        draft = self.draft
-        if draft is None or (draft.sampled and self.trace_id != draft.trace_id):
+        operation = self.operation
+        if operation is None or (operation.sampled and self.trace_id != operation.trace_id):
             return None
-        return draft
+        return operation
 
 
 def surroundings(passes: Any = None) -> Surroundings:
-    """Return what is current. *passes*, a predicate on drafts, skips operations that are no real surroundings."""
+    """Return what is current. *passes*, a predicate on operations, skips operations that are no real surroundings."""
     here = _running.get()
     own = here.get(_KEY)
-    draft: Draft | None = None
+    operation: OpenOperation | None = None
     skipped = False
     while isinstance(own, CurrentSpan):
-        if own.draft is not None:
-            if passes is None or passes(own.draft):
-                draft = own.draft
+        if own.operation is not None:
+            if passes is None or passes(own.operation):
+                operation = own.operation
                 break
             skipped = True
         own = own.outer_own
     span = _span_in(here)
     if skipped:
-        span = _behind(span, draft)
+        span = _behind(span, operation)
     while isinstance(span, CurrentSpan):
-        current = span.draft
+        current = span.operation
         if current is not None:
-            around = Surroundings(draft, current.trace_id, current.span_id, False, True)
+            around = Surroundings(operation, current.trace_id, current.span_id, False, True)
             around.span_is_own = True
             return around
         span = span.outer
     context = INVALID_SPAN_CONTEXT if span is INVALID_SPAN else span.get_span_context()
     if not context.is_valid:
-        return Surroundings(draft, 0, 0, False, False)
-    return Surroundings(draft, context.trace_id, context.span_id, context.is_remote, bool(context.trace_flags.sampled))
+        return Surroundings(operation, 0, 0, False, False)
+    return Surroundings(
+        operation, context.trace_id, context.span_id, context.is_remote, bool(context.trace_flags.sampled)
+    )
 
 
-def _behind(span: Span, draft: Draft | None) -> Span:
-    """Return the span that stands behind every operation nearer than *draft*."""
-    while isinstance(span, CurrentSpan) and (span.draft is None or span.draft is not draft):
+def _behind(span: Span, operation: OpenOperation | None) -> Span:
+    """Return the span that stands behind every operation nearer than *operation*."""
+    while isinstance(span, CurrentSpan) and (span.operation is None or span.operation is not operation):
         span = span.outer
     return span

@@ -9,16 +9,17 @@ from typing import Any, Final
 
 from ..record.message import conversation
 from ..record.operation import Generation, Kind, Link
+from .captured import CapturedOperation, Content, Translate, no_content
 from .current import Surroundings, enter, is_inside, leave, surroundings
-from .draft import Content, Draft, Translate, nothing
 from .failure import failure_of
 from .fields import EMPTY, FieldScope, Said, TraceFields, field_scope, read_said, said_in
 from .identity import new_span_id, new_trace_id, read_span_id, read_trace_id
 from .notice import warn_once
+from .open_operation import OpenOperation
 from .paused import Pause, Pauses
 from .sampling import SamplingRule, Tree, provisional, sampled
 
-Offer = Callable[[Draft], None]
+Offer = Callable[[CapturedOperation], None]
 MAX_OPEN: Final = 100_000  # open operations; beyond, the oldest is ended as incomplete
 MAX_ENDED: Final = 4096  # ended operations whose place is remembered
 MAX_AGE_NS: Final = 24 * 3600 * 10**9
@@ -33,50 +34,50 @@ class Recorder:
     """
 
     def __init__(self, offer: Offer, rules: Sequence[SamplingRule] = (), pauses: Pauses | None = None) -> None:
-        """*rules* has one entry for each destination; their answers are the bits of a draft's `sampled`."""
+        """*rules* has one entry for each destination; their answers are the bits of an operation's `sampled`."""
         self._offer = offer
         self._rules = tuple(rules)
         self._all = (1 << len(self._rules)) - 1
         self._every_trace = all(rule.rate >= 1 for rule in self._rules)
         self._content = sum(1 << index for index, rule in enumerate(rules) if rule.content)
-        self._open: dict[object, Draft] = {}
-        self._ended: dict[object, Draft] = {}
+        self._open: dict[object, OpenOperation] = {}
+        self._ended: dict[object, OpenOperation] = {}
         self._ended_keys: deque[object] = deque()
         self.pauses = pauses or Pauses(None)
         self._opened = 0
 
     # ------------------------------------------------------------------ looking up
-    def find(self, key: object) -> Draft | None:
+    def find(self, key: object) -> OpenOperation | None:
         """Return the open operation of *key*, or, for a folded one, the operation that stands for it."""
         return self._open.get(key)
 
-    def ended(self, key: object) -> Draft | None:
+    def ended(self, key: object) -> OpenOperation | None:
         """Return what is remembered of an ended operation: enough to be the parent of what starts late."""
         return self._ended.get(key)
 
-    def remember(self, key: object, draft: Draft) -> None:
-        """Let *key* lead to *draft*'s place in the tree after its end; the last `MAX_ENDED` keys are remembered."""
-        self._ended[key] = remnant(draft)
+    def remember(self, key: object, operation: OpenOperation) -> None:
+        """Let *key* lead to *operation*'s place in the tree after its end; the last `MAX_ENDED` keys are remembered."""
+        self._ended[key] = remnant(operation)
         self._ended_keys.append(key)
         if len(self._ended_keys) > MAX_ENDED:
             self._ended.pop(self._ended_keys.popleft(), None)
 
-    def elsewhere(self, trace_id: int, span_id: int, fields: TraceFields, *, recorded: bool) -> Draft:
+    def elsewhere(self, trace_id: int, span_id: int, fields: TraceFields, *, recorded: bool) -> OpenOperation:
         """Return what stands for an operation of another process or context; *recorded*: its trace is sampled there."""
-        draft = Draft(Kind.CHAIN, "", 0, trace_id, span_id)
-        draft.fields = fields
+        operation = OpenOperation(Kind.CHAIN, "", 0, trace_id, span_id)
+        operation.fields = fields
         if recorded:
-            draft.sampled = self._all if self._every_trace else sampled(self._rules, fields.session_id, trace_id)
-        draft.capture = bool(draft.sampled & self._content)
-        draft.end_ns = 1
-        return draft
+            operation.sampled = self._all if self._every_trace else sampled(self._rules, fields.session_id, trace_id)
+        operation.capture = bool(operation.sampled & self._content)
+        operation.end_ns = 1
+        return operation
 
     @property
     def open_operations(self) -> int:
         """How many operations are open now (folded ones included)."""
         return len(self._open)
 
-    def fold(self, key: object, into: Draft) -> None:
+    def fold(self, key: object, into: OpenOperation) -> None:
         """Give *key* no span of its own: what it holds becomes a child of *into*."""
         self._open[key] = into
 
@@ -86,15 +87,15 @@ class Recorder:
         key: object,
         kind: Kind,
         name: str,
-        parent: Draft | None = None,
+        parent: OpenOperation | None = None,
         mapping: Mapping[str, Any] | None = None,
         defaults: TraceFields = EMPTY,
         origin: object = None,
-        passes: Callable[[Draft], bool] | None = None,
-        translate: Translate = nothing,
+        passes: Callable[[OpenOperation], bool] | None = None,
+        translate: Translate = no_content,
         current: bool = True,
         resumes: Pause | None = None,
-    ) -> Draft:
+    ) -> OpenOperation:
         """Open an operation.
 
         Args:
@@ -104,7 +105,7 @@ class Recorder:
             defaults: Fields that hold when nothing nearer says otherwise.
             origin: Who opens it; an adapter's own mark.
             passes: Which open operations count as surroundings when the framework names no parent.
-            translate: Makes content of the draft's snapshots, later, in another thread.
+            translate: Makes content of the operation's snapshots, later, in another thread.
             current: Whether it becomes the current OpenTelemetry span.
             resumes: The pause that a root ends: it joins that trace, or links to it where it already has another.
         """
@@ -116,33 +117,38 @@ class Recorder:
         start_ns = time_ns()
         within = None
         if parent is not None:
-            draft = Draft(kind, name, start_ns, parent.trace_id, new_span_id())
+            operation = OpenOperation(kind, name, start_ns, parent.trace_id, new_span_id())
             if is_inside(parent):  # in most cases: then there are no surroundings to look at, 0.8 us
-                draft.parent_span_id = parent.span_id
+                operation.parent_span_id = parent.span_id
                 within = parent
             else:
-                draft.parent_span_id = _place_below(parent, surroundings(passes))
-            self._inherit(draft, parent, said, scope)
+                operation.parent_span_id = _place_below(parent, surroundings(passes))
+            self._inherit(operation, parent, said, scope)
         else:
-            draft = self._root(kind, name, surroundings(passes), said, scope, defaults, origin, start_ns, resumes)
-        draft.key = key
-        draft.origin = origin
-        draft.mapping = mapping
-        draft.translate = translate
-        self._open[key] = draft
+            operation = self._root(kind, name, surroundings(passes), said, scope, defaults, origin, start_ns, resumes)
+        operation.key = key
+        operation.origin = origin
+        operation.mapping = mapping
+        operation.translate = translate
+        self._open[key] = operation
         if current:
-            enter(draft, within)
-        return draft
+            enter(operation, within)
+        return operation
 
     def _inherit(
-        self, draft: Draft, parent: Draft, said: Said, scope: FieldScope | None, defaults: TraceFields = EMPTY
+        self,
+        operation: OpenOperation,
+        parent: OpenOperation,
+        said: Said,
+        scope: FieldScope | None,
+        defaults: TraceFields = EMPTY,
     ) -> None:
         """Take over what the parent holds; what is said here for the first time is laid over it."""
-        draft.parent = parent
-        draft.sampled = parent.sampled
-        draft.tree = parent.tree
-        draft.capture = parent.capture
-        draft.said = said or parent.said
+        operation.parent = parent
+        operation.sampled = parent.sampled
+        operation.tree = parent.tree
+        operation.capture = parent.capture
+        operation.said = said or parent.said
         fields = parent.fields
         if defaults is not EMPTY:
             fields = fields.over(defaults)
@@ -151,12 +157,12 @@ class Recorder:
         if said and said != parent.said:
             fields = read_said(said, parent.said).over(fields).in_session_of(said)
         if fields is not parent.fields:
-            self._name(draft, fields, root=False)
+            self._name(operation, fields, root=False)
             fields = fields.inherited()
-        elif fields.generation_name and draft.kind is Kind.LLM:
-            self._name(draft, fields, root=False)
-        draft.fields = fields
-        self._settle(draft, scope)
+        elif fields.generation_name and operation.kind is Kind.LLM:
+            self._name(operation, fields, root=False)
+        operation.fields = fields
+        self._settle(operation, scope)
 
     def _root(
         self,
@@ -169,119 +175,119 @@ class Recorder:
         origin: object,
         now: int,
         resumes: Pause | None,
-    ) -> Draft:
+    ) -> OpenOperation:
         """Open an operation that the framework gives no parent: under what surrounds it, or as a root."""
         own = around.own
         if own is not None:
             defaults = EMPTY if own.origin is origin else defaults
             if not _leads_elsewhere(_fresh(said, scope, own), own.trace_id):
-                draft = Draft(kind, name, now, own.trace_id, new_span_id())
-                draft.parent_span_id = around.span_id
-                self._inherit(draft, own, said, scope, defaults)
-                _resume(draft, resumes)
-                return draft
+                operation = OpenOperation(kind, name, now, own.trace_id, new_span_id())
+                operation.parent_span_id = around.span_id
+                self._inherit(operation, own, said, scope, defaults)
+                _resume(operation, resumes)
+                return operation
             defaults = own.fields.over(defaults)
         fields = read_said(said).over(scope.fields.over(defaults) if scope else defaults).in_session_of(said)
-        draft = self._placed(kind, name, around, fields, now, resumes)
-        draft.said = said
+        operation = self._placed(kind, name, around, fields, now, resumes)
+        operation.said = said
         fields = _with_original_id(fields)
-        draft.sampled = self._sampled(draft, around, fields)
-        draft.capture = bool(draft.sampled & self._content)
-        self._name(draft, fields, root=True)
-        if draft.tree is not None:
-            draft.tree.last = outermost(draft).span_id
-        draft.fields = fields.inherited()
-        self._settle(draft, scope)
-        return draft
+        operation.sampled = self._sampled(operation, around, fields)
+        operation.capture = bool(operation.sampled & self._content)
+        self._name(operation, fields, root=True)
+        if operation.tree is not None:
+            operation.tree.last = outermost(operation).span_id
+        operation.fields = fields.inherited()
+        self._settle(operation, scope)
+        return operation
 
     def _placed(
         self, kind: Kind, name: str, around: Surroundings, fields: TraceFields, now: int, resumes: Pause | None
-    ) -> Draft:
+    ) -> OpenOperation:
         """Give a root its trace and parent: `parent_span_id` with `trace_id`, a pause, the current span, or none."""
         if fields.trace_id:
             trace_id = read_trace_id(fields.trace_id)[0]
         else:
             trace_id = resumes.trace_id if resumes else around.trace_id or new_trace_id()
-        draft = Draft(kind, name, now, trace_id, new_span_id())
+        operation = OpenOperation(kind, name, now, trace_id, new_span_id())
         if fields.parent_span_id:
-            draft.parent_span_id, hashed = read_span_id(fields.parent_span_id)
-            draft.parent_is_remote = True
+            operation.parent_span_id, hashed = read_span_id(fields.parent_span_id)
+            operation.parent_is_remote = True
             if hashed:
                 warn_once("parent_span_id", "spancast: `parent_span_id` is not 16 hex digits: its sha256 is used.")
         elif resumes is not None and resumes.trace_id == trace_id:
-            draft.parent_span_id = resumes.span_id
-            draft.parent_is_remote = True
+            operation.parent_span_id = resumes.span_id
+            operation.parent_is_remote = True
             if around.trace_id and around.trace_id != trace_id:
-                draft.links = (Link(trace_id=around.trace_id, span_id=around.span_id),)
+                operation.links = (Link(trace_id=around.trace_id, span_id=around.span_id),)
         elif around.trace_id and around.trace_id == trace_id:
-            draft.parent_span_id = around.span_id
-            draft.parent_is_remote = around.is_remote
+            operation.parent_span_id = around.span_id
+            operation.parent_is_remote = around.is_remote
         elif around.trace_id:
-            draft.links = (Link(trace_id=around.trace_id, span_id=around.span_id),)
-        _resume(draft, resumes)
-        return draft
+            operation.links = (Link(trace_id=around.trace_id, span_id=around.span_id),)
+        _resume(operation, resumes)
+        return operation
 
-    def _sampled(self, draft: Draft, around: Surroundings, fields: TraceFields) -> int:
-        if around.trace_id and not around.sampled and draft.parent_span_id == around.span_id:
+    def _sampled(self, operation: OpenOperation, around: Surroundings, fields: TraceFields) -> int:
+        if around.trace_id and not around.sampled and operation.parent_span_id == around.span_id:
             return 0  # whoever began the trace decided that it is not recorded
         if self._every_trace:
             return self._all
-        chosen = sampled(self._rules, fields.session_id, draft.trace_id)
+        chosen = sampled(self._rules, fields.session_id, operation.trace_id)
         unsure = provisional(self._rules, chosen)
         if unsure:
-            draft.tree = Tree(unsure)
+            operation.tree = Tree(unsure)
         return chosen | unsure
 
-    def _name(self, draft: Draft, fields: TraceFields, *, root: bool) -> None:
-        """Give the draft the name that the user chose, and put a span around it for each further name.
+    def _name(self, operation: OpenOperation, fields: TraceFields, *, root: bool) -> None:
+        """Give the operation the name that the user chose, and put a span around it for each further name.
 
         OpenRouter: `trace_name` names the root, `span_name` a chain that holds the generations, `generation_name` them.
         """
         names = [fields.trace_name if root else None, fields.span_name]
-        if draft.kind is Kind.LLM:
+        if operation.kind is Kind.LLM:
             names.append(fields.generation_name)
         chosen = [name for name in names if name]
         if not chosen:
             return
-        draft.given_name = chosen.pop()
+        operation.given_name = chosen.pop()
         for name in chosen:
-            self._wrap(draft, name)
+            self._wrap(operation, name)
 
-    def _wrap(self, draft: Draft, name: str) -> None:
-        """Put a chain named *name* between the draft and its parent, opened and closed with it."""
-        wrapper = Draft(Kind.CHAIN, name, draft.start_ns, draft.trace_id, new_span_id())
+    def _wrap(self, operation: OpenOperation, name: str) -> None:
+        """Put a chain named *name* between the operation and its parent, opened and closed with it."""
+        wrapper = OpenOperation(Kind.CHAIN, name, operation.start_ns, operation.trace_id, new_span_id())
         wrapper.given_name = name
-        wrapper.parent_span_id = draft.parent_span_id
-        wrapper.parent_is_remote = draft.parent_is_remote
-        wrapper.links = draft.links
-        wrapper.wrapped_in = draft.wrapped_in
-        draft.parent_span_id = wrapper.span_id
-        draft.parent_is_remote = False
-        draft.links = ()
-        draft.wrapped_in = wrapper
+        wrapper.parent_span_id = operation.parent_span_id
+        wrapper.parent_is_remote = operation.parent_is_remote
+        wrapper.links = operation.links
+        wrapper.wrapped_in = operation.wrapped_in
+        operation.parent_span_id = wrapper.span_id
+        operation.parent_is_remote = False
+        operation.links = ()
+        operation.wrapped_in = wrapper
 
-    def _settle(self, draft: Draft, scope: FieldScope | None) -> None:
+    def _settle(self, operation: OpenOperation, scope: FieldScope | None) -> None:
         """Copy what the whole subtree shares onto the wrappers, and note the scope for the children to come."""
-        wrapper = draft.wrapped_in
+        wrapper = operation.wrapped_in
         while wrapper is not None:
-            wrapper.fields = draft.fields
-            wrapper.sampled = draft.sampled
-            wrapper.tree = draft.tree
-            wrapper.capture = draft.capture
+            wrapper.fields = operation.fields
+            wrapper.sampled = operation.sampled
+            wrapper.tree = operation.tree
+            wrapper.capture = operation.capture
             wrapper = wrapper.wrapped_in
-        draft.scope = scope
-        if draft.parent is not None and draft.parent.end_ns:
-            draft.parent = None  # it has ended: it gave its place, no more
-        if draft.parent is not None:
-            siblings = draft.parent.children
+        operation.scope = scope
+        if operation.parent is not None and operation.parent.end_ns:
+            operation.parent = None  # it has ended: it gave its place, no more
+        if operation.parent is not None:
+            siblings = operation.parent.children
             if siblings is None:
-                siblings = draft.parent.children = set()
-            siblings.add(draft)
+                siblings = operation.parent.children = set()
+            siblings.add(operation)
 
     # ------------------------------------------------------------------ closing
     def close(
         self,
-        draft: Draft,
+        operation: OpenOperation,
         *,
         error: BaseException | None = None,
         ending: str | None = None,
@@ -292,38 +298,38 @@ class Recorder:
 
         *keep_children*: what is open beneath it goes on, as a task or a stream that outlives the call that began it.
         """
-        if self._open.pop(draft.key, None) is None or draft.end_ns:
+        if self._open.pop(operation.key, None) is None or operation.end_ns:
             return
         now = end_ns or time_ns()
-        if draft.children:
+        if operation.children:
             if keep_children:
-                self._part_from_children(draft)
+                self._part_from_children(operation)
             else:
-                self._close_children(draft, ending or "incomplete", now)
+                self._close_children(operation, ending or "incomplete", now)
         if error is not None:
-            self._fail(draft, error)
-        if ending and not draft.ending:
-            draft.ending = ending
-        draft.end_ns = now
-        if draft.current is not None:
-            leave(draft)
-        parent = draft.parent
+            self._fail(operation, error)
+        if ending and not operation.ending:
+            operation.ending = ending
+        operation.end_ns = now
+        if operation.current is not None:
+            leave(operation)
+        parent = operation.parent
         if parent is not None:
             if parent.children is not None:
-                parent.children.discard(draft)
-            draft.parent = None  # a closed operation must not keep its ancestors alive
-        draft.seen_failure = None
-        if draft.on_close is not None:
-            draft.on_close(draft)
-        self._hand_on(draft)
+                parent.children.discard(operation)
+            operation.parent = None  # a closed operation must not keep its ancestors alive
+        operation.seen_failure = None
+        if operation.on_close is not None:
+            operation.on_close(operation)
+        self._hand_on(operation)
 
-    def end(self, draft: Draft, ending: str) -> None:
+    def end(self, operation: OpenOperation, ending: str) -> None:
         """Close an operation that neither finished nor failed."""
-        self.close(draft, ending=ending)
+        self.close(operation, ending=ending)
 
-    def pause(self, draft: Draft, thread: str) -> None:
-        """Remember that *thread* paused in the trace of *draft*: who resumes it goes on under the trace's root."""
-        root = draft
+    def pause(self, operation: OpenOperation, thread: str) -> None:
+        """Remember that *thread* paused in the trace of *operation*: who resumes it goes on under the trace's root."""
+        root = operation
         while root.parent is not None:
             root = root.parent
         span_id = root.span_id
@@ -336,51 +342,52 @@ class Recorder:
         """Forget a folded key."""
         self._open.pop(key, None)
 
-    def _hand_on(self, draft: Draft) -> None:
-        self._offer(draft)
-        wrapper = draft.wrapped_in
+    def _hand_on(self, operation: OpenOperation) -> None:
+        captured = operation.captured()
+        self._offer(captured)
+        wrapper = operation.wrapped_in
         while wrapper is not None:
-            wrapper.end_ns = draft.end_ns
-            wrapper.failure = draft.failure
-            wrapper.ending = draft.ending
-            wrapper.translate = _shows(draft)
-            self._offer(wrapper)
+            wrapper.end_ns = operation.end_ns
+            wrapper.failure = operation.failure
+            wrapper.ending = operation.ending
+            wrapper.translate = _shows(captured)
+            self._offer(wrapper.captured())
             wrapper = wrapper.wrapped_in
 
-    def _fail(self, draft: Draft, error: BaseException) -> None:
-        seen = draft.seen_failure
+    def _fail(self, operation: OpenOperation, error: BaseException) -> None:
+        seen = operation.seen_failure
         if seen is not None and seen[0] is error:
-            draft.failure = seen[1]  # the child that raised it already read it: 100 us saved on each level
+            operation.failure = seen[1]  # the child that raised it already read it: 100 us saved on each level
         else:
-            draft.failure = failure_of(error, content=draft.capture)
-        if draft.parent is not None:
-            draft.parent.seen_failure = (error, draft.failure)
+            operation.failure = failure_of(error, content=operation.capture)
+        if operation.parent is not None:
+            operation.parent.seen_failure = (error, operation.failure)
 
-    def _close_children(self, draft: Draft, ending: str, now: int) -> None:
-        for child in list(draft.children or ()):
+    def _close_children(self, operation: OpenOperation, ending: str, now: int) -> None:
+        for child in list(operation.children or ()):
             self.close(child, ending=ending, end_ns=now)
 
-    def _part_from_children(self, draft: Draft) -> None:
-        for child in list(draft.children or ()):
+    def _part_from_children(self, operation: OpenOperation) -> None:
+        for child in list(operation.children or ()):
             child.parent = None
-        draft.children = None
+        operation.children = None
 
-    def discard(self, draft: Draft) -> None:
+    def discard(self, operation: OpenOperation) -> None:
         """Forget an open operation that nothing came of, as if it had never been opened; it must have no children."""
-        if self._open.pop(draft.key, None) is None:
+        if self._open.pop(operation.key, None) is None:
             return
-        leave(draft)
-        if draft.parent is not None and draft.parent.children is not None:
-            draft.parent.children.discard(draft)
-        draft.parent = None
+        leave(operation)
+        if operation.parent is not None and operation.parent.children is not None:
+            operation.parent.children.discard(operation)
+        operation.parent = None
 
     def close_all(self, ending: str = "incomplete") -> int:
         """Close whatever is open (at exit); returns how many there were."""
         count = 0
-        for draft in reversed(list(self._open.values())):
-            if not draft.end_ns:
+        for operation in reversed(list(self._open.values())):
+            if not operation.end_ns:
                 count += 1
-                self.close(draft, ending=ending)
+                self.close(operation, ending=ending)
         self._open.clear()
         return count
 
@@ -392,43 +399,43 @@ class Recorder:
         self._ended_keys = deque()
 
     def _sweep(self) -> None:
-        for key, draft in list(self._open.items())[:_SWEEP_EVERY]:
-            if len(self._open) < MAX_OPEN and time_ns() - draft.start_ns < MAX_AGE_NS:
+        for key, operation in list(self._open.items())[:_SWEEP_EVERY]:
+            if len(self._open) < MAX_OPEN and time_ns() - operation.start_ns < MAX_AGE_NS:
                 return
-            if draft.key is key or draft.key == key:
-                self.close(draft, ending="incomplete")
+            if operation.key is key or operation.key == key:
+                self.close(operation, ending="incomplete")
             self._open.pop(key, None)
 
 
-def _place_below(parent: Draft, around: Surroundings) -> int:
+def _place_below(parent: OpenOperation, around: Surroundings) -> int:
     """Return the span under which a child of *parent* lies: an application's span between the two keeps its place."""
-    if not around.span_is_own and around.draft is parent and around.trace_id == parent.trace_id:
+    if not around.span_is_own and around.operation is parent and around.trace_id == parent.trace_id:
         return around.span_id
     return parent.span_id
 
 
-def outermost(draft: Draft) -> Draft:
-    """Return the last of the chains that stand around *draft* and close with it."""
-    while draft.wrapped_in is not None:
-        draft = draft.wrapped_in
-    return draft
+def outermost(operation: OpenOperation) -> OpenOperation:
+    """Return the last of the chains that stand around *operation* and close with it."""
+    while operation.wrapped_in is not None:
+        operation = operation.wrapped_in
+    return operation
 
 
-def remnant(draft: Draft) -> Draft:
-    """Return a draft's place in the tree without what it holds: ids, fields, sampling."""
-    left = Draft(draft.kind, draft.name, draft.start_ns, draft.trace_id, draft.span_id)
-    left.fields = draft.fields
-    left.said = draft.said
-    left.scope = draft.scope
-    left.sampled = draft.sampled
-    left.tree = draft.tree
-    left.capture = draft.capture
-    left.origin = draft.origin
-    left.end_ns = draft.end_ns or 1
+def remnant(operation: OpenOperation) -> OpenOperation:
+    """Return an operation's place in the tree without what it holds: ids, fields, sampling."""
+    left = OpenOperation(operation.kind, operation.name, operation.start_ns, operation.trace_id, operation.span_id)
+    left.fields = operation.fields
+    left.said = operation.said
+    left.scope = operation.scope
+    left.sampled = operation.sampled
+    left.tree = operation.tree
+    left.capture = operation.capture
+    left.origin = operation.origin
+    left.end_ns = operation.end_ns or 1
     return left
 
 
-def _fresh(said: Said, scope: FieldScope | None, own: Draft) -> TraceFields:
+def _fresh(said: Said, scope: FieldScope | None, own: OpenOperation) -> TraceFields:
     """Return what is said here and was not said yet where *own* was opened."""
     fields = read_said(said, own.said)
     if scope is None or scope is own.scope:
@@ -441,14 +448,14 @@ def _fresh(said: Said, scope: FieldScope | None, own: Draft) -> TraceFields:
     return fields.over(inside)
 
 
-def _resume(draft: Draft, pause: Pause | None) -> None:
+def _resume(operation: OpenOperation, pause: Pause | None) -> None:
     """Note which pause a root ends; where it lies in another trace, a link leads to the first."""
     if pause is None:
         return
-    if draft.trace_id == pause.trace_id:
-        draft.resumes = pause
+    if operation.trace_id == pause.trace_id:
+        operation.resumes = pause
     else:
-        draft.links = (*draft.links, Link(trace_id=pause.trace_id, span_id=pause.span_id))
+        operation.links = (*operation.links, Link(trace_id=pause.trace_id, span_id=pause.span_id))
 
 
 def _leads_elsewhere(fields: TraceFields, trace_id: int) -> bool:
@@ -465,10 +472,10 @@ def _with_original_id(fields: TraceFields) -> TraceFields:
     return TraceFields(metadata={"trace_id": fields.trace_id}).over(fields)
 
 
-def _shows(inner: Draft) -> Translate:
+def _shows(inner: CapturedOperation) -> Translate:
     """Let a wrapper show its inner operation's input and output, not its details."""
 
-    def translate(_: Draft) -> Content:
+    def translate(_: CapturedOperation) -> Content:
         inside = inner.operation()
         detail = inside.detail
         if not isinstance(detail, Generation):

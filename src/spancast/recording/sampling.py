@@ -9,10 +9,10 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .draft import Draft
+    from .captured import CapturedOperation
 
 _RANGE = 2**64
-_SPAN_BYTES = 700  # what a draft holds besides its content
+_SPAN_BYTES = 700  # what an captured holds besides its content
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Tree:
         self.last = 0
         self.failed = False
         self.kept: bool | None = None
-        self.held: list[Draft] = []
+        self.held: list[CapturedOperation] = []
         self.size = 0
 
 
@@ -75,8 +75,8 @@ class Undecided:
     Beyond the bound the oldest trace is decided early, as not kept: its operations are let go.
     """
 
-    def __init__(self, most_bytes: int, decided: Callable[[Draft, int, bool], object]) -> None:
-        """*decided* gets each operation, the destinations that waited for it, and whether they are to have it."""
+    def __init__(self, most_bytes: int, decided: Callable[[CapturedOperation, int, bool], object]) -> None:
+        """*decided* gets each captured, the destinations that waited for it, and whether they are to have it."""
         self._most_bytes = most_bytes
         self._decided = decided
         self.forget()
@@ -87,16 +87,16 @@ class Undecided:
         self._trees: dict[Tree, None] = {}
         self._size = 0
 
-    def take(self, draft: Draft, tree: Tree) -> None:
-        """Hold *draft* until its trace is decided; pass it on where that is done."""
-        ready: list[Draft] = []
+    def take(self, captured: CapturedOperation, tree: Tree) -> None:
+        """Hold *operation* until its trace is decided; pass it on where that is done."""
+        ready: list[CapturedOperation] = []
         with self._lock:
-            tree.failed = tree.failed or draft.failure is not None
+            tree.failed = tree.failed or captured.failure is not None
             if tree.kept is not None:
-                ready = [draft]
+                ready = [captured]
             else:
-                self._hold(draft, tree)
-                if draft.span_id == tree.last:
+                self._hold(captured, tree)
+                if captured.span_id == tree.last:
                     ready = self._decide(tree, tree.failed)
                 while self._size > self._most_bytes and self._trees:
                     ready += self._decide(next(iter(self._trees)), False)
@@ -105,26 +105,26 @@ class Undecided:
     def decide_all(self) -> None:
         """Decide by what is known: the process ends."""
         with self._lock:
-            ready = [draft for tree in list(self._trees) for draft in self._decide(tree, tree.failed)]
+            ready = [captured for tree in list(self._trees) for captured in self._decide(tree, tree.failed)]
         self._pass_on(ready)
 
-    def _hold(self, draft: Draft, tree: Tree) -> None:
-        tree.held.append(draft)
-        size = draft.size + _SPAN_BYTES
+    def _hold(self, captured: CapturedOperation, tree: Tree) -> None:
+        tree.held.append(captured)
+        size = captured.size + _SPAN_BYTES
         tree.size += size
         self._size += size
         self._trees[tree] = None
 
-    def _decide(self, tree: Tree, kept: bool) -> list[Draft]:
+    def _decide(self, tree: Tree, kept: bool) -> list[CapturedOperation]:
         tree.kept = kept
-        drafts, tree.held = tree.held, []
+        operations, tree.held = tree.held, []
         self._size -= tree.size
         tree.size = 0
         self._trees.pop(tree, None)
-        return drafts
+        return operations
 
-    def _pass_on(self, drafts: list[Draft]) -> None:
-        for draft in drafts:
-            tree = draft.tree
+    def _pass_on(self, operations: list[CapturedOperation]) -> None:
+        for captured in operations:
+            tree = captured.tree
             if tree is not None:
-                self._decided(draft, tree.unsure, bool(tree.kept))
+                self._decided(captured, tree.unsure, bool(tree.kept))

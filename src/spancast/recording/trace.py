@@ -11,9 +11,9 @@ from typing import Any, TypeVar, cast
 
 from ..record.operation import Kind
 from .current import Surroundings, surroundings
-from .draft import Draft
 from .fields import EMPTY, FieldScope, field_scope, given
 from .identity import traceparent
+from .open_operation import OpenOperation
 from .recorder import Recorder
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -66,34 +66,38 @@ class trace:  # noqa: N801  (used as a verb: `with trace(...)`)
     def __init__(self, **fields: object) -> None:
         self._fields = given(fields)
         self._recorder: Callable[[], Recorder] = recorder_in_use
-        self._entered: list[tuple[Recorder | None, Draft | None, FieldScope | None, FieldScope]] = []
+        self._entered: list[tuple[Recorder | None, OpenOperation | None, FieldScope | None, FieldScope]] = []
 
     def __enter__(self) -> TraceHandle | None:
         fields = self._fields
         outer = field_scope.get()
         scope = FieldScope(fields.over(outer.fields if outer else EMPTY))
-        recorder = draft = None
+        recorder = operation = None
         name = fields.trace_name or fields.span_name
         if name:
             recorder = self._recorder()
             field_scope.set(scope)
-            draft = recorder.open(object(), Kind.CHAIN, name, origin=_ORIGIN)
-            _name_under_parent(draft, name)
+            operation = recorder.open(object(), Kind.CHAIN, name, origin=_ORIGIN)
+            _name_under_parent(operation, name)
             scope = FieldScope(scope.fields.inherited())
-            draft.scope = scope
+            operation.scope = scope
         field_scope.set(scope)
-        self._entered.append((recorder, draft, outer, scope))
-        return handle_of(draft.trace_id, draft.span_id) if draft is not None and draft.sampled else current_trace()
+        self._entered.append((recorder, operation, outer, scope))
+        return (
+            handle_of(operation.trace_id, operation.span_id)
+            if operation is not None and operation.sampled
+            else current_trace()
+        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        recorder, draft, outer, scope = self._entered.pop()
+        recorder, operation, outer, scope = self._entered.pop()
         if field_scope.get() is scope:
             field_scope.set(outer)
-        if recorder is not None and draft is not None:
+        if recorder is not None and operation is not None:
             ended, ending = _ending(error)
-            recorder.close(draft, error=ended, ending=ending)
+            recorder.close(operation, error=ended, ending=ending)
 
     async def __aenter__(self) -> TraceHandle | None:
         return self.__enter__()
@@ -120,10 +124,10 @@ def trace_into(recorder: Callable[[], Recorder], fields: Mapping[str, object]) -
     return block
 
 
-def _name_under_parent(draft: Draft, name: str) -> None:
+def _name_under_parent(operation: OpenOperation, name: str) -> None:
     """Under a parent `trace_name` is not the root's; the block's span takes it all the same."""
-    if draft.given_name is None:
-        draft.given_name = name
+    if operation.given_name is None:
+        operation.given_name = name
 
 
 def _ending(error: BaseException | None) -> tuple[BaseException | None, str | None]:
