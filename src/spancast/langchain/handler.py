@@ -30,7 +30,7 @@ from . import feedback, translate
 from .messages import SHAPES, hold_messages
 from .outcome import ending_of, hold_answers
 from .pauses import INTERRUPTED, interrupted, pause, resumed
-from .siblings import CONTEXT_REACHES_TASKS, mark_thread, surrounding_metadata, surrounding_rule
+from .siblings import surrounding_rule
 from .translate import hold, hold_parameters, is_plumbing_tag, is_scored
 
 if TYPE_CHECKING:
@@ -75,10 +75,6 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         self._fold = detail == "normal"
         self._arguments = {"detail": detail, **fields}
         self._defaults = given(fields)
-        if not CONTEXT_REACHES_TASKS:
-            from .install import carry_handlers
-
-            carry_handlers()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the arguments; the pipeline, with its threads and sockets, stays behind."""
@@ -114,8 +110,6 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         if recorder is None or recorder.find(key) is not None:
             return None
         parent = recorder.find(parent_run_id.int) if parent_run_id is not None else None
-        if parent is None and not CONTEXT_REACHES_TASKS:
-            metadata = {**surrounding_metadata(), **(metadata or {})}
         if self._fold and parent is not None and ((tags and _HIDDEN in tags) or _is_plumbing(name, metadata)):
             recorder.fold(key, parent)
             return None
@@ -134,8 +128,6 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         )
         if tags:  # the user's own are content; the frameworks' say what a run is
             operation.snapshots["tags"] = tuple(tags) if operation.capture else tuple(filter(is_plumbing_tag, tags))
-        if not CONTEXT_REACHES_TASKS:
-            mark_thread(operation)
         if parent is None:
             feedback.remember(run_id, operation)
             if kind is Kind.LLM and operation.parent is None:

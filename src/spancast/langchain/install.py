@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.tracers.context import register_configure_hook
 
-from ..recording.current import nearest
 from ..recording.guard import report_fault
 from ..recording.notice import warn_once
 from .handler import SpancastCallbackHandler
@@ -92,27 +91,6 @@ def _is_active(module: Any, kind: str) -> bool:
         return False
     # these classes are singletons: calling one returns the instance that the application made
     return bool(getattr(instrumentor(), "is_instrumented_by_opentelemetry", False))
-
-
-class _Carrier:
-    """Finds the handler again where LangChain lost it: that of the innermost run that is open here."""
-
-    registered = False
-
-    def get(self, default: Any = None) -> SpancastCallbackHandler | None:
-        operation = nearest()
-        origin = operation.origin if operation is not None else None
-        return origin if isinstance(origin, SpancastCallbackHandler) else None
-
-
-_carrier = _Carrier()
-
-
-def carry_handlers() -> None:
-    """Before Python 3.11: bring handlers into async nodes, whose tasks LangChain's own context does not reach."""
-    if not _carrier.registered:
-        _carrier.registered = True
-        register_configure_hook(cast("ContextVar[Any]", _carrier), inheritable=True)
 
 
 def uninstrument() -> None:
