@@ -169,7 +169,7 @@ def test_every_json_encoder_takes_the_fields(pipeline: spancast.Pipeline) -> Non
 def test_a_fault_of_ours_sends_nothing(pipeline: spancast.Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     """The request goes out as it was."""
     monkeypatch.setattr(guard, "strict", False)
-    monkeypatch.setattr(openrouter, "surroundings", lambda: 1 / 0)
+    monkeypatch.setattr(openrouter, "current_parent_context", lambda: 1 / 0)
     assert {} == openrouter.broadcast_fields()
 
 

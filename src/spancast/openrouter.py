@@ -34,7 +34,7 @@ import orjson
 
 from .destinations.validation import SettingsError
 from .record.json import JSON, dumps
-from .recording.current import surroundings
+from .recording.current import current_parent_context
 from .recording.fields import TraceFields, field_scope
 from .recording.guard import guarded
 from .recording.identity import read_trace_id
@@ -61,7 +61,7 @@ def broadcast_fields() -> dict[str, Any]:
 
 @guarded
 def _fields() -> dict[str, Any]:
-    around = surroundings()
+    around = current_parent_context()
     own = around.own
     if own is None or not own.sampled or not around.trace_id:
         return {}
@@ -80,7 +80,7 @@ def _fields() -> dict[str, Any]:
 def _said(own: OpenOperation) -> TraceFields:
     """Return what holds here: the operation's fields, and what a `trace(...)` block inside it says."""
     scope = field_scope.get()
-    return own.fields if scope is None or scope is own.scope else scope.fields.over(own.fields)
+    return own.fields if scope is None or scope is own.scope else scope.fields.merged_over(own.fields)
 
 
 def _root_name(own: OpenOperation) -> str | None:

@@ -28,7 +28,7 @@ from .destinations.settings import flag
 from .recording.captured import CapturedOperation
 from .recording.paused import Pauses, state_folder
 from .recording.recorder import Recorder
-from .recording.sampling import SamplingRule, Undecided
+from .recording.sampling import SamplingRule, TailSampler
 from .recording.trace import current_trace, trace, trace_into, use_recorder
 from .resource import importing, resource_source
 
@@ -100,7 +100,7 @@ class Pipeline:
         folder = state_folder(os.environ)
         self.recorder = Recorder(self._offer, rules, Pauses(folder / "paused" if folder else None))
         self._everyone = (1 << len(self._lanes)) - 1
-        self._undecided = Undecided(size, self._settle_for)
+        self._undecided = TailSampler(size, self._settle_for)
         self._tokens: list[Token[Pipeline | None]] = []
         self._ended = False
         self._ender: int | None = None  # the thread that shuts it down
@@ -126,7 +126,7 @@ class Pipeline:
         tree = captured.tree
         if tree is not None:  # some destinations want it only if its trace fails: they wait for the root's end
             self._undecided.take(captured, tree)
-            self._hand_out(captured, captured.sampled & ~tree.unsure, self._everyone & ~tree.unsure)
+            self._hand_out(captured, captured.sampled & ~tree.pending_mask, self._everyone & ~tree.pending_mask)
         elif captured.sampled == self._everyone:
             for lane in self._lanes:
                 lane.offer(captured)
@@ -400,7 +400,7 @@ def _silent() -> Pipeline:
     pipeline._ended = False
     pipeline._ender = None
     pipeline._end = threading.Event()
-    pipeline._undecided = Undecided(0, pipeline._settle_for)
+    pipeline._undecided = TailSampler(0, pipeline._settle_for)
     pipeline.recorder = Recorder(pipeline._offer)
     return pipeline
 

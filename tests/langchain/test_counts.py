@@ -25,7 +25,7 @@ from spancast.langchain import SpancastCallbackHandler, messages
 from spancast.record import json as record_json
 from spancast.record.operation import Operation
 from spancast.recording.captured import CapturedOperation
-from spancast.recording.known import KNOWN
+from spancast.recording.message_cache import MESSAGE_CACHE
 
 from .models import ScriptedChat
 
@@ -151,7 +151,7 @@ def test_a_growing_conversation_is_read_and_written_once_a_message(
 ) -> None:
     """Every call repeats all former turns; each message is translated, and written as JSON, once in each convention."""
     handler, kept = operations
-    KNOWN.forget()
+    MESSAGE_CACHE.clear()
     read: Counter[str] = Counter()
     counted(monkeypatch, messages, "_read", read)
     written: Counter[Any] = Counter()

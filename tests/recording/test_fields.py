@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spancast.recording import fields, notice
-from spancast.recording.fields import EMPTY, TraceFields, read, read_said, said_in
+from spancast.recording.fields import EMPTY, TraceFields, parse_raw_fields, raw_fields_in, read
 
 OPENROUTER = {
     "user": "user_12345",
@@ -60,9 +60,9 @@ def test_known_spellings_of_session(key: str) -> None:
 
 def test_thread_id_is_the_session_only_when_nothing_else_says_so() -> None:
     """LangGraph's thread gives way to any session that was said, wherever it was said."""
-    said = said_in({"thread_id": "t1"})
-    assert "t1" == EMPTY.in_session_of(said).session_id
-    assert "s1" == TraceFields(session_id="s1").in_session_of(said).session_id
+    said = raw_fields_in({"thread_id": "t1"})
+    assert "t1" == EMPTY.with_thread_session(said).session_id
+    assert "s1" == TraceFields(session_id="s1").with_thread_session(said).session_id
 
 
 @pytest.mark.parametrize(
@@ -112,28 +112,28 @@ def test_nearer_wins_and_metadata_merges() -> None:
     """Fields laid over others replace single values and merge metadata."""
     near = TraceFields(user="near", metadata={"a": 1})
     far = TraceFields(user="far", session_id="s", metadata={"a": 0, "b": 2})
-    assert TraceFields(user="near", session_id="s", metadata={"a": 1, "b": 2}) == near.over(far)
-    assert far is EMPTY.over(far)
-    assert far is far.over(EMPTY)
+    assert TraceFields(user="near", session_id="s", metadata={"a": 1, "b": 2}) == near.merged_over(far)
+    assert far is EMPTY.merged_over(far)
+    assert far is far.merged_over(EMPTY)
 
 
 def test_only_what_is_new_counts() -> None:
     """LangChain repeats a run's metadata on every descendant: a value counts only where it first appears."""
-    root = said_in({"trace_name": "T", "user": "u"})
-    node = said_in({"trace_name": "T", "user": "u", "span_name": "S"})
-    assert TraceFields(span_name="S") == read_said(node, root)
-    assert EMPTY == read_said(root, root)
+    root = raw_fields_in({"trace_name": "T", "user": "u"})
+    node = raw_fields_in({"trace_name": "T", "user": "u", "span_name": "S"})
+    assert TraceFields(span_name="S") == parse_raw_fields(node, root)
+    assert EMPTY == parse_raw_fields(root, root)
 
 
 def test_a_mapping_without_known_keys_says_nothing() -> None:
     """Metadata of the application's own costs no reading."""
-    assert () == said_in({"langgraph_step": 1})
-    assert () == said_in(None)
+    assert () == raw_fields_in({"langgraph_step": 1})
+    assert () == raw_fields_in(None)
 
 
 def test_unknown_keywords_are_metadata() -> None:
     """`trace(environment="staging")` is custom metadata; objects become their class name."""
-    assert TraceFields(trace_name="T", metadata={"environment": "staging", "client": "<object>"}) == fields.given(
+    assert TraceFields(trace_name="T", metadata={"environment": "staging", "client": "<object>"}) == fields.fields_from_kwargs(
         {"trace_name": "T", "environment": "staging", "client": object()}
     )
 
@@ -145,10 +145,10 @@ _values = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from(fields.KNOWN), _values))
+@given(st.dictionaries(st.sampled_from(fields.FIELD_KEYS), _values))
 def test_reading_never_raises(mapping: Any) -> None:
     """Whatever stands in the metadata, reading it gives fields of text."""
-    found = read_said(said_in(mapping))
+    found = parse_raw_fields(raw_fields_in(mapping))
     for name in ("trace_id", "trace_name", "span_name", "generation_name", "parent_span_id", "user", "session_id"):
         value = getattr(found, name)
         assert value is None or (isinstance(value, str) and value.strip())

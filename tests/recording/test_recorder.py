@@ -7,7 +7,7 @@ import pytest
 from spancast.record.operation import Kind
 from spancast.recording import recorder as module
 from spancast.recording.captured import CapturedOperation
-from spancast.recording.current import Visit, nearest, step_out
+from spancast.recording.current import Attachment, detach, nearest
 from spancast.recording.fields import TraceFields
 from spancast.recording.recorder import Recorder
 from spancast.recording.sampling import SamplingRule
@@ -90,7 +90,7 @@ def test_an_operation_of_another_process_can_be_a_parent(ended: list[CapturedOpe
     """Its sampling is decided by the same rule that its own process followed; unsampled there means unsampled here."""
     recorder = Recorder(ended.append, [SamplingRule(1.0, "all"), SamplingRule(0.0, "none")])
     fields = TraceFields(session_id="s1")
-    there = recorder.elsewhere(7, 8, fields, recorded=True)
+    there = recorder.remote_parent(7, 8, fields, recorded=True)
     child = recorder.open("c", Kind.LLM, "child", parent=there)
     assert (7, 8, "s1", 0b01, True) == (
         child.trace_id,
@@ -100,13 +100,13 @@ def test_an_operation_of_another_process_can_be_a_parent(ended: list[CapturedOpe
         child.capture,
     )
     recorder.close(child)
-    assert 0 == recorder.elsewhere(7, 8, fields, recorded=False).sampled
+    assert 0 == recorder.remote_parent(7, 8, fields, recorded=False).sampled
 
 
 def test_who_steps_out_stays_open(recorder: Recorder) -> None:
     """An operation whose stream is read elsewhere is open, but not current."""
     operation = recorder.open("s", Kind.LLM, "stream")
-    step_out(operation)
+    detach(operation)
     assert None is nearest()
     assert operation is recorder.find("s")
     recorder.close(operation)
@@ -116,7 +116,7 @@ def test_a_visit_makes_current_where_nothing_was_opened(recorder: Recorder) -> N
     """Inside the visit the operation is current, afterwards what was before; the operation stays open."""
     operation = recorder.open("a", Kind.AGENT, "agent", current=False)
     assert None is nearest()
-    visit = Visit(operation)
+    visit = Attachment(operation)
     assert operation is nearest()
     visit.end()
     assert None is nearest()

@@ -14,7 +14,7 @@ from spancast import destinations
 from spancast.destinations import MemoryDestination
 from spancast.record.operation import Failure, Kind
 from spancast.recording.open_operation import OpenOperation
-from spancast.recording.sampling import SamplingRule, Tree, Undecided, sampled
+from spancast.recording.sampling import SamplingRule, TailSampler, TraceDecision, sampled
 
 
 def test_the_same_session_is_always_in_or_out() -> None:
@@ -109,9 +109,9 @@ def test_what_is_chosen_by_the_rate_does_not_wait() -> None:
 def test_what_ends_after_its_root_shares_the_roots_fate() -> None:
     """A late child of a kept trace is kept, one of another is not."""
     decided: list[tuple[str, bool]] = []
-    undecided = Undecided(10**6, lambda captured, mask, kept: decided.append((captured.name, kept)))
+    undecided = TailSampler(10**6, lambda captured, mask, kept: decided.append((captured.name, kept)))
     for failing in (True, False):
-        tree = Tree(0b1)
+        tree = TraceDecision(0b1)
         root, child, late = (
             OpenOperation(Kind.CHAIN, name, 1, 1, number) for number, name in enumerate(["r", "c", "l"], 1)
         )
@@ -126,8 +126,8 @@ def test_what_ends_after_its_root_shares_the_roots_fate() -> None:
 def test_what_waits_is_bounded_in_bytes() -> None:
     """The oldest open trace is let go first; each operation is decided once."""
     decided: list[tuple[int, bool]] = []
-    undecided = Undecided(10_000, lambda captured, mask, kept: decided.append((captured.span_id, kept)))
-    trees = [Tree(0b1) for _ in range(4)]
+    undecided = TailSampler(10_000, lambda captured, mask, kept: decided.append((captured.span_id, kept)))
+    trees = [TraceDecision(0b1) for _ in range(4)]
     for number, tree in enumerate(trees):
         for part in range(3):
             operation = OpenOperation(Kind.CHAIN, "c", 1, 1, 10 * number + part)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
+from ..record.fast_frozen import positional
 from ..record.json import JSON, dumps
 from ..record.operation import Event, Link, Operation
-from ..record.quick import in_order
 from .span import ERROR, OK, UNSET, Attributes, AttributeValue, Span, SpanEvent, SpanLink
 
 Writable = dict[str, AttributeValue]
@@ -53,7 +53,7 @@ def outline(operation: Operation, name: str, kind: int, attributes: Writable) ->
     )
 
 
-_span = in_order(Span)
+_span = positional(Span)
 
 
 def _events(operation: Operation) -> Iterator[SpanEvent]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..record.fast_frozen import fast_frozen
 from ..record.operation import Kind
-from ..record.quick import quick
 
 AttributeValue = str | bool | int | float | bytes | Sequence["AttributeValue"] | Mapping[str, "AttributeValue"] | None
 Attributes = Mapping[str, AttributeValue]
@@ -15,7 +15,7 @@ INTERNAL, CLIENT = 1, 3  # OTLP SpanKind
 UNSET, OK, ERROR = 0, 1, 2  # OTLP StatusCode
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanEvent:
     """An event of a span; *time_ns* in Unix nanoseconds."""
@@ -25,7 +25,7 @@ class SpanEvent:
     attributes: Attributes
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanLink:
     """A link from a span to another."""
@@ -35,7 +35,7 @@ class SpanLink:
     attributes: Attributes
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """One span, ready to be encoded. Ids are integers; *kind* and *status_code* are OTLP's numbers."""

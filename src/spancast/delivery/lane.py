@@ -25,7 +25,7 @@ from ..destinations.preparation import preparation
 from ..otlp.outcome import Outcome, Verdict
 from ..recording.captured import CapturedOperation
 from ..recording.guard import report_fault
-from ..recording.known import KNOWN
+from ..recording.message_cache import MESSAGE_CACHE
 from .ledger import Ledger
 from .packed import pack, packed_weight
 from .replay import Replayed, replay
@@ -319,7 +319,7 @@ class Lane:
         An empty list means that a file on disk is due; None means: stop.
         """
         while not self._await_work():
-            KNOWN.forget()
+            MESSAGE_CACHE.clear()
         with self._changed:
             if not self._waiting():
                 return [] if self._replay_due() else None
@@ -337,7 +337,7 @@ class Lane:
         """Wait until there is something to do; return False when nothing has come for a while."""
         with self._changed:
             while (wait := self._wait_for_work()) > 0:
-                rest = min(wait, _IDLE) if KNOWN else wait
+                rest = min(wait, _IDLE) if MESSAGE_CACHE else wait
                 if not self._changed.wait(rest) and rest < wait:
                     return False
             return True

@@ -19,7 +19,7 @@ from ..record.operation import Kind
 from ..record.parameters import CONTENT_FREE
 from ..recording.captured import Translate
 from ..recording.current import add_event
-from ..recording.fields import given
+from ..recording.fields import fields_from_kwargs
 from ..recording.guard import guarded, report_fault
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
@@ -74,7 +74,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         self._made_in = surrounding()  # plain threads do not see the block that the handler was made in
         self._fold = detail == "normal"
         self._arguments = {"detail": detail, **fields}
-        self._defaults = given(fields)
+        self._defaults = fields_from_kwargs(fields)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the arguments; the pipeline, with its threads and sockets, stays behind."""

@@ -23,7 +23,7 @@ from ..record.message import (
     ToolResult,
     turn,
 )
-from ..recording.known import KNOWN
+from ..recording.message_cache import MESSAGE_CACHE
 from ..recording.snapshot import Shape, ShapeTable, Snapshot
 
 _ROLES = {
@@ -162,11 +162,11 @@ def to_message(held: MessageSnapshot | dict[str, Any]) -> Message:
     if calls is not None and type(calls) is not list:
         return _read(held)
     key = (about, tuple([_id(call.get("id")) for call in calls if type(call) is dict]) if calls else None)
-    found = KNOWN.find(key, calls)  # 0.5 us a turn of a history instead of 1.1, or of 6 with a tool call
+    found = MESSAGE_CACHE.find(key, calls)  # 0.5 us a turn of a history instead of 1.1, or of 6 with a tool call
     if found is None:
         found = _read(held)
         if calls is None or _is_plain(calls):
-            KNOWN.keep(key, found, len(content), copy.deepcopy(calls))
+            MESSAGE_CACHE.put(key, found, len(content), copy.deepcopy(calls))
     return found
 
 

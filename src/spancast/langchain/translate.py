@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from ..record.cost import Cost
+from ..record.fast_frozen import positional
 from ..record.json import JSON, PLAIN_ONLY, dumps
 from ..record.message import Message, Text
 from ..record.operation import (
@@ -24,7 +25,6 @@ from ..record.operation import (
     ToolUse,
 )
 from ..record.prices import estimate
-from ..record.quick import in_order
 from ..record.tool_schema import read_tool
 from ..record.usage import Usage, read_usage
 from ..recording.captured import CapturedOperation, Content
@@ -139,7 +139,7 @@ def _document(held: DocumentSnapshot) -> Document:
     )
 
 
-_generation = in_order(Generation)
+_generation = positional(Generation)
 
 
 def generation(captured: CapturedOperation) -> Content:

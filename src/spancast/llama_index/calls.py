@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..recording.current import Visit
+from ..recording.current import Attachment
 from ..recording.fields import EMPTY, TraceFields
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
@@ -73,7 +73,7 @@ class Call:
         self.arguments: Mapping[str, Any] = {}  # of a layer with a prompt template
         self.event: Any = None  # what a step was started with
         self.member: Member | None = None  # of a workflow of several agents: the one that is at work
-        self.visit: Visit | None = None
+        self.visit: Attachment | None = None
         self.raw: Any = None  # the last raw answer with token counts in a stream
         self.pieces: list[str] | None = None  # of a chat engine's streamed answer, where LlamaIndex does not keep it
         self.told = False  # the model's integration sends events, so the end of a stream will be told

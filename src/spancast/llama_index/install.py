@@ -23,7 +23,7 @@ from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.span import active_span_id
 
 from ..record.operation import Kind
-from ..recording.fields import given
+from ..recording.fields import fields_from_kwargs
 from ..recording.guard import guarded
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
@@ -174,7 +174,7 @@ def install(
         if pipeline is not None or detail != "normal" or vectors or fields or not _installed:
             from ..pipeline import surrounding
 
-            _spans.settle_on(Settings(pipeline, surrounding(), detail == "full", vectors, given(fields)))
+            _spans.settle_on(Settings(pipeline, surrounding(), detail == "full", vectors, fields_from_kwargs(fields)))
         root = get_dispatcher()
         if not any(handler is _spans for handler in root.span_handlers):
             root.add_span_handler(_spans)

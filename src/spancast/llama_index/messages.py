@@ -21,7 +21,7 @@ from workflows.events import Event
 from ..record.json import JSON
 from ..record.message import Media, Message, Other, Part, Reasoning, Text, ToolCall, conversation
 from ..record.operation import Document
-from ..recording.known import KNOWN
+from ..recording.message_cache import MESSAGE_CACHE
 from ..recording.open_operation import OpenOperation
 from ..recording.snapshot import Shape, ShapeTable, Snapshot
 
@@ -208,10 +208,10 @@ def to_message(held: MessageSnapshot) -> Message:
         texts.append(text)
         size += len(text)
     key = ("llama_index", held.role, *texts)
-    found = KNOWN.find(key, held.further)  # 0.4 us a turn of a history instead of 2.1, or of 3.4 with a tool call
+    found = MESSAGE_CACHE.find(key, held.further)  # 0.4 us a turn of a history instead of 2.1, or of 3.4 with a tool call
     if found is None:
         found = _read(held)
-        KNOWN.keep(key, found, size, held.further)
+        MESSAGE_CACHE.put(key, found, size, held.further)
     return found
 
 

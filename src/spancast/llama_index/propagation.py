@@ -45,4 +45,4 @@ def restored_parent(recorder: Recorder) -> OpenOperation | None:
         return known
     _, trace_id, span_id, flags = str(said["traceparent"]).split("-")
     fields = TraceFields(metadata=said.get("metadata") or {}, **(said.get("fields") or {}))
-    return recorder.elsewhere(int(trace_id, 16), int(span_id, 16), fields, recorded=bool(int(flags, 16) & 1))
+    return recorder.remote_parent(int(trace_id, 16), int(span_id, 16), fields, recorded=bool(int(flags, 16) & 1))

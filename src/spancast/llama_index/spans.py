@@ -19,7 +19,7 @@ from llama_index_instrumentation.span import active_span_id
 from workflows.events import Event
 
 from ..record.operation import Kind
-from ..recording.current import Visit, nearest, step_out
+from ..recording.current import Attachment, detach, nearest
 from ..recording.fields import TraceFields
 from ..recording.guard import guarded, report_fault
 from ..recording.open_operation import OpenOperation
@@ -174,7 +174,7 @@ class SpanHandler(BaseSpanHandler[Any]):
             operation = self._member_at_work(outer, made.event)
             made.operation = operation
             if operation is not None and operation is not outer.operation:
-                made.visit = Visit(operation)
+                made.visit = Attachment(operation)
 
     def _open(
         self,
@@ -422,7 +422,7 @@ class SpanHandler(BaseSpanHandler[Any]):
         if isinstance(result, (Generator, AsyncGenerator)):
             self._waiting[ended.id] = ended
             if not self._consumed_by_framework(ended):
-                step_out(operation)
+                detach(operation)
             if ended.role == GENERATION and operation.snapshots.get("model") is None and not ended.told:
                 operation.snapshots["model"] = content.model_of(ended.instance)
             ended.instance = None
@@ -478,7 +478,7 @@ class SpanHandler(BaseSpanHandler[Any]):
             return True
         self._waiting[ended.id] = ended
         self._answers.setdefault(id(result), []).append(ended.id)
-        step_out(operation)
+        detach(operation)
         if result.is_done or result.exception is not None:  # the thread was faster
             self._answered(result, result.exception)
         else:
@@ -633,9 +633,9 @@ def _step_out_from(operation: OpenOperation) -> None:
     """Put back what was current before *operation*, which stays open, also where a stream beneath it is current still."""
     beneath = nearest()
     while beneath is not None and beneath is not operation and _is_beneath(beneath, operation):
-        step_out(beneath)
+        detach(beneath)
         beneath = beneath.parent
-    step_out(operation)
+    detach(operation)
 
 
 def _is_beneath(around: OpenOperation, parent: OpenOperation) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from .fast_frozen import fast_frozen
 from .json import JSON, dumps
-from .quick import quick
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True)
 class Text:
     """Plain text."""
@@ -17,7 +17,7 @@ class Text:
     text: str
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True)
 class Reasoning:
     """What a model thought aloud; *signature* is the provider's seal on it."""
@@ -26,7 +26,7 @@ class Reasoning:
     signature: str | None = None
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A model's refusal to answer."""
@@ -34,7 +34,7 @@ class Refusal:
     text: str
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media:
     """An image, sound, film or document: by address (*url*), by a provider's *file_id*, or by value (*data*, base64).
@@ -49,7 +49,7 @@ class Media:
     data: str | None = None
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
     """A model asks for a tool. *server* says that the provider runs it; *error* that the call could not be read."""
@@ -61,7 +61,7 @@ class ToolCall:
     error: str | None = None
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolResult:
     """What a tool gave back to the model."""
@@ -71,7 +71,7 @@ class ToolResult:
     server: bool = False
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True)
 class Other:
     """A piece that no convention has a name for, as plain data."""
@@ -82,7 +82,7 @@ class Other:
 Part = Text | Reasoning | Refusal | Media | ToolCall | ToolResult | Other
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One turn of a conversation.

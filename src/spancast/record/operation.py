@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .cost import Cost
+from .fast_frozen import fast_frozen
 from .json import JSON
 from .message import Message
-from .quick import quick
 from .usage import Usage
 
 
@@ -45,7 +45,7 @@ class Kind(StrEnum):
     PROMPT = "PROMPT"
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """How an operation ended badly. *type* is the exception's qualified class name."""
@@ -55,7 +55,7 @@ class Failure:
     stacktrace: str = ""
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Something that happened at one moment (*time_ns*, Unix nanoseconds) inside an operation."""
@@ -65,7 +65,7 @@ class Event:
     attributes: Mapping[str, JSON] = NOTHING
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
     """Another span that belongs to the story without being the parent."""
@@ -75,7 +75,7 @@ class Link:
     attributes: Mapping[str, JSON] = NOTHING
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolDefinition:
     """A tool that a model may ask for; *parameters* is its JSON schema, *schema* the whole as it was sent."""
@@ -86,7 +86,7 @@ class ToolDefinition:
     schema: JSON = None
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
     """What belongs to an operation of kind LLM.
@@ -120,7 +120,7 @@ class Generation:
     prompt_variables: Mapping[str, JSON] = NOTHING
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolUse:
     """What belongs to an operation of kind TOOL. Its arguments are the operation's input, its result the output."""
@@ -130,7 +130,7 @@ class ToolUse:
     call_id: str | None = None
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """One document that a retriever found or a reranker ordered."""
@@ -141,7 +141,7 @@ class Document:
     metadata: Mapping[str, JSON] = NOTHING
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retrieval:
     """What belongs to an operation of kind RETRIEVER."""
@@ -151,7 +151,7 @@ class Retrieval:
     data_source: str | None = None
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
     """What belongs to an operation of kind AGENT; the messages where input and output are conversations."""
@@ -161,7 +161,7 @@ class Agent:
     output_messages: tuple[Message, ...] = ()
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embedding:
     """What belongs to an operation of kind EMBEDDING.
@@ -181,7 +181,7 @@ class Embedding:
     dimensions: int | None = None
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reranking:
     """What belongs to an operation of kind RERANKER: documents in the order before and after, the best *top_k* of them."""
@@ -196,7 +196,7 @@ class Reranking:
 Detail = Generation | ToolUse | Retrieval | Agent | Embedding | Reranking | None
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """One thing the application did.

@@ -11,17 +11,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..record.fast_frozen import positional
 from ..record.json import JSON
 from ..record.operation import NOTHING, Detail, Event, Failure, Kind, Link, Operation
-from ..record.quick import in_order
 from .fields import TraceFields
 from .guard import report_fault
 
 if TYPE_CHECKING:
-    from .sampling import Tree
+    from .sampling import TraceDecision
 
 
-_operation = in_order(Operation)
+_operation = positional(Operation)
 _translating = threading.Lock()  # guards `CapturedOperation._operation`; only threads of ours take it
 
 
@@ -96,7 +96,7 @@ class CapturedOperation:
     sampled: int
     capture: bool
     size: int
-    tree: Tree | None
+    tree: TraceDecision | None
     _operation: Operation | None = field(default=None, init=False, repr=False)
 
     def operation(self) -> Operation:
@@ -111,7 +111,7 @@ class CapturedOperation:
         return operation
 
 
-captured_operation = in_order(CapturedOperation)
+captured_operation = positional(CapturedOperation)
 
 
 def _finished(captured: CapturedOperation) -> Operation:

@@ -181,7 +181,7 @@ def span_context(operation: OpenOperation) -> SpanContext:
     return SpanContext(operation.trace_id, operation.span_id, False, SAMPLED)
 
 
-def enter(operation: OpenOperation, within: OpenOperation | None = None) -> None:
+def activate(operation: OpenOperation, within: OpenOperation | None = None) -> None:
     """Make *operation* the current span of the running context; *within*: the operation that is known to be current now.
 
     An operation that no destination records leaves the application's own current span alone: it only marks the place.
@@ -210,7 +210,7 @@ def is_inside(operation: OpenOperation) -> bool:
     return operation.inside is not None and _running.get() is operation.inside
 
 
-def leave(operation: OpenOperation) -> None:
+def deactivate(operation: OpenOperation) -> None:
     """Expire the current span of *operation*, and put back what was current before where we still stand in its context.
 
     By value, never by token: `detach` in another context than the one of `attach` logs an error (langfuse#8780).
@@ -224,13 +224,13 @@ def leave(operation: OpenOperation) -> None:
     operation.current = operation.before = operation.inside = None
 
 
-def step_out(operation: OpenOperation) -> None:
+def detach(operation: OpenOperation) -> None:
     """Put back what was current before *operation*, which stays open: its stream is consumed later, elsewhere."""
     if operation.current is not None and is_inside(operation):
         _running.set(operation.before)
 
 
-class Visit:
+class Attachment:
     """An open operation made current in one more context, until `end`: a step's task, where it was not opened."""
 
     __slots__ = ("_before", "_inside", "_span")
@@ -261,7 +261,7 @@ def nearest() -> OpenOperation | None:
     return None
 
 
-class Surroundings:
+class ParentContext:
     """Where a new operation finds itself: the current span, and the nearest open operation of ours around it.
 
     Attributes:
@@ -292,7 +292,7 @@ class Surroundings:
         return operation
 
 
-def surroundings(passes: Any = None) -> Surroundings:
+def current_parent_context(passes: Any = None) -> ParentContext:
     """Return what is current. *passes*, a predicate on operations, skips operations that are no real surroundings."""
     here = _running.get()
     own = here.get(_KEY)
@@ -311,14 +311,14 @@ def surroundings(passes: Any = None) -> Surroundings:
     while isinstance(span, CurrentSpan):
         current = span.operation
         if current is not None:
-            around = Surroundings(operation, current.trace_id, current.span_id, False, True)
+            around = ParentContext(operation, current.trace_id, current.span_id, False, True)
             around.span_is_own = True
             return around
         span = span.outer
     context = INVALID_SPAN_CONTEXT if span is INVALID_SPAN else span.get_span_context()
     if not context.is_valid:
-        return Surroundings(operation, 0, 0, False, False)
-    return Surroundings(
+        return ParentContext(operation, 0, 0, False, False)
+    return ParentContext(
         operation, context.trace_id, context.span_id, context.is_remote, bool(context.trace_flags.sampled)
     )
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Final, cast
 from uuid import UUID
 
+from ..record.fast_frozen import fast_frozen
 from ..record.json import JSON
 from ..record.operation import NOTHING
-from ..record.quick import quick
 from .notice import warn_once
 from .snapshot import key_text, plain_data
 
@@ -23,17 +23,17 @@ _SPELLINGS: Final = {
 }
 CONSUMED: Final = ("trace", *dict.fromkeys(key for keys in _SPELLINGS.values() for key in keys))
 _THREAD: Final = "thread_id"  # LangGraph's: the session when nothing else says so
-KNOWN: Final = (*CONSUMED, _THREAD)
-_KNOWN_SET: Final = frozenset(KNOWN)
+FIELD_KEYS: Final = (*CONSUMED, _THREAD)
+_FIELD_KEY_SET: Final = frozenset(FIELD_KEYS)
 _CONSUMED_SET: Final = frozenset(CONSUMED)
 _ACCEPTED = 256  # characters of user and session_id: OpenRouter's own limit (its API reference)
 _ADVISED = 128  # Arize's limit for both (its documentation)
 
-Said = tuple[object, ...]
-UNSAID: Final[Said] = ()
+RawFields = tuple[object, ...]
+NO_FIELDS: Final[RawFields] = ()
 
 
-@quick
+@fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceFields:
     """OpenRouter's `trace` object plus `user` and `session_id`.
@@ -57,7 +57,7 @@ class TraceFields:
     session_id: str | None = None
     metadata: Mapping[str, JSON] = NOTHING
 
-    def over(self, farther: TraceFields) -> TraceFields:
+    def merged_over(self, farther: TraceFields) -> TraceFields:
         """Return these fields laid over *farther* ones: nearer wins, metadata merges."""
         if farther is EMPTY:
             return self
@@ -83,7 +83,7 @@ class TraceFields:
             generation_name=self.generation_name, user=self.user, session_id=self.session_id, metadata=self.metadata
         )
 
-    def in_session_of(self, said: Said) -> TraceFields:
+    def with_thread_session(self, said: RawFields) -> TraceFields:
         """Take LangGraph's `thread_id` for the session where nothing else names one."""
         thread = said[-1] if said and self.session_id is None else None
         session = _text(_THREAD, thread)
@@ -104,21 +104,23 @@ class FieldScope:
 field_scope: ContextVar[FieldScope | None] = ContextVar("spancast_fields", default=None)
 
 
-def said_in(mapping: Mapping[str, object] | None) -> Said:
-    """Return the raw values of all known keys in *mapping*; `UNSAID` when there is none."""
-    if not mapping or _KNOWN_SET.isdisjoint(mapping):
-        return UNSAID
-    return tuple([mapping.get(key) for key in KNOWN])
+def raw_fields_in(mapping: Mapping[str, object] | None) -> RawFields:
+    """Return the raw values of all known keys in *mapping*; `NO_FIELDS` when there is none."""
+    if not mapping or _FIELD_KEY_SET.isdisjoint(mapping):
+        return NO_FIELDS
+    return tuple([mapping.get(key) for key in FIELD_KEYS])
 
 
-def read_said(said: Said, farther: Said = UNSAID) -> TraceFields:
+def parse_raw_fields(said: RawFields, farther: RawFields = NO_FIELDS) -> TraceFields:
     """Return the fields that *said* has and *farther* had not.
 
     LangChain hands a run's metadata down to every descendant, so a value counts only where it first appears.
     Malformed values never raise: what can be read is used, the rest is ignored with one warning.
     """
-    before = dict(zip(KNOWN, farther)) if farther else {}
-    fresh = {key: value for key, value in zip(KNOWN, said) if value is not None and not same(before.get(key), value)}
+    before = dict(zip(FIELD_KEYS, farther)) if farther else {}
+    fresh = {
+        key: value for key, value in zip(FIELD_KEYS, said) if value is not None and not same(before.get(key), value)
+    }
     return read(fresh) if fresh else EMPTY
 
 
@@ -147,7 +149,7 @@ def read(mapping: Mapping[str, object]) -> TraceFields:
     return TraceFields(metadata=metadata or NOTHING, **values)
 
 
-def given(values: Mapping[str, object]) -> TraceFields:
+def fields_from_kwargs(values: Mapping[str, object]) -> TraceFields:
     """Return the fields in the keyword arguments of `trace(...)` or of a handler: whatever is not known is metadata."""
     if _CONSUMED_SET.isdisjoint(values):
         known = EMPTY
@@ -158,7 +160,7 @@ def given(values: Mapping[str, object]) -> TraceFields:
         for key, value in values.items()
         if key not in _CONSUMED_SET and value is not None
     }
-    return TraceFields(metadata=rest).over(known) if rest else known
+    return TraceFields(metadata=rest).merged_over(known) if rest else known
 
 
 def _text(name: str, value: object) -> str | None:

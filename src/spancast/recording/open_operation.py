@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..record.operation import NOTHING, Event, Failure, Kind, Link
 from .captured import CapturedOperation, Translate, captured_operation, no_content
-from .fields import EMPTY, UNSAID, FieldScope, Said, TraceFields
+from .fields import EMPTY, NO_FIELDS, FieldScope, RawFields, TraceFields
 
 if TYPE_CHECKING:
     from .current import CurrentSpan
     from .paused import Pause
-    from .sampling import Tree
+    from .sampling import TraceDecision
 
 
 class OpenOperation:
@@ -74,7 +74,7 @@ class OpenOperation:
         self.wrapped_in: OpenOperation | None = None
         self.origin: object = None
         self.fields: TraceFields = EMPTY
-        self.said: Said = UNSAID
+        self.said: RawFields = NO_FIELDS
         self.scope: FieldScope | None = None
         self.mapping: Mapping[str, Any] | None = None
         self.sampled = 0
@@ -92,7 +92,7 @@ class OpenOperation:
         self.current: CurrentSpan | None = None
         self.on_close: Callable[[OpenOperation], object] | None = None
         self.resumes: Pause | None = None
-        self.tree: Tree | None = None
+        self.tree: TraceDecision | None = None
         self.before: Any = None  # OpenTelemetry's contexts around it and with it as the current span
         self.inside: Any = None
 

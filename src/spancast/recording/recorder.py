@@ -10,14 +10,14 @@ from typing import Any, Final
 from ..record.message import conversation
 from ..record.operation import Generation, Kind, Link
 from .captured import CapturedOperation, Content, Translate, no_content
-from .current import Surroundings, enter, is_inside, leave, surroundings
+from .current import ParentContext, activate, current_parent_context, deactivate, is_inside
 from .failure import failure_of
-from .fields import EMPTY, FieldScope, Said, TraceFields, field_scope, read_said, said_in
+from .fields import EMPTY, FieldScope, RawFields, TraceFields, field_scope, parse_raw_fields, raw_fields_in
 from .identity import new_span_id, new_trace_id, read_span_id, read_trace_id
 from .notice import warn_once
 from .open_operation import OpenOperation
 from .paused import Pause, Pauses
-from .sampling import SamplingRule, Tree, provisional, sampled
+from .sampling import SamplingRule, TraceDecision, candidates_for_errors, sampled
 
 Offer = Callable[[CapturedOperation], None]
 MAX_OPEN: Final = 100_000  # open operations; beyond, the oldest is ended as incomplete
@@ -57,12 +57,12 @@ class Recorder:
 
     def remember(self, key: object, operation: OpenOperation) -> None:
         """Let *key* lead to *operation*'s place in the tree after its end; the last `MAX_ENDED` keys are remembered."""
-        self._ended[key] = remnant(operation)
+        self._ended[key] = placeholder(operation)
         self._ended_keys.append(key)
         if len(self._ended_keys) > MAX_ENDED:
             self._ended.pop(self._ended_keys.popleft(), None)
 
-    def elsewhere(self, trace_id: int, span_id: int, fields: TraceFields, *, recorded: bool) -> OpenOperation:
+    def remote_parent(self, trace_id: int, span_id: int, fields: TraceFields, *, recorded: bool) -> OpenOperation:
         """Return what stands for an operation of another process or context; *recorded*: its trace is sampled there."""
         operation = OpenOperation(Kind.CHAIN, "", 0, trace_id, span_id)
         operation.fields = fields
@@ -112,7 +112,7 @@ class Recorder:
         self._opened += 1
         if not self._opened % _SWEEP_EVERY or len(self._open) >= MAX_OPEN:
             self._sweep()
-        said = said_in(mapping)
+        said = raw_fields_in(mapping)
         scope = field_scope.get()
         start_ns = time_ns()
         within = None
@@ -122,24 +122,26 @@ class Recorder:
                 operation.parent_span_id = parent.span_id
                 within = parent
             else:
-                operation.parent_span_id = _place_below(parent, surroundings(passes))
+                operation.parent_span_id = _place_below(parent, current_parent_context(passes))
             self._inherit(operation, parent, said, scope)
         else:
-            operation = self._root(kind, name, surroundings(passes), said, scope, defaults, origin, start_ns, resumes)
+            operation = self._root(
+                kind, name, current_parent_context(passes), said, scope, defaults, origin, start_ns, resumes
+            )
         operation.key = key
         operation.origin = origin
         operation.mapping = mapping
         operation.translate = translate
         self._open[key] = operation
         if current:
-            enter(operation, within)
+            activate(operation, within)
         return operation
 
     def _inherit(
         self,
         operation: OpenOperation,
         parent: OpenOperation,
-        said: Said,
+        said: RawFields,
         scope: FieldScope | None,
         defaults: TraceFields = EMPTY,
     ) -> None:
@@ -151,11 +153,11 @@ class Recorder:
         operation.said = said or parent.said
         fields = parent.fields
         if defaults is not EMPTY:
-            fields = fields.over(defaults)
+            fields = fields.merged_over(defaults)
         if scope is not parent.scope and scope is not None:
-            fields = scope.fields.over(fields)
+            fields = scope.fields.merged_over(fields)
         if said and said != parent.said:
-            fields = read_said(said, parent.said).over(fields).in_session_of(said)
+            fields = parse_raw_fields(said, parent.said).merged_over(fields).with_thread_session(said)
         if fields is not parent.fields:
             self._name(operation, fields, root=False)
             fields = fields.inherited()
@@ -168,8 +170,8 @@ class Recorder:
         self,
         kind: Kind,
         name: str,
-        around: Surroundings,
-        said: Said,
+        around: ParentContext,
+        said: RawFields,
         scope: FieldScope | None,
         defaults: TraceFields,
         origin: object,
@@ -186,8 +188,12 @@ class Recorder:
                 self._inherit(operation, own, said, scope, defaults)
                 _resume(operation, resumes)
                 return operation
-            defaults = own.fields.over(defaults)
-        fields = read_said(said).over(scope.fields.over(defaults) if scope else defaults).in_session_of(said)
+            defaults = own.fields.merged_over(defaults)
+        fields = (
+            parse_raw_fields(said)
+            .merged_over(scope.fields.merged_over(defaults) if scope else defaults)
+            .with_thread_session(said)
+        )
         operation = self._placed(kind, name, around, fields, now, resumes)
         operation.said = said
         fields = _with_original_id(fields)
@@ -201,7 +207,7 @@ class Recorder:
         return operation
 
     def _placed(
-        self, kind: Kind, name: str, around: Surroundings, fields: TraceFields, now: int, resumes: Pause | None
+        self, kind: Kind, name: str, around: ParentContext, fields: TraceFields, now: int, resumes: Pause | None
     ) -> OpenOperation:
         """Give a root its trace and parent: `parent_span_id` with `trace_id`, a pause, the current span, or none."""
         if fields.trace_id:
@@ -227,16 +233,16 @@ class Recorder:
         _resume(operation, resumes)
         return operation
 
-    def _sampled(self, operation: OpenOperation, around: Surroundings, fields: TraceFields) -> int:
+    def _sampled(self, operation: OpenOperation, around: ParentContext, fields: TraceFields) -> int:
         if around.trace_id and not around.sampled and operation.parent_span_id == around.span_id:
             return 0  # whoever began the trace decided that it is not recorded
         if self._every_trace:
             return self._all
         chosen = sampled(self._rules, fields.session_id, operation.trace_id)
-        unsure = provisional(self._rules, chosen)
-        if unsure:
-            operation.tree = Tree(unsure)
-        return chosen | unsure
+        pending_mask = candidates_for_errors(self._rules, chosen)
+        if pending_mask:
+            operation.tree = TraceDecision(pending_mask)
+        return chosen | pending_mask
 
     def _name(self, operation: OpenOperation, fields: TraceFields, *, root: bool) -> None:
         """Give the operation the name that the user chose, and put a span around it for each further name.
@@ -312,7 +318,7 @@ class Recorder:
             operation.ending = ending
         operation.end_ns = now
         if operation.current is not None:
-            leave(operation)
+            deactivate(operation)
         parent = operation.parent
         if parent is not None:
             if parent.children is not None:
@@ -376,7 +382,7 @@ class Recorder:
         """Forget an open operation that nothing came of, as if it had never been opened; it must have no children."""
         if self._open.pop(operation.key, None) is None:
             return
-        leave(operation)
+        deactivate(operation)
         if operation.parent is not None and operation.parent.children is not None:
             operation.parent.children.discard(operation)
         operation.parent = None
@@ -407,7 +413,7 @@ class Recorder:
             self._open.pop(key, None)
 
 
-def _place_below(parent: OpenOperation, around: Surroundings) -> int:
+def _place_below(parent: OpenOperation, around: ParentContext) -> int:
     """Return the span under which a child of *parent* lies: an application's span between the two keeps its place."""
     if not around.span_is_own and around.operation is parent and around.trace_id == parent.trace_id:
         return around.span_id
@@ -421,7 +427,7 @@ def outermost(operation: OpenOperation) -> OpenOperation:
     return operation
 
 
-def remnant(operation: OpenOperation) -> OpenOperation:
+def placeholder(operation: OpenOperation) -> OpenOperation:
     """Return an operation's place in the tree without what it holds: ids, fields, sampling."""
     left = OpenOperation(operation.kind, operation.name, operation.start_ns, operation.trace_id, operation.span_id)
     left.fields = operation.fields
@@ -435,9 +441,9 @@ def remnant(operation: OpenOperation) -> OpenOperation:
     return left
 
 
-def _fresh(said: Said, scope: FieldScope | None, own: OpenOperation) -> TraceFields:
+def _fresh(said: RawFields, scope: FieldScope | None, own: OpenOperation) -> TraceFields:
     """Return what is said here and was not said yet where *own* was opened."""
-    fields = read_said(said, own.said)
+    fields = parse_raw_fields(said, own.said)
     if scope is None or scope is own.scope:
         return fields
     before = own.scope.fields if own.scope else EMPTY
@@ -445,7 +451,7 @@ def _fresh(said: Said, scope: FieldScope | None, own: OpenOperation) -> TraceFie
         trace_id=scope.fields.trace_id if scope.fields.trace_id != before.trace_id else None,
         parent_span_id=scope.fields.parent_span_id if scope.fields.parent_span_id != before.parent_span_id else None,
     )
-    return fields.over(inside)
+    return fields.merged_over(inside)
 
 
 def _resume(operation: OpenOperation, pause: Pause | None) -> None:
@@ -469,7 +475,7 @@ def _with_original_id(fields: TraceFields) -> TraceFields:
     """Keep a `trace_id` that had to be hashed as metadata, so that it can still be searched for."""
     if not fields.trace_id or not read_trace_id(fields.trace_id)[1]:
         return fields
-    return TraceFields(metadata={"trace_id": fields.trace_id}).over(fields)
+    return TraceFields(metadata={"trace_id": fields.trace_id}).merged_over(fields)
 
 
 def _shows(inner: CapturedOperation) -> Translate:

@@ -42,26 +42,26 @@ def sampled(rules: Sequence[SamplingRule], session_id: str | None, trace_id: int
     return sum(1 << index for index, rule in enumerate(rules) if rule.keeps(key))
 
 
-def provisional(rules: Sequence[SamplingRule], chosen: int) -> int:
+def candidates_for_errors(rules: Sequence[SamplingRule], chosen: int) -> int:
     """Return a bit mask of the rules that would keep the trace for its errors."""
     return sum(1 << index for index, rule in enumerate(rules) if rule.keep_errors and not chosen >> index & 1)
 
 
 # ---------------------------------------------------------------- decided at the end
-class Tree:
+class TraceDecision:
     """What is known of a trace whose fate is open: its operations share it.
 
     Attributes:
-        unsure: The bits of the destinations that want it only for its errors.
+        pending_mask: The bits of the destinations that want it only for its errors.
         last: The id of the span that closes last, with the root.
         failed: Whether anything in it failed so far.
         kept: The decision, once the root has closed.
     """
 
-    __slots__ = ("failed", "held", "kept", "last", "size", "unsure")
+    __slots__ = ("failed", "held", "kept", "last", "pending_mask", "size")
 
-    def __init__(self, unsure: int) -> None:
-        self.unsure = unsure
+    def __init__(self, pending_mask: int) -> None:
+        self.pending_mask = pending_mask
         self.last = 0
         self.failed = False
         self.kept: bool | None = None
@@ -69,7 +69,7 @@ class Tree:
         self.size = 0
 
 
-class Undecided:
+class TailSampler:
     """Holds the closed operations of open traces until each trace's root closes; bounded in bytes.
 
     Beyond the bound the oldest trace is decided early, as not kept: its operations are let go.
@@ -84,10 +84,10 @@ class Undecided:
     def forget(self) -> None:
         """Hold nothing: in a forked child all of it belongs to the parent."""
         self._lock = threading.Lock()
-        self._trees: dict[Tree, None] = {}
+        self._trees: dict[TraceDecision, None] = {}
         self._size = 0
 
-    def take(self, captured: CapturedOperation, tree: Tree) -> None:
+    def take(self, captured: CapturedOperation, tree: TraceDecision) -> None:
         """Hold *operation* until its trace is decided; pass it on where that is done."""
         ready: list[CapturedOperation] = []
         with self._lock:
@@ -108,14 +108,14 @@ class Undecided:
             ready = [captured for tree in list(self._trees) for captured in self._decide(tree, tree.failed)]
         self._pass_on(ready)
 
-    def _hold(self, captured: CapturedOperation, tree: Tree) -> None:
+    def _hold(self, captured: CapturedOperation, tree: TraceDecision) -> None:
         tree.held.append(captured)
         size = captured.size + _SPAN_BYTES
         tree.size += size
         self._size += size
         self._trees[tree] = None
 
-    def _decide(self, tree: Tree, kept: bool) -> list[CapturedOperation]:
+    def _decide(self, tree: TraceDecision, kept: bool) -> list[CapturedOperation]:
         tree.kept = kept
         operations, tree.held = tree.held, []
         self._size -= tree.size
@@ -127,4 +127,4 @@ class Undecided:
         for captured in operations:
             tree = captured.tree
             if tree is not None:
-                self._decided(captured, tree.unsure, bool(tree.kept))
+                self._decided(captured, tree.pending_mask, bool(tree.kept))

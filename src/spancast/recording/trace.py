@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from ..record.operation import Kind
-from .current import Surroundings, surroundings
-from .fields import EMPTY, FieldScope, field_scope, given
+from .current import ParentContext, current_parent_context
+from .fields import EMPTY, FieldScope, field_scope, fields_from_kwargs
 from .identity import traceparent
 from .open_operation import OpenOperation
 from .recorder import Recorder
@@ -37,10 +37,10 @@ class TraceHandle:
 
 def current_trace() -> TraceHandle | None:
     """Return the handle of the operation that is open here, or of the application's span beneath it; else None."""
-    return _handle(surroundings())
+    return _handle(current_parent_context())
 
 
-def _handle(around: Surroundings) -> TraceHandle | None:
+def _handle(around: ParentContext) -> TraceHandle | None:
     if around.own is None or not around.trace_id:
         return None
     return handle_of(around.trace_id, around.span_id, around.sampled)
@@ -64,14 +64,14 @@ class trace:  # noqa: N801  (used as a verb: `with trace(...)`)
     __slots__ = ("_entered", "_fields", "_recorder")
 
     def __init__(self, **fields: object) -> None:
-        self._fields = given(fields)
+        self._fields = fields_from_kwargs(fields)
         self._recorder: Callable[[], Recorder] = recorder_in_use
         self._entered: list[tuple[Recorder | None, OpenOperation | None, FieldScope | None, FieldScope]] = []
 
     def __enter__(self) -> TraceHandle | None:
         fields = self._fields
         outer = field_scope.get()
-        scope = FieldScope(fields.over(outer.fields if outer else EMPTY))
+        scope = FieldScope(fields.merged_over(outer.fields if outer else EMPTY))
         recorder = operation = None
         name = fields.trace_name or fields.span_name
         if name:

@@ -13,7 +13,7 @@ MOST_CHARACTERS = (
 )
 
 
-class KnownMessages:
+class MessageCache:
     """Keeps the newest messages by what they were read from; a record is immutable, so all spans may share it.
 
     Two generations: what was not asked for since the older one was filled is let go with it. Each step is one atomic
@@ -39,7 +39,7 @@ class KnownMessages:
         message, kept_calls, _ = entry
         return message if same(calls, kept_calls) else None
 
-    def keep(self, key: Hashable, message: Message, size: int, calls: object = None) -> None:
+    def put(self, key: Hashable, message: Message, size: int, calls: object = None) -> None:
         """Keep *message*, read from *size* characters, under *key*; *calls*: a copy that nobody changes."""
         self._keep(key, (message, calls, size))
 
@@ -54,9 +54,9 @@ class KnownMessages:
         """Return whether anything is kept."""
         return bool(self._new or self._old)
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Keep nothing: content must not outlive the work it belongs to."""
         self._new, self._old, self._size = {}, {}, 0
 
 
-KNOWN = KnownMessages()
+MESSAGE_CACHE = MessageCache()

@@ -12,7 +12,7 @@ import pytest
 
 from spancast.conventions.span import Span, SpanEvent, SpanLink
 from spancast.record import cost, message, operation, usage
-from spancast.record.quick import in_order
+from spancast.record.fast_frozen import positional
 
 RECORDS: list[Any] = [
     Span,
@@ -60,4 +60,4 @@ def test_a_records_arguments_are_those_of_its_fields(record: Any) -> None:
 def test_in_order_makes_the_same_record(record: Any) -> None:
     """All values, in the order of the fields."""
     given = values(record)
-    assert record(**given) == in_order(record)(*given.values())
+    assert record(**given) == positional(record)(*given.values())
