@@ -34,7 +34,7 @@ def encode(attributes: int, size: int, spans: int) -> dict[str, float]:
     from opentelemetry.sdk.resources import Resource
 
     from spancast.conventions.span import Span
-    from spancast.destinations.sdk import readable_span
+    from spancast.destinations.targets.sdk import readable_span
     from spancast.otlp.encoding import ENCODINGS
     from spancast.record.operation import Kind
 

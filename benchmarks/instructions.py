@@ -161,7 +161,7 @@ def _counted(counter: Counter, name: str, work: Callable[[], object]) -> None:
 
 def _parts(counter: Counter, label: str, destination: Any, pipeline: Any, run: Callable[[], object]) -> None:
     """Count operation, render and encode apart, on what one run offers to its lane."""
-    from spancast.destinations.preparation import preparation
+    from spancast.destinations.rendering import preparation
 
     kept: list[Any] = []
     lane = pipeline._lanes[0]

@@ -13,8 +13,8 @@ from typing import Any
 import spancast
 from spancast import destinations, langchain, llama_index, openrouter, redact
 from spancast.cli import commands
-from spancast.destinations.destination import CommonKeywords
-from spancast.destinations.local import MemoryEvent, MemoryLink, MemorySpan, Status
+from spancast.destinations.factory import CommonKeywords
+from spancast.destinations.targets.memory import MemoryEvent, MemoryLink, MemorySpan, Status
 from spancast.record.operation import Kind
 
 MODULES = (spancast, destinations, langchain, llama_index, openrouter, redact)

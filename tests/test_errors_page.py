@@ -14,17 +14,17 @@ import trustme
 
 from spancast import destinations
 from spancast.destinations import SettingsError
-from spancast.destinations.check import settings_failure
-from spancast.destinations.faults import FAULTS
+from spancast.diagnostics.error_codes import ERROR_CODES
+from spancast.diagnostics.result import settings_failure
 
 from .receivers import faults
 from .receivers.recording import Answer, recording_receiver
 
 PAGE = Path(__file__).parents[1] / "docs" / "connection-errors.md"
-HEAD = """# What `spancast doctor` says, and what mends it
+HEAD = """# What `spancast doctor` says, and how to fix it
 
 `spancast destinations add` and `spancast destinations test`, `spancast doctor` and `Destination.check()` test a
-destination step by step and end at the first step that fails, with a code, a cause and a line that mends it;
+destination step by step and end at the first step that fails, with a code, a cause and a line that fixes it;
 `spancast explain CODE` says more. This page is written by `tests/test_errors_page.py`: each text below is what a receiver
 with that fault brought about.
 
@@ -123,8 +123,8 @@ def page(folder: Path) -> str:
     for heading, cases in (("Settings", settings()), ("The way there", ways(folder)), ("The answer", answers())):
         parts.append(f"## {heading}\n\n")
         parts += [f"### {title}\n\n```text\n{stable(text)}\n```\n\n" for title, text in cases]
-    parts.append("## All codes\n\n| code | verdict | cause | what mends it |\n|---|---|---|---|\n")
-    parts += [f"| {code} | {known.verdict} | {known.cause} | {known.cure} |\n" for code, known in FAULTS.items()]
+    parts.append("## All codes\n\n| code | verdict | cause | how to fix it |\n|---|---|---|---|\n")
+    parts += [f"| {code} | {known.verdict} | {known.cause} | {known.fix} |\n" for code, known in ERROR_CODES.items()]
     return "".join(parts)
 
 

@@ -20,15 +20,18 @@ ROOMS["privacy"] = {"record", "recording", "conventions"}
 ROOMS["otlp"] = {"record", "recording", "conventions", "privacy"}
 ROOMS["redact"] = set()
 ROOMS["resource"] = {"conventions"}
-ROOMS["destinations"] = {*ROOMS["otlp"], "otlp", "resource", "redact"}
+ROOMS["validation"] = set()
+ROOMS["secret_refs"] = {"validation"}
+ROOMS["diagnostics"] = {*ROOMS["otlp"], "otlp", "validation"}
+ROOMS["destinations"] = {*ROOMS["diagnostics"], "diagnostics", "resource", "secret_refs"}
+ROOMS["config"] = {*ROOMS["destinations"], "destinations", "redact"}
 ROOMS["delivery"] = {*ROOMS["destinations"], "destinations"}
-ROOMS["host"] = {*ROOMS["destinations"], "destinations"}  # a destination of its own kind: the pipeline makes it
 ROOMS["sigterm"] = {"recording"}
-ROOMS["pipeline"] = {*ROOMS["delivery"], "delivery", "resource", "host", "sigterm"}
-ADAPTER = {"record", "recording", "pipeline", "destinations.validation"}
+ROOMS["pipeline"] = {*ROOMS["delivery"], *ROOMS["config"], "delivery", "config", "resource", "sigterm"}
+ADAPTER = {"record", "recording", "pipeline", "validation"}
 ROOMS["langchain"] = ADAPTER
 ROOMS["llama_index"] = ADAPTER
-ROOMS["openrouter"] = {"record", "recording", "destinations.validation"}
+ROOMS["openrouter"] = {"record", "recording", "validation"}
 ROOMS["audit"] = {*ROOMS["pipeline"], "pipeline", "langchain", "llama_index", "redact"}
 ROOMS["demo"] = {"pipeline", "langchain"}
 ROOMS["view"] = {*ROOMS["pipeline"], "pipeline", "demo", "openrouter"}
@@ -114,7 +117,7 @@ def test_the_plan_has_no_circle() -> None:
         ("recording/captured.py", "import spancast.pipeline"),
         ("conventions/span.py", "from .. import privacy"),
         ("otlp/http.py", "from ..destinations import otlp"),
-        ("destinations/presets.py", "from ..delivery.lane import Lane"),
+        ("destinations/factory.py", "from ..delivery.lane import Lane"),
         ("delivery/lane.py", "from .. import pipeline"),
         ("delivery/lane.py", "if TYPE_CHECKING:\n    from ..pipeline import Pipeline"),
         ("pipeline.py", "from .langchain import install"),
@@ -122,7 +125,7 @@ def test_the_plan_has_no_circle() -> None:
         ("langchain/handler.py", "from ..conventions import openinference"),
         ("langchain/handler.py", "from ..otlp import json"),
         ("langchain/handler.py", "from ..delivery.lane import Lane"),
-        ("langchain/handler.py", "from ..destinations.presets import arize"),
+        ("langchain/handler.py", "from ..destinations.backends.arize import arize"),
         ("langchain/handler.py", "from ..destinations import arize"),
         ("langchain/handler.py", "import llama_index.core"),
         ("view/tree.py", "import langchain.agents"),

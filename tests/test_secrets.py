@@ -14,8 +14,10 @@ import pytest
 
 import spancast
 from spancast import destinations
-from spancast.destinations import PRESETS, Destination, SettingsError, catalogue, files
-from spancast.destinations.presets import Preset
+from spancast.config import files
+from spancast.config import schema as catalogue
+from spancast.destinations import PRESETS, Destination, SettingsError
+from spancast.destinations.registry import Preset
 
 from .destinations.test_backends import TABLE
 from .receivers.recording import Answer, Receiver, recording_receiver

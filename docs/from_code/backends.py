@@ -12,30 +12,9 @@ from typing import Any
 
 from from_code.markdown import code, codes, described, table
 from spancast.commands import options
+from spancast.destinations import PRESETS
 from spancast.destinations.destination import DEFAULT_REQUEST_BYTES, MAX_ATTRIBUTE_LENGTH, Destination
-from spancast.destinations.presets import PRESETS
 
-TITLES = {
-    "arize": "Arize AX",
-    "otlp": "any OTLP receiver",
-    "axiom": "Axiom",
-    "jaeger": "Jaeger",
-    "tempo": "Grafana Tempo",
-    "grafana_cloud": "Grafana Cloud",
-    "honeycomb": "Honeycomb",
-    "lightstep": "Lightstep",
-    "phoenix": "Phoenix",
-    "langfuse": "Langfuse",
-    "langsmith": "LangSmith",
-    "datadog": "Datadog",
-    "new_relic": "New Relic",
-    "braintrust": "Braintrust",
-    "signoz": "SigNoz",
-    "dash0": "Dash0",
-    "elastic": "Elastic",
-    "opik": "Comet Opik",
-    "weave": "W&B Weave",
-}
 PAGES = {"tempo": "grafana", "grafana_cloud": "grafana"}
 OWN_PAGES = (
     "arize",
@@ -62,7 +41,7 @@ _MORE = {"arize": ("model_id",), "phoenix": ("api_key", "project_name"), "opik":
 def page_of(name: str) -> str:
     """Return the page and place that tells of a preset."""
     page = PAGES.get(name, name if name in OWN_PAGES else "others")
-    return f"../backends/{page}.md" + ("" if name in OWN_PAGES else f"#{_anchor(TITLES[name])}")
+    return f"../backends/{page}.md" + ("" if name in OWN_PAGES else f"#{_anchor(PRESETS[name].title)}")
 
 
 def _anchor(title: str) -> str:
@@ -170,7 +149,7 @@ def table_row(name: str) -> list[str]:
     made, _ = sample(name)
     target: Any = made.target
     return [
-        f"[{TITLES[name]}]({page_of(name)})",
+        f"[{PRESETS[name].title}]({page_of(name)})",
         code(f"destinations.{name}()"),
         codes(PRESETS[name].required) or "nothing",
         target.protocol.removeprefix("http/"),
@@ -184,6 +163,4 @@ def _table() -> str:
 
 def all_presets() -> str:
     """Return the table of all presets."""
-    if set(TITLES) != set(PRESETS):
-        raise LookupError(f"presets without a page, or pages without a preset: {set(TITLES) ^ set(PRESETS)}")
     return _table()

@@ -33,7 +33,7 @@ ABOUT = {  # of pages that carry no description themselves
     "machines/sizing.md": "From one process to thousands of machines: what each tier carries.",
     "machines/backends.md": "Compose files for a Collector, Jaeger, Tempo with Grafana, and Phoenix.",
     "machines/grafana.md": "A Grafana dashboard for Tempo: tokens, cost, latency, errors.",
-    "connection-errors.md": "Every fault of a connection: what is read, the cause, and the line that mends it.",
+    "connection-errors.md": "Every fault of a connection: what is read, the cause, and the line that fixes it.",
 }
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from from_code.markdown import code, codes, described, table
 from spancast.commands import options
-from spancast.destinations import catalogue
-from spancast.destinations.destination import CommonKeywords, Destination
+from spancast.config import schema as catalogue
+from spancast.destinations.destination import Destination
+from spancast.destinations.factory import CommonKeywords
 from spancast.pipeline import Pipeline, configure
 
 _NOT_OPTIONS = {

@@ -12,16 +12,16 @@ from ._version import VERSION as __version__
 if TYPE_CHECKING:
     from . import destinations
     from .delivery.ledger import DeliveryReport, DestinationReport
-    from .destinations.validation import SettingsError
     from .pipeline import Pipeline, configure, flush, report, shutdown
     from .recording.fields import TraceFields
     from .recording.trace import TraceHandle, current_trace, trace
+    from .validation import SettingsError
 
 _HOMES = {
     "DeliveryReport": "delivery.ledger",
     "DestinationReport": "delivery.ledger",
     "Pipeline": "pipeline",
-    "SettingsError": "destinations.validation",
+    "SettingsError": "validation",
     "TraceFields": "recording.fields",
     "TraceHandle": "recording.trace",
     "configure": "pipeline",

@@ -32,7 +32,6 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
-from .destinations.validation import SettingsError
 from .record.json import JSON, dumps
 from .recording.current import current_parent_context
 from .recording.fields import TraceFields, field_scope
@@ -40,6 +39,7 @@ from .recording.guard import guarded
 from .recording.identity import read_trace_id
 from .recording.open_operation import OpenOperation
 from .recording.recorder import outermost
+from .validation import SettingsError
 
 T = TypeVar("T")
 HOSTS: Final = ("openrouter.ai",)

@@ -15,16 +15,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from . import sigterm
+from . import sigterm, validation
+from .config import schema as catalogue
+from .config.resolve import destinations_of
 from .delivery.lane import MAX_QUEUE_BYTES, Lane
 from .delivery.ledger import DeliveryReport
 from .delivery.spool import MAX_BYTES as MAX_SPOOL_BYTES
 from .delivery.spool import Spool, folder_of
-from .destinations import catalogue, validation
 from .destinations.destination import Destination
-from .destinations.environment import destinations_of
-from .destinations.local import MemoryTarget
-from .destinations.settings import flag
+from .destinations.otel_env import flag
+from .destinations.targets.memory import MemoryTarget
 from .recording.captured import CapturedOperation
 from .recording.paused import Pauses, state_folder
 from .recording.recorder import Recorder
@@ -241,7 +241,7 @@ def _all(destinations: tuple[Destination, ...], provider: TracerProvider | None)
             )
     if provider is None:
         return destinations or destinations_of(os.environ)
-    from .host import through_provider
+    from .destinations.targets.provider import through_provider
 
     return (*destinations, through_provider(provider))
 

@@ -17,7 +17,7 @@ from spancast.audit.receivers import CONTROL
 from spancast.audit.report import AuditReport
 from spancast.audit.search import audit
 from spancast.cli import commands
-from spancast.destinations import preparation
+from spancast.destinations import rendering
 
 from ..receivers.ports import free_port
 
@@ -70,8 +70,8 @@ def test_every_form_was_searched(found: AuditReport) -> None:
 
 def test_a_leak_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With both layers of privacy mode switched off, nearly every place is found in nearly every form."""
-    monkeypatch.setattr(preparation, "without_content", lambda operation: operation)
-    monkeypatch.setattr(preparation, "only_safe", lambda span: span)
+    monkeypatch.setattr(rendering, "without_content", lambda operation: operation)
+    monkeypatch.setattr(rendering, "only_safe", lambda span: span)
     found = audit(tmp_path)
     assert False is found.clean
     hits = {form for place in found.leaks for form in place.hits}

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from spancast.destinations.presets import PRESETS
+from spancast.destinations import PRESETS
 
 from ..receivers.recording import Answer, Receiver, recording_receiver
 
@@ -114,7 +114,7 @@ def test_a_destination_whose_test_fails_is_not_saved(
     result = json.loads(done.stdout)
     assert (1, verdict, False, []) == (done.returncode, result["verdict"], result["saved"], shell.saved())
     read = shell(*collector(receiver), TOK=TOKEN)
-    assert (1, True, True) == (read.returncode, "NOT saved" in read.stdout, "mend:" in read.stdout)
+    assert (1, True, True) == (read.returncode, "NOT saved" in read.stdout, "fix:" in read.stdout)
 
 
 def test_a_missing_variable_is_a_failed_test(shell: Shell, receiver: Receiver) -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from spancast.commands.options import own_arguments
-from spancast.destinations.presets import PRESETS
+from spancast.destinations import PRESETS
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 import spancast
 from spancast import cli, destinations, openrouter
 from spancast.demo import support_agent as demo
+from spancast.destinations.targets.memory import MemorySpan
 from spancast.view import commands
 
 from .. import goldens
@@ -25,7 +26,7 @@ HERE = Path(__file__).parent / "goldens"
 
 
 @pytest.fixture(scope="module")
-def ran() -> dict[str, list[destinations.local.MemorySpan]]:
+def ran() -> dict[str, list[MemorySpan]]:
     """Run the demo once, recorded for two destinations in two conventions."""
     conventions = {name: destinations.memory(name=name, convention=name) for name in ("openinference", "gen_ai")}
     with spancast.Pipeline(*conventions.values()) as pipeline:
@@ -35,12 +36,12 @@ def ran() -> dict[str, list[destinations.local.MemorySpan]]:
 
 
 @pytest.mark.parametrize("convention", ["openinference", "gen_ai"])
-def test_the_demos_tree_is_the_golden_one(convention: str, ran: dict[str, list[destinations.local.MemorySpan]]) -> None:
+def test_the_demos_tree_is_the_golden_one(convention: str, ran: dict[str, list[MemorySpan]]) -> None:
     """One run gives the same tree in both conventions, each with its own names, as the golden files say."""
     goldens.check(HERE / f"demo.{convention}.json", ran[convention])
 
 
-def test_both_destinations_have_the_same_spans(ran: dict[str, list[destinations.local.MemorySpan]]) -> None:
+def test_both_destinations_have_the_same_spans(ran: dict[str, list[MemorySpan]]) -> None:
     """Ids, parents and times are the same in both conventions."""
     one, other = (
         {(span.span_id, span.parent_span_id, span.trace_id, span.start_ns, span.end_ns) for span in spans}

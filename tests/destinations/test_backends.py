@@ -14,8 +14,8 @@ import pytest
 import spancast
 from spancast import destinations
 from spancast.destinations import PRESETS, Destination, SettingsError
-from spancast.destinations.llm_backends import langfuse_gen_ai
-from spancast.destinations.preparation import preparation
+from spancast.destinations.backends.langfuse import langfuse_gen_ai
+from spancast.destinations.rendering import preparation
 from spancast.record.cost import Cost
 from spancast.record.operation import Generation, Kind, Operation
 from spancast.record.usage import Usage

@@ -12,7 +12,7 @@ import pytest
 import spancast
 from spancast import destinations
 from spancast.destinations import Destination, SettingsError
-from spancast.destinations.presets import arize_url
+from spancast.destinations.backends.arize import arize_url
 from spancast.record.operation import Kind
 from spancast.recording.captured import Content
 

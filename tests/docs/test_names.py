@@ -12,8 +12,8 @@ import pytest
 
 import spancast
 from spancast import destinations, redact
-from spancast.destinations import catalogue
-from spancast.destinations.presets import PRESETS
+from spancast.config import schema as catalogue
+from spancast.destinations import PRESETS
 
 from .pages import DOCS, ROOT, blocks, commands_in, pages
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from spancast.destinations import catalogue, files
+from spancast.config import files
+from spancast.config import schema as catalogue
 
 from ..receivers.recording import recording_receiver
 from . import given

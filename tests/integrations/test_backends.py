@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from spancast.destinations import destination as destinations_module
-from spancast.destinations.environment import destinations_of
-from spancast.destinations.presets import PRESETS
+from spancast.config.resolve import destinations_of
+from spancast.destinations import PRESETS
+from spancast.destinations import factory as destinations_module
 
 from .collector_config import composed, faults, pipelines, variables
 

@@ -19,12 +19,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 import spancast
 from spancast import destinations, privacy
+from spancast.config import schema as catalogue
 from spancast.conventions.span import Span
 from spancast.demo import support_agent as demo
-from spancast.destinations import MemoryDestination, catalogue
-from spancast.destinations.destination import DEFAULT_REQUEST_BYTES, HttpTarget
-from spancast.destinations.preparation import preparation
-from spancast.destinations.presets import PRESETS
+from spancast.destinations import PRESETS, MemoryDestination
+from spancast.destinations.destination import DEFAULT_REQUEST_BYTES
+from spancast.destinations.rendering import preparation
+from spancast.destinations.targets.http import HttpTarget
 
 from ..otlp.test_protobuf import pairs
 from ..receivers.recording import recording_receiver

@@ -16,7 +16,7 @@ from spancast import destinations, privacy
 from spancast.conventions.span import ERROR
 from spancast.demo import support_agent as demo
 from spancast.destinations import MemoryDestination
-from spancast.destinations.preparation import preparation
+from spancast.destinations.rendering import preparation
 
 from ..test_privacy import operations
 from . import traceql

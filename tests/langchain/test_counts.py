@@ -20,7 +20,7 @@ from langchain_core.prompts import ChatPromptTemplate
 import spancast
 from spancast import destinations
 from spancast.conventions import gen_ai, openinference
-from spancast.destinations.preparation import form
+from spancast.destinations.rendering import form
 from spancast.langchain import SpancastCallbackHandler, messages
 from spancast.record import json as record_json
 from spancast.record.operation import Operation

@@ -28,7 +28,7 @@ from pydantic import BaseModel, ConfigDict
 
 import spancast
 from spancast.conventions.span import Span
-from spancast.destinations.local import local_destination
+from spancast.destinations.factory import local_destination
 from spancast.langchain import SpancastCallbackHandler
 from spancast.otlp import json as otlp_json
 from spancast.otlp import protobuf

@@ -278,8 +278,8 @@ class Soak:
         self.pipeline = spancast.Pipeline(
             self.memory,
             spancast.destinations.memory(convention="gen_ai", name="private", privacy_mode=True),
-            spancast.destinations.sdk(Silent(), name="sampled", sampling_rate=0.3),
-            spancast.destinations.sdk(Refusing(), name="refusing"),
+            spancast.destinations.targets.sdk(Silent(), name="sampled", sampling_rate=0.3),
+            spancast.destinations.targets.sdk(Refusing(), name="refusing"),
         )
         self.arrived = 0
         self.endings: Counter[str] = Counter()

@@ -19,7 +19,7 @@ from opentelemetry.sdk.resources import Resource
 
 from spancast import _version
 from spancast.conventions.span import ERROR, Attributes, Span, SpanEvent, SpanLink
-from spancast.destinations.sdk import readable_span
+from spancast.destinations.targets.sdk import readable_span
 from spancast.otlp.protobuf import CONTENT_TYPE, encode_request, encode_span
 from spancast.record.json import text
 

@@ -12,36 +12,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..destinations import files, references
-from ..destinations.check import settings_failure
+from .. import secret_refs
+from ..config import files
+from ..config.resolve import entries_of
+from ..destinations import PRESETS
 from ..destinations.destination import Destination
-from ..destinations.environment import entries_of
-from ..destinations.presets import PRESETS, Preset
-from ..destinations.validation import SettingsError
+from ..destinations.registry import Preset
+from ..diagnostics.result import settings_failure
+from ..validation import SettingsError
 from . import options
 from .output import FAILED, print_json, show, stop
 
-# headers that name a place or a mode, and are no secrets; every other header's value is treated as one
-_PLAIN_HEADERS = frozenset(
-    {
-        "arize-interface",
-        "comet-workspace",
-        "compute_stats",
-        "dash0-dataset",
-        "dd-otel-span-mapping",
-        "dd-otlp-source",
-        "langsmith-project",
-        "projectname",
-        "user-agent",
-        "x-axiom-dataset",
-        "x-bt-parent",
-        "x-goog-user-project",
-        "x-honeycomb-dataset",
-        "x-langfuse-ingestion-version",
-        "x-project-name",
-        "x-scope-orgid",
-    }
-)
+# headers of no single backend that name a place or a mode; every other header's value is treated as a secret
+_OF_NO_BACKEND = frozenset({"user-agent", "x-goog-user-project"})
 
 
 def group() -> typer.Typer:
@@ -83,7 +66,7 @@ def add(name: str, given: dict[str, Any]) -> None:
     if result.passed:
         try:
             for key, value in secrets.items():
-                references.into_keyring(key, value)
+                secret_refs.into_keyring(key, value)
             entry = files.Entry(preset=name, arguments=stored, origin=files.SAVED)
             path = files.save([*(each for each in held if each.name != entry.name), entry], os.environ)
         except SettingsError as error:
@@ -118,7 +101,7 @@ def _complete(name: str, preset: Preset, arguments: dict[str, Any]) -> None:
     """Take what is needed and was not given from the environment, or ask for it."""
     helps = options.helps(preset.make.__doc__ or "")
     for argument in preset.required:
-        if argument in arguments or _given_otherwise(argument, arguments):
+        if argument in arguments or any(other in arguments for other in preset.instead.get(argument, ())):
             continue
         variable = next((each for each in preset.variables.get(argument, ()) if os.environ.get(each)), None)
         if variable is not None and name != "otlp":  # otlp() reads endpoint and headers together
@@ -127,18 +110,6 @@ def _complete(name: str, preset: Preset, arguments: dict[str, Any]) -> None:
             secret = argument in preset.secrets
             hint = "a value, or env:NAME" if secret else helps.get(argument, "").partition(";")[0]
             arguments[argument] = typer.prompt(f"{argument} ({hint})", hide_input=secret).strip()
-
-
-_INSTEAD = {
-    "space_key": ("space_id",),
-    "project_name": ("project_id", "experiment_id"),
-    "ingestion_key": ("base_url",),
-    "workspace": ("base_url",),
-}
-
-
-def _given_otherwise(argument: str, arguments: Mapping[str, Any]) -> bool:
-    return any(other in arguments for other in _INSTEAD.get(argument, ()))
 
 
 def _storable(
@@ -152,9 +123,10 @@ def _storable(
     name = str(arguments.get("name") or preset.make.__name__)
     stored = dict(arguments)
     into: dict[str, str] = {}
+    plain_headers = _OF_NO_BACKEND | {header for each in PRESETS.values() for header in each.plain_headers}
 
     def kept(value: str, argument: str, key: str) -> str:
-        if plain or references.is_reference(value):
+        if plain or secret_refs.is_reference(value):
             return value
         if variable := next(
             (each for each in preset.variables.get(argument, ()) if os.environ.get(each) == value), None
@@ -171,14 +143,15 @@ def _storable(
         )
         raise SettingsError(
             f"{argument} is given in the clear, and would be saved so: put it into an environment variable and write "
-            f"{option}, or add --keyring, or --plain-secrets."
+            f"{option}, or add --keyring, or --plain-secrets.",
+            "E108",
         )
 
-    for argument in preset.secrets & set(arguments):
+    for argument in set(preset.secrets) & set(arguments):
         stored[argument] = kept(str(arguments[argument]), argument, f"{name}/{argument}")
     if "headers" in arguments:
         stored["headers"] = {
-            header: value if header.lower() in _PLAIN_HEADERS else kept(value, header, f"{name}/header/{header}")
+            header: value if header.lower() in plain_headers else kept(value, header, f"{name}/header/{header}")
             for header, value in arguments["headers"].items()
         }
     return stored, into
@@ -186,7 +159,7 @@ def _storable(
 
 # ---------------------------------------------------------------- list, test, remove
 def list_all(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
-    """Show the destinations in use, and who names them."""
+    """Show the destinations in use, and where each is set."""
     try:
         found = [(entry, _made(entry, over)) for entry, over in entries_of(os.environ)]
     except SettingsError as error:

@@ -1,4 +1,4 @@
-"""`spancast doctor`, `spancast explain` and `spancast settings`: why traces do not arrive, and who says what."""
+"""`spancast doctor`, `spancast explain` and `spancast settings`: why traces do not arrive, and where settings come from."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..destinations import catalogue, local
-from ..destinations.check import CheckResult, Step, settings_failure
-from ..destinations.environment import entries_of
-from ..destinations.faults import FAULTS
-from ..destinations.validation import SettingsError
-from . import application
+from ..config import schema as catalogue
+from ..config.resolve import entries_of
+from ..destinations.targets import file as local
+from ..diagnostics import notes as application
+from ..diagnostics.error_codes import ERROR_CODES
+from ..diagnostics.result import CheckResult, Step, settings_failure
+from ..validation import SettingsError
 from .output import FAILED, print_json, show, stop
 
 
@@ -54,7 +55,7 @@ def doctor(
 
 
 def tested(timeout: float | None, console: Console, *, quiet: bool) -> tuple[list[str], list[CheckResult]]:
-    """Test what files and environment name; return who says so, and what was found."""
+    """Test what files and environment name; return where each comes from, and what was found."""
     origins: list[str] = []
     results: list[CheckResult] = []
     try:
@@ -96,13 +97,13 @@ def _settings_lines(console: Console) -> None:
 
 
 def explain(code: Annotated[str, typer.Argument(help="A code such as E401.")]) -> None:
-    """Say what a code means, and what mends it."""
-    known = FAULTS.get(code.upper())
-    if known is None:
-        stop(f"there is no code {code!r}: use one of {', '.join(FAULTS)}.")
+    """Say what a code means, and how to fix it."""
+    entry = ERROR_CODES.get(code.upper())
+    if entry is None:
+        stop(f"there is no code {code!r}: use one of {', '.join(ERROR_CODES)}.")
     console = Console(highlight=False)
-    console.print(f"{code.upper()}  {known.verdict}", style="bold", markup=False)
-    for label, text in (("cause", known.cause), ("mend", known.cure), ("more", known.more)):
+    console.print(f"{code.upper()}  {entry.verdict}", style="bold", markup=False)
+    for label, text in (("cause", entry.cause), ("fix", entry.fix), ("more", entry.details)):
         if text:
             console.print(Text(f"{label:<6} ", style="dim") + Text(text, style="default"))
 
@@ -111,7 +112,7 @@ def settings(
     everything: Annotated[bool, typer.Option("--all", help="Show also what is not set.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """Show every setting, its value and who says so. Secrets are masked."""
+    """Show every setting, its value and its origin. Secrets are masked."""
     rows = list(catalogue.rows(os.environ, all=everything or as_json))
     wrong = [row for row in rows if row.error]
     if as_json:

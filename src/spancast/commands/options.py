@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ..destinations.presets import PRESETS, Preset
+from ..destinations import PRESETS
+from ..destinations.registry import Preset
 
 COMMON: Mapping[str, tuple[Any, str]] = {
     "name": (str, "What reports call it; else the preset's name."),

@@ -9,11 +9,10 @@ import orjson
 import typer
 from rich.console import Console
 
-from ..destinations.check import CheckResult
+from ..diagnostics.result import MARKS, CheckResult
 
 FAILED, WRONG_USE = 1, 2
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "dim"}
-_MARKS = {"ok": "✓", "warning": "!", "failed": "✗", "skipped": "·"}
 
 
 def stop(message: str, status: int = WRONG_USE) -> NoReturn:
@@ -33,10 +32,10 @@ def show(console: Console, result: CheckResult) -> None:
     console.print(f"{result.destination}  {result.where}", style="bold", markup=False, soft_wrap=True)
     for step in result.steps:
         took = f"  ({step.milliseconds:.0f} ms)" if step.milliseconds is not None else ""
-        console.print(f"  {_MARKS[step.state]} ", style=_STYLES[step.state], end="", markup=False)
+        console.print(f"  {MARKS[step.state]} ", style=_STYLES[step.state], end="", markup=False)
         console.print(f"{step.name:<15} {step.detail}{took}".rstrip(), markup=False, soft_wrap=True)
         if step.code:
             console.print(f"      {step.code}: {step.cause}", markup=False, soft_wrap=True)
-            console.print(f"      mend: {step.cure}", style="bold", markup=False, soft_wrap=True)
+            console.print(f"      fix: {step.fix}", style="bold", markup=False, soft_wrap=True)
     if not result.passed:
         console.print(f"      more: spancast explain {result.code}", style="dim", markup=False)

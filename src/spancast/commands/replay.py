@@ -11,13 +11,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ..config.resolve import backends_of
 from ..delivery.replay import Tally, replay_all
 from ..delivery.spool import Spool, about, folder_of
+from ..destinations import otlp
 from ..destinations.destination import Destination
-from ..destinations.environment import backends_of
-from ..destinations.presets import otlp
-from ..destinations.validation import SettingsError
 from ..pipeline import spool_folder
+from ..validation import SettingsError
 from .output import FAILED, print_json, stop
 
 _UNKNOWN = "no destination here sends there; name its URL with --endpoint, and its --header"

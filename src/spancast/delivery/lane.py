@@ -21,7 +21,7 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach,
 
 from ..conventions.span import Attributes, Span
 from ..destinations.destination import Destination, Exporter
-from ..destinations.preparation import preparation
+from ..destinations.rendering import preparation
 from ..otlp.outcome import Outcome, Verdict
 from ..recording.captured import CapturedOperation
 from ..recording.guard import report_fault

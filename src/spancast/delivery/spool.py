@@ -25,7 +25,8 @@ import orjson
 
 from .. import _version
 from ..conventions.span import Attributes, Span
-from ..destinations.destination import Destination, HttpTarget
+from ..destinations.destination import Destination
+from ..destinations.targets.http import HttpTarget
 from ..otlp import json
 from .turns import LIGHT, by_turns
 

@@ -1,26 +1,32 @@
 """Where spans go: presets for known backends, and places on this machine."""
 
-from .check import CheckResult
+from ..diagnostics.result import CheckResult
+from ..validation import SettingsError
+from .backends.arize import arize
+from .backends.axiom import axiom
+from .backends.braintrust import braintrust
+from .backends.dash0 import dash0
+from .backends.datadog import datadog
+from .backends.elastic import elastic
+from .backends.grafana_cloud import grafana_cloud
+from .backends.honeycomb import honeycomb
+from .backends.jaeger import jaeger
+from .backends.langfuse import langfuse
+from .backends.langsmith import langsmith
+from .backends.lightstep import lightstep
+from .backends.new_relic import new_relic
+from .backends.opik import opik
+from .backends.otlp import otlp
+from .backends.phoenix import phoenix
+from .backends.signoz import signoz
+from .backends.tempo import tempo
+from .backends.weave import weave
 from .destination import Destination
-from .llm_backends import braintrust, langfuse, langsmith, opik, phoenix, weave
-from .local import MemoryDestination, console, file, memory
-from .presets import PRESETS as PRESETS
-from .presets import arize, otlp
-from .sdk import sdk
-from .trace_backends import (
-    axiom,
-    dash0,
-    datadog,
-    elastic,
-    grafana_cloud,
-    honeycomb,
-    jaeger,
-    lightstep,
-    new_relic,
-    signoz,
-    tempo,
-)
-from .validation import SettingsError
+from .registry import PRESETS as PRESETS
+from .targets.console import console
+from .targets.file import file
+from .targets.memory import MemoryDestination, memory
+from .targets.sdk import sdk
 
 __all__ = [
     "CheckResult",

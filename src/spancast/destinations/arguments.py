@@ -7,48 +7,52 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import references, validation
-from .validation import SettingsError
+from .. import secret_refs, validation
+from ..validation import SettingsError
+
+LOCAL_RECEIVER = "http://localhost:4318/v1/traces"  # where a collector, Jaeger and Tempo listen by default
 
 
-def either(value: object, argument: str, *variables: str) -> Any:
+def argument_or_env(value: object, argument: str, *variables: str) -> Any:
     """Return the argument, else the first of the environment's *variables* that is set."""
     if value is not None:
-        return references.resolved(value, argument)
+        return secret_refs.resolved(value, argument)
     return next((os.environ[name] for name in variables if os.environ.get(name)), None)
 
 
-def same(name: str, value: str | None, other_name: str, other: str | None) -> str | None:
+def one_of_two_names(name: str, value: str | None, other_name: str, other: str | None) -> str | None:
     """Return the one of two arguments that mean the same."""
     if value is not None and other is not None and value != other:
         raise SettingsError(f"{name} and {other_name} mean the same and differ: give one of them.")
     return value if value is not None else other
 
 
-def secret(value: object, argument: str, where: str, *variables: str) -> str:
+def required_secret(value: object, argument: str, where: str, *variables: str) -> str:
     """Return a key or token; *where* says where users find it."""
     passed = f"; pass {argument}= or set {variables[0]}" if variables else ""
-    return validation.secret(either(value, argument, *variables), argument, where + passed)
+    return validation.secret(argument_or_env(value, argument, *variables), argument, where + passed)
 
 
-def needed(value: object, argument: str, example: str, where: str, *variables: str) -> str:
+def required_text(value: object, argument: str, example: str, where: str, *variables: str) -> str:
     """Return a text that the backend cannot do without; it goes into a header or an attribute, so it is one line."""
-    found = either(value, argument, *variables)
+    found = argument_or_env(value, argument, *variables)
     if found is None or found == "":
         passed = f" or set {variables[0]}" if variables else ""
-        raise SettingsError(f"{argument} is missing: {where}; pass {argument}={example!r}{passed}.")
-    return word(found, argument, example)
+        raise SettingsError(f"{argument} is missing: {where}; pass {argument}={example!r}{passed}.", "E101")
+    return single_line(found, argument, example)
 
 
-def word(value: object, argument: str, example: str) -> str:
+def single_line(value: object, argument: str, example: str) -> str:
     """Return a text that a header can carry, without white space around it."""
-    held = validation.text(value, argument, example)
-    if held != held.strip() or not held.isprintable():
-        raise SettingsError(f"{argument} has white space around it or a line break in it: write it like {example!r}.")
-    return held
+    line = validation.text(value, argument, example)
+    if line != line.strip() or not line.isprintable():
+        raise SettingsError(
+            f"{argument} has white space around it or a line break in it: write it like {example!r}.", "E105"
+        )
+    return line
 
 
-def one_of(value: object, argument: str, choices: dict[str, str]) -> str:
+def choice_of(value: object, argument: str, choices: dict[str, str]) -> str:
     """Return what *choices* has for a name."""
     found = choices.get(str(value).lower())
     if found is None:
@@ -80,9 +84,9 @@ def traces_url(
 
 def host_part(value: object, argument: str, example: str) -> str:
     """Return a piece of a host name, such as a region or a site."""
-    held = word(value, argument, example)
-    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", held):
+    text = single_line(value, argument, example)
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", text):
         raise SettingsError(
-            f"{argument}={held!r} is no part of a host name: write it like {example!r}, without https://."
+            f"{argument}={text!r} is no part of a host name: write it like {example!r}, without https://."
         )
-    return held.lower()
+    return text.lower()

@@ -63,7 +63,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
 
     def __init__(self, *, pipeline: Pipeline | None = None, detail: str = "normal", **fields: object) -> None:
         if detail not in ("normal", "full"):
-            from ..destinations.validation import SettingsError
+            from ..validation import SettingsError
 
             raise SettingsError(f"detail={detail!r} is not known: use 'normal' or 'full'.")
         from ..pipeline import in_use, surrounding

@@ -167,7 +167,7 @@ def install(
     """Stand on the root dispatcher, once. Whoever says something anew changes the settings; saying nothing keeps them."""
     global _installed
     if detail not in ("normal", "full"):
-        from ..destinations.validation import SettingsError
+        from ..validation import SettingsError
 
         raise SettingsError(f"detail={detail!r} is not known: use 'normal' or 'full'.")
     with _changing:

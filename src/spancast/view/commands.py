@@ -14,10 +14,10 @@ import typer
 from rich.console import Console
 
 from .. import openrouter
-from ..destinations.environment import backends_of
-from ..destinations.local import DEFAULT_FILE, file
-from ..destinations.validation import SettingsError
+from ..config.resolve import backends_of
+from ..destinations.targets.file import DEFAULT_FILE, file
 from ..pipeline import Pipeline
+from ..validation import SettingsError
 from .read import read_lines, traces_of
 from .tree import delivery_line, trace_tree
 

@@ -1,0 +1,1 @@
+"""Every setting: the table, the places that it is read from, and what counts in the end."""

@@ -1,0 +1,56 @@
+"""Any OTLP/HTTP receiver: the preset for collectors and for backends without a preset of their own."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from ... import validation
+from ...validation import SettingsError
+from .. import otel_env
+from ..arguments import argument_or_env
+from ..destination import Destination
+from ..factory import http_destination
+from ..registry import Preset
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ..factory import CommonKeywords
+
+
+def otlp(endpoint: str | None = None, **common: Unpack[CommonKeywords]) -> Destination:
+    """Send to any OTLP/HTTP receiver, in gen_ai as JSON: Collector, Jaeger, Tempo, Axiom, and others.
+
+    What it does differently:
+    * the URL is used as given: nothing is appended (usually it ends in `/v1/traces`);
+    * without an endpoint the OpenTelemetry variables are read: `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` as it is, or
+      `OTEL_EXPORTER_OTLP_ENDPOINT` with `/v1/traces` appended, and the headers that belong to them.
+
+    Args:
+        endpoint: The URL that takes traces, used as given; else the OpenTelemetry variables.
+
+    Raises:
+        SettingsError: When the URL or a header cannot be used.
+    """
+    given: dict[str, Any] = {**common}
+    from_environment = otel_env.otlp_environment(os.environ, with_endpoint=endpoint is None)
+    for name, value in from_environment.common.items():
+        given.setdefault(name, value)
+    given.setdefault("headers", from_environment.headers)
+    if endpoint is None and from_environment.endpoint is None:
+        raise SettingsError(
+            "endpoint is missing: give otlp() the URL that takes traces, for example "
+            "https://collector.example.com:4318/v1/traces, or set OTEL_EXPORTER_OTLP_ENDPOINT."
+        )
+    url = argument_or_env(endpoint, "endpoint") if endpoint is not None else from_environment.endpoint
+    argument = "endpoint" if endpoint is not None else from_environment.endpoint_variable
+    return http_destination("otlp", validation.url(url, argument), given)
+
+
+PRESET = Preset(
+    make=otlp,
+    title="any OTLP receiver",
+    required=("endpoint",),
+    variables={"endpoint": ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")},
+)

@@ -1,0 +1,161 @@
+"""Makes destinations: the common keywords, checked, over a preset's own values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict
+
+from .. import secret_refs, validation
+from ..conventions import CONVENTIONS, Convention
+from ..otlp.http import Headers, Tls
+from ..privacy import Redact
+from .destination import DEFAULT_REQUEST_BYTES, MAX_ATTRIBUTE_LENGTH, Destination, Target
+from .targets.http import HttpTarget
+
+
+class CommonKeywords(TypedDict, total=False):
+    """The keywords that every preset takes."""
+
+    name: str
+    privacy_mode: bool
+    redact: Redact | None
+    media: bool
+    max_content_chars: int | None
+    sampling_rate: float
+    keep_errors: bool
+    convention: str | None
+    protocol: str | None
+    compression: str | None
+    headers: object
+    timeout: float
+    max_request_bytes: int | None
+    resource: Mapping[str, Any] | None
+    ca_file: str | None
+    client_certificate: str | None
+    client_key: str | None
+
+
+def http_destination(
+    preset: str,
+    url: str,
+    common: Mapping[str, Any],
+    *,
+    convention: str = "gen_ai",
+    protocol: str = "http/json",
+    headers: Mapping[str, str] | None = None,
+    render: Callable[[str], Convention] = CONVENTIONS.__getitem__,
+    resource: Mapping[str, Any] | None = None,
+    span_attributes: Mapping[str, Any] | None = None,
+    max_request_bytes: int = DEFAULT_REQUEST_BYTES,
+    max_attribute_length: int = MAX_ATTRIBUTE_LENGTH,
+    compression: str | None = None,
+) -> Destination:
+    """Return a checked HTTP destination: the preset's own values, with the user's *common* keywords over them."""
+    settings = validated_keywords(preset, common)
+    own = headers or {}
+    given = settings["headers"]
+    target = HttpTarget(
+        url=url,
+        headers=_merged(own, given),
+        protocol=settings["protocol"] or protocol,
+        compression=compression if common.get("compression") is None else settings["compression"],
+        timeout=settings["timeout"],
+        tls=settings["tls"],
+    )
+    return build_destination(
+        settings,
+        target,
+        convention,
+        render=render,
+        resource=resource,
+        span_attributes=span_attributes,
+        max_request_bytes=max_request_bytes,
+        max_attribute_length=max_attribute_length,
+    )
+
+
+def build_destination(
+    settings: Mapping[str, Any],
+    target: Target,
+    convention: str,
+    *,
+    render: Callable[[str], Convention] = CONVENTIONS.__getitem__,
+    resource: Mapping[str, Any] | None = None,
+    span_attributes: Mapping[str, Any] | None = None,
+    max_request_bytes: int = DEFAULT_REQUEST_BYTES,
+    max_attribute_length: int = MAX_ATTRIBUTE_LENGTH,
+) -> Destination:
+    """Return a destination of checked *settings*, with a preset's own values where they say nothing."""
+    chosen = settings["convention"] or convention
+    return Destination(
+        name=settings["name"],
+        named=settings["named"],
+        target=target,
+        convention=chosen,
+        privacy_mode=settings["privacy_mode"],
+        redact=settings["redact"],
+        media=settings["media"],
+        max_content_chars=settings["max_content_chars"],
+        sampling_rate=settings["sampling_rate"],
+        keep_errors=settings["keep_errors"],
+        max_request_bytes=settings["max_request_bytes"] or max_request_bytes,
+        max_attribute_length=max_attribute_length,
+        resource={**(resource or {}), **settings["resource"]},
+        span_attributes=span_attributes or {},
+        render=render(chosen),
+    )
+
+
+def _merged(own: Mapping[str, str], given: Headers) -> Headers:
+    """Lay the user's headers over the preset's, comparing names without regard to case."""
+    if callable(given):
+        call = given
+        return lambda: _over(own, validation.header_mapping(call(), "headers"))
+    return _over(own, given)
+
+
+def _over(own: Mapping[str, str], given: Mapping[str, str]) -> Mapping[str, str]:
+    names = {name.lower() for name in given}
+    return {**{name: value for name, value in own.items() if name.lower() not in names}, **given}
+
+
+_COMMON = frozenset(CommonKeywords.__annotations__)
+_TLS_FILES = ("ca_file", "client_certificate", "client_key")
+
+
+def validated_keywords(preset: str, common: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the common keywords, checked and completed."""
+    unknown = sorted(set(common) - _COMMON)
+    if unknown:
+        names = ", ".join(sorted(_COMMON))
+        raise validation.SettingsError(
+            f"destinations.{preset}() has no argument {unknown[0]!r}: it takes also {names}."
+        )
+    name, convention, protocol = common.get("name"), common.get("convention"), common.get("protocol")
+    compression, largest = common.get("compression"), common.get("max_request_bytes")
+    short = common.get("max_content_chars")
+    return {
+        "name": preset if name is None else validation.text(name, "name", "collector"),
+        "named": name is not None,
+        "privacy_mode": validation.flag(common.get("privacy_mode", False), "privacy_mode"),
+        "redact": validation.function(common.get("redact"), "redact"),
+        "media": validation.flag(common.get("media", True), "media"),
+        "max_content_chars": None if short is None else validation.length(short, "max_content_chars"),
+        "sampling_rate": validation.sampling_rate(common.get("sampling_rate", 1.0)),
+        "keep_errors": validation.flag(common.get("keep_errors", False), "keep_errors"),
+        "convention": convention and validation.choice(convention, "convention", validation.CONVENTION_NAMES),
+        "protocol": protocol and validation.choice(protocol, "protocol", validation.PROTOCOL_NAMES),
+        "compression": None
+        if compression in (None, "none")
+        else validation.choice(compression, "compression", ("gzip", "none")),
+        "headers": validation.headers(secret_refs.resolved_headers(common.get("headers"))),
+        "timeout": validation.seconds(common.get("timeout", 10.0)),
+        "max_request_bytes": None if largest is None else validation.size(largest),
+        "resource": validation.attributes(common.get("resource")),
+        "tls": Tls(**{name: validation.existing_file(common.get(name), name) for name in _TLS_FILES}),
+    }
+
+
+def local_destination(preset: str, target: Target, convention: str, common: Mapping[str, Any]) -> Destination:
+    """Return a checked destination that is no HTTP receiver."""
+    return build_destination(validated_keywords(preset, common), target, convention)

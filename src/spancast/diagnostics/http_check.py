@@ -1,0 +1,271 @@
+"""Tests one OTLP/HTTP receiver, from its settings to one real span: what is wrong, why, and the line that fixes it.
+
+Each step says something only once the steps before it have passed: a name that is unknown needs no certificate.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import SplitResult, urlsplit
+
+from .. import _version
+from ..conventions.span import Attributes, Span
+from ..otlp.encoding import ENCODINGS
+from ..otlp.http import Headers, HttpExporter, Tls
+from ..otlp.masking import hidden, masked
+from ..otlp.outcome import Outcome
+from ..validation import SettingsError
+from . import known_mistakes
+from .result import CheckResult, Step, failure
+
+TEST_HEADER = {"X-Test-Connection": "true"}
+EMPTY = {"http/json": b'{"resourceSpans":[]}', "http/protobuf": b""}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """How to reach the receiver; *timeout* in seconds for each step."""
+
+    url: str
+    headers: Headers
+    protocol: str
+    compression: str | None
+    tls: Tls
+    timeout: float
+
+
+class HttpCheck:
+    """The test of one OTLP/HTTP receiver. Used once, by one thread."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        name: str,
+        where: str,
+        form: str,
+        span: Callable[[], Span],
+        resource: Callable[[], Attributes],
+    ) -> None:
+        """Prepare the test; *form* says in what convention and privacy spans are sent, *span* makes the one to send."""
+        self._connection = connection
+        self._name, self._where, self._form = name, where, form
+        self._span, self._resource = span, resource
+        self._parts = urlsplit(connection.url)
+        self._steps: list[Step] = []
+        self._latency: float | None = None
+        self._trace: str | None = None
+        self._headers: Mapping[str, str] = {}
+
+    def result(self) -> CheckResult:
+        """Take the steps until one fails."""
+        headers = self._settings()
+        if headers is not None and (self._proxied() or self._reached()):
+            self._headers = headers
+            self._posted(headers)
+        return CheckResult(
+            destination=self._name,
+            where=self._where,
+            steps=tuple(self._clean(headers or {})),
+            latency_ms=self._latency,
+            trace_id=self._trace,
+        )
+
+    def _clean(self, headers: Mapping[str, str]) -> Iterator[Step]:
+        """Yield the steps without what a receiver may have repeated of our keys."""
+        secret = hidden(headers)
+        for step in self._steps:
+            yield replace(step, detail=masked(step.detail, secret), fix=masked(step.fix, secret))
+
+    # ------------------------------------------------------------------ settings
+    def _settings(self) -> Mapping[str, str] | None:
+        """Look at URL and headers; return the headers, or None when there is no use in going on."""
+        try:
+            given = self._connection.headers
+            headers = given() if callable(given) else given
+        except SettingsError as error:
+            self._steps.append(failure("settings", error.code, str(error)))
+            return None
+        except Exception as error:  # the user's function
+            self._steps.append(failure("settings", "E106", f"headers() raised {type(error).__name__}"))
+            return None
+        found = [failure("settings", *seen) for seen in known_mistakes.in_settings(self._connection.url, headers)]
+        self._steps.extend(found)
+        if any(step.state == "failed" for step in found):
+            return None
+        encoding = self._connection.protocol + (" with gzip" if self._connection.compression else "")
+        self._steps.append(Step(name="settings", detail=f"{encoding}, {self._form}"))
+        return headers
+
+    # ------------------------------------------------------------------ the way there
+    def _proxied(self) -> bool:
+        proxy = urllib.request.getproxies().get(self._parts.scheme)
+        if not proxy or urllib.request.proxy_bypass(self._parts.netloc):
+            return False
+        self._steps.append(Step(name="proxy", state="skipped", detail="DNS, TCP and TLS are the proxy's"))
+        return True
+
+    def _reached(self) -> bool:
+        """Find the host's addresses, connect, and shake hands."""
+        host, port = self._parts.hostname or "", self._parts.port or (443 if self._parts.scheme == "https" else 80)
+        began = time.monotonic()
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError:
+            return self._failed(failure("DNS", "E201", host, fix=known_mistakes.host_fix(host)))
+        addresses = sorted({str(info[4][0]) for info in found})
+        self._timed("DNS", ", ".join(addresses[:3]), began)
+        return self._connected(host, port)
+
+    def _connected(self, host: str, port: int) -> bool:
+        began = time.monotonic()
+        try:
+            connection = socket.create_connection((host, port), timeout=self._connection.timeout)
+        except ConnectionRefusedError:
+            return self._failed(
+                failure("TCP", "E202", f"port {port} refused the connection", fix=_port_fix(self._parts))
+            )
+        except TimeoutError:
+            return self._failed(
+                failure("TCP", "E203", f"no answer from port {port} within {self._connection.timeout:g} s")
+            )
+        except OSError as error:
+            return self._failed(failure("TCP", "E204", error.strerror or type(error).__name__))
+        with connection:
+            self._timed("TCP", f"port {port}", began)
+            return self._parts.scheme != "https" or self._shaken(connection, host)
+
+    def _shaken(self, connection: socket.socket, host: str) -> bool:
+        tls = self._connection.tls
+        began = time.monotonic()
+        try:
+            context = ssl.create_default_context(cafile=tls.ca_file)
+            if tls.client_certificate:
+                context.load_cert_chain(tls.client_certificate, tls.client_key)
+            with context.wrap_socket(connection, server_hostname=host) as secured:
+                self._timed("TLS", f"{secured.version()}, the certificate is for {host}", began)
+        except (OSError, ValueError) as error:
+            return self._failed(_tls_failure(error, host))
+        return True
+
+    def _timed(self, name: str, detail: str, began: float) -> None:
+        self._steps.append(Step(name=name, detail=detail, milliseconds=(time.monotonic() - began) * 1000))
+
+    def _failed(self, step: Step) -> bool:
+        self._steps.append(step)
+        return False
+
+    # ------------------------------------------------------------------ one real span
+    def _posted(self, headers: Mapping[str, str]) -> None:
+        span = self._span()
+        self._trace = f"{span.trace_id:032x}"
+        resource = self._resource
+        exporter = self._exporter(self._connection.url, resource)
+        began = time.monotonic()
+        body = ENCODINGS[self._connection.protocol].request(
+            resource(), "spancast", _version.VERSION, [exporter.encode(span)]
+        )
+        outcome = exporter.post(body, self._connection.timeout, TEST_HEADER)
+        took = (time.monotonic() - began) * 1000
+        exporter.close()
+        if outcome.status is not None:
+            self._latency = took
+        self._judged(outcome, headers)
+
+    def _judged(self, outcome: Outcome, headers: Mapping[str, str]) -> None:
+        status = outcome.status
+        if status is None:
+            self._steps.append(failure("span", _unanswered(outcome), outcome.message))
+            return
+        if status in (401, 403, 407):
+            fix = known_mistakes.credentials_fix(self._connection.url, headers)
+            self._steps.append(failure("auth", "E403" if status == 403 else "E401", outcome.message, fix=fix))
+            return
+        key = known_mistakes.authorization_of(headers)
+        self._steps.append(Step(name="auth", detail=f"{key} accepted" if key else "no key is sent, none was asked for"))
+        if not 200 <= status < 300:
+            self._refused(status, outcome)
+            return
+        self._accepted(status, outcome)
+
+    def _refused(self, status: int, outcome: Outcome) -> None:
+        if status == 400 and known_mistakes.is_webhook(self._parts.path) and self._answer_to_nothing() == 400:
+            self._steps.append(failure("span", "W111", outcome.message))
+            return
+        code, fix = known_mistakes.refusal(status, outcome.message, self._connection.protocol, self._connection.url)
+        self._steps.append(failure("span", code, outcome.message, fix=fix))
+
+    def _accepted(self, status: int, outcome: Outcome) -> None:
+        if "text/html" in outcome.content_type:
+            self._steps.append(failure("span", "E601", f"HTTP {status} with a web page"))
+            return
+        if known_mistakes.is_base(self._parts.path) and self._takes_more():
+            fix = f"write {known_mistakes.completed(self._where)}"
+            detail = f"HTTP {status}, as on every path of this host"
+            self._steps.append(failure("span", "E110", detail, fix=fix))
+            return
+        self._steps.append(Step(name="span", detail=f"HTTP {status}", milliseconds=self._latency))
+        if outcome.rejected:
+            self._steps.append(failure("partial success", "E600", f"it said: {outcome.message}"))
+            return
+        said = f"nothing rejected; it said: {outcome.message}" if outcome.message else "nothing rejected"
+        self._steps.append(Step(name="partial success", detail=said))
+        if known_mistakes.is_webhook(self._parts.path):
+            self._steps.append(failure("path", "W110"))
+
+    def _takes_more(self) -> bool:
+        """Return whether the completed path is taken as well: then the given one is not where traces belong."""
+        return self._status_of_nothing(known_mistakes.completed(self._connection.url)) not in (404, 405, None)
+
+    def _answer_to_nothing(self) -> int | None:
+        return self._status_of_nothing(self._connection.url)
+
+    def _exporter(self, url: str, resource: Callable[[], Attributes]) -> HttpExporter:
+        connection = self._connection
+        return HttpExporter(
+            url,
+            headers=self._headers,
+            protocol=connection.protocol,
+            compression=connection.compression,
+            timeout=self._connection.timeout,
+            resource=resource,
+            tls=connection.tls,
+        )
+
+    def _status_of_nothing(self, url: str) -> int | None:
+        exporter = self._exporter(url, dict)
+        outcome = exporter.post(EMPTY[self._connection.protocol], self._connection.timeout, TEST_HEADER)
+        exporter.close()
+        return outcome.status
+
+
+def _port_fix(parts: SplitResult) -> str | None:
+    if parts.port in (4318, None):
+        return None
+    return f"start the receiver there; or was {parts.scheme}://{parts.hostname}:4318/v1/traces meant?"
+
+
+def _tls_failure(error: Exception, host: str) -> Step:
+    said = getattr(error, "verify_message", "") or getattr(error, "reason", "") or type(error).__name__
+    number = getattr(error, "verify_code", None)
+    if number in (62, 64) or "mismatch" in str(said).lower():
+        return failure("TLS", "E205", f"the certificate is not for {host}", fix=known_mistakes.host_fix(host))
+    if number in (9, 10):
+        return failure("TLS", "E207", str(said))
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return failure("TLS", "E206", str(said))
+    if "WRONG_VERSION" in str(said) or "HTTP_REQUEST" in str(said) or "RECORD_LAYER" in str(said):
+        return failure("TLS", "E208", "the port answers without TLS", fix="write http:// instead of https://")
+    if isinstance(error, ssl.SSLError):
+        return failure("TLS", "E208", f"the handshake failed: {said}")
+    return failure("TLS", "E209" if isinstance(error, ConnectionError) else "E203", f"the handshake broke off: {said}")
+
+
+def _unanswered(outcome: Outcome) -> str:
+    codes = {"timeout": "E210", "unknown host": "E201", "TLS": "E206", "headers": "E106"}
+    return codes.get(outcome.reason, "E209" if "broke" in outcome.message else "E204")
