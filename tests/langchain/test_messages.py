@@ -17,6 +17,7 @@ from langchain_core.messages import (
 )
 
 import spancast
+from spancast.capture.snapshot import Snapshot
 from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler
 from spancast.langchain.messages import SHAPES, MessageSnapshot, as_data, conversation_of, to_message
@@ -31,7 +32,6 @@ from spancast.record.message import (
     ToolCall,
     ToolResult,
 )
-from spancast.recording.snapshot import Snapshot
 
 
 def held(value: Any) -> Any:

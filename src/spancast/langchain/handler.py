@@ -15,6 +15,7 @@ from uuid import UUID
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import ToolMessage
 
+from ..capture.snapshot import Snapshot
 from ..record.operation import Kind
 from ..record.parameters import CONTENT_FREE
 from ..recording.captured import Translate
@@ -23,7 +24,6 @@ from ..recording.fields import fields_from_kwargs
 from ..recording.guard import guarded, report_fault
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
-from ..recording.snapshot import Snapshot
 from ..recording.tasks import watch
 from ..recording.trace import TraceHandle
 from . import feedback, translate

@@ -10,6 +10,8 @@ from langchain_core.documents import Document as LangChainDocument
 from langchain_core.messages import BaseMessage
 from langchain_core.prompt_values import ChatPromptValue
 
+from ..capture.shapes import Shape, is_mark
+from ..capture.snapshot import ShapeTable, Snapshot
 from ..record.json import JSON
 from ..record.message import (
     Media,
@@ -24,7 +26,6 @@ from ..record.message import (
     turn,
 )
 from ..recording.message_cache import MESSAGE_CACHE
-from ..recording.snapshot import Shape, ShapeTable, Snapshot
 
 _ROLES = {
     "human": "user",
@@ -70,7 +71,7 @@ def hold_message(message: Any, taken: Snapshot) -> MessageSnapshot:
     elif type(content) is list:
         data["content"] = list(content)
         taken.size += sum(_length(block) for block in content)
-    taken.items -= 1
+    taken.budget += 15  # less work than the container that it is counted as
     return MessageSnapshot(type(message), data)
 
 
@@ -218,6 +219,7 @@ def conversation_of(value: object) -> tuple[Message, ...]:
         return (to_message(value),)
     if not isinstance(value, list) or not value:
         return ()
+    value = [item for item in value if not is_mark(item)]
     found = tuple(message for item in value if (message := _loose_message(item)) is not None)
     return found if len(found) == len(value) else ()
 

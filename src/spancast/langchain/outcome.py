@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from ..capture.snapshot import Snapshot, plain_data
 from ..record.cost import Cost, read_cost
 from ..record.message import Message, Text
 from ..record.usage import Usage, read_usage
-from ..recording.snapshot import Snapshot, plain_data
 from .messages import MessageSnapshot, hold_message, to_message
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from ..capture.shapes import key_text
+from ..capture.snapshot import Snapshot, plain_data
 from ..record.cost import Cost
 from ..record.fast_frozen import positional
 from ..record.json import JSON, PLAIN_ONLY, dumps
@@ -30,7 +32,6 @@ from ..record.usage import Usage, read_usage
 from ..recording.captured import CapturedOperation, Content
 from ..recording.fields import CONSUMED
 from ..recording.open_operation import OpenOperation
-from ..recording.snapshot import Snapshot, key_text, plain_data
 from . import outcome
 from .messages import SHAPES, DocumentSnapshot, as_data, conversation_of, to_messages
 

@@ -18,12 +18,13 @@ from llama_index.core.schema import BaseComponent, BaseNode, NodeWithScore, Quer
 from llama_index.core.tools import BaseTool, ToolOutput
 from workflows.events import Event
 
+from ..capture.shapes import Shape
+from ..capture.snapshot import ShapeTable, Snapshot
 from ..record.json import JSON
 from ..record.message import Media, Message, Other, Part, Reasoning, Text, ToolCall, conversation
 from ..record.operation import Document
 from ..recording.message_cache import MESSAGE_CACHE
 from ..recording.open_operation import OpenOperation
-from ..recording.snapshot import Shape, ShapeTable, Snapshot
 
 _ROLES = {"chatbot": "assistant", "model": "assistant", "function": "tool"}
 

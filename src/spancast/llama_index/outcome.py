@@ -7,9 +7,9 @@ from typing import Any
 
 from llama_index.core.base.llms.types import ChatResponse
 
+from ..capture.snapshot import Snapshot
 from ..record.cost import Cost, read_cost
 from ..record.usage import Usage, read_usage
-from ..recording.snapshot import Snapshot
 from .messages import SHAPES, MessageSnapshot
 
 # What is held of a provider's raw answer; the answer itself stands in the message.

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from ..capture.snapshot import plain_data
 from ..record.json import JSON
 from ..record.message import Message, Text, ToolCall, conversation
 from ..record.operation import (
@@ -23,7 +24,6 @@ from ..record.operation import (
 from ..record.tool_schema import read_tool
 from ..recording.captured import CapturedOperation, Content, Translate
 from ..recording.fields import CONSUMED
-from ..recording.snapshot import plain_data
 from . import classify, outcome
 from .messages import MessageSnapshot, as_data, to_documents, to_messages
 

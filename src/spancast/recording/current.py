@@ -25,9 +25,9 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
+from ..capture.snapshot import plain_data
 from ..record.operation import Event, Failure, Link
 from .open_operation import OpenOperation
-from .snapshot import plain_data
 
 _KEY = otel_context.create_key("spancast")
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Final, cast
 from uuid import UUID
 
+from ..capture.shapes import key_text
+from ..capture.snapshot import plain_data
 from ..record.fast_frozen import fast_frozen
 from ..record.json import JSON
 from ..record.operation import NOTHING
 from .notice import warn_once
-from .snapshot import key_text, plain_data
 
 _NAMES: Final = ("trace_id", "trace_name", "span_name", "generation_name", "parent_span_id")
 # The first spelling that holds a value wins.

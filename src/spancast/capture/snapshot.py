@@ -1,0 +1,358 @@
+"""A bounded copy of a framework's objects, made in the callback: what the application changes later is not seen.
+
+*Bounded* means that the cost depends on the budget and never on the size of what is copied: a state with a million numbers
+costs as much as one with ten thousand. Plain data is copied; what has a registered shape (messages, documents) by that
+shape; models and dataclasses by the fields that they show; every other object becomes `<ClassName>`, without touching it:
+no `repr`, no attribute access, no `isinstance` (which asks the object for its `__class__`).
+
+Within a mapping the values that a reader needs first (messages, question, answer) are copied before the others, and no
+value may use up what the values after it need. What was left out is marked: `[truncated: 990 more]`.
+Why a copy at all: frameworks rename messages and give them ids after the callback has seen them.
+"""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Any, cast
+
+from ..record.json import JSON
+from .shapes import MARK_KEY, Shape, class_name, general_shape, key_text, mark, whole_number
+
+BUDGET = 12_000
+"""Units of work of one snapshot. A unit is about 40 ns: one number in a list. The largest snapshot takes about 0.5 ms."""
+MAX_DEPTH = 12
+FIRST = (
+    *("messages", "input", "question", "query", "user_msg", "prompt"),
+    *("answer", "output", "response", "result", "text", "content", "chat_history"),
+)
+"""Keys whose values are captured before those of others, whatever their order."""
+
+_CONTAINER = 25  # units: one call, one object
+_ENTRY = 2  # an entry of a mapping
+_TEXT = 4  # a text in a list
+_KEY = 6  # making text of a key that is a number
+_OTHER_KEY = 60  # making text of any other key
+_SHARE = 64  # units that are kept for each value still to come
+_NUMBER_BYTES = 32  # a float or an int, and the pointer to it
+_ENTRY_BYTES = 104
+_CONTAINER_BYTES = 64
+_sizeof = str.__sizeof__  # of memory, in bytes: characters may take one, two or four
+_UNIFORM = 8  # a list that is longer is first looked at as a whole: the types of its items, in one call
+_NUMBERS = frozenset({int, float, bool, type(None)})
+_TEXTS = frozenset({str})
+_MAX_CLASSES = 4096
+
+
+class Snapshot:
+    """Makes copies under one budget. Used by one thread, in one callback.
+
+    Attributes:
+        budget: Units of work that are left.
+        room: How many levels deeper it may go.
+        size: Bytes of memory that the copies keep alive: texts, keys, numbers and containers.
+        left_out: How many values were left out, or shortened to their class name, for want of budget or depth.
+        shapes: How instances of classes are copied.
+    """
+
+    __slots__ = ("budget", "left_out", "room", "shapes", "size")
+
+    def __init__(self, shapes: ShapeTable, budget: int = BUDGET) -> None:
+        self.budget = budget
+        self.room = MAX_DEPTH
+        self.size = 0
+        self.left_out = 0
+        self.shapes = shapes
+
+    def capture(self, value: object, depth: int = MAX_DEPTH) -> object:
+        """Return a copy of *value*: plain data, with shaped objects inside, at most *depth* levels deep. Never raises."""
+        kind = type(value)
+        if kind is str:
+            self.budget -= 1
+            self.size += _sizeof(value)
+            return value
+        if value is None or kind is bool or kind is float:  # `in` would ask a metaclass for its hash
+            self.budget -= 1
+            self.size += _NUMBER_BYTES
+            return value
+        if kind is int:
+            self.budget -= 1
+            self.size += _NUMBER_BYTES
+            return whole_number(value)  # type: ignore[arg-type]
+        if depth >= self.room:
+            return self._container(value, kind)
+        room, self.room = self.room, depth
+        try:
+            return self._container(value, kind)
+        finally:
+            self.room = room
+
+    def _container(self, value: object, kind: type) -> object:
+        if self.budget < _CONTAINER or self.room <= 0:
+            self.budget -= _ENTRY
+            self.left_out += 1
+            return class_name(kind)
+        self.budget -= _CONTAINER
+        self.size += _CONTAINER_BYTES
+        self.room -= 1
+        try:
+            if kind is dict:
+                return self.mapping(value)  # type: ignore[arg-type]
+            if kind is list or kind is tuple:
+                return self.sequence(value)  # type: ignore[arg-type]
+            return self.shapes.shape_of(kind)(value, self)
+        except Exception:  # an object that cannot be looked at: its class name says so
+            return class_name(kind)
+        finally:
+            self.room += 1
+
+    # ------------------------------------------------------------------ mappings
+    def mapping(self, value: dict[Any, Any]) -> dict[str, object]:
+        """Return a copy of a dict or an instance of a subclass, with text for keys."""
+        count = dict.__len__(value)
+        copied: dict[Any, object]
+        if count * _ENTRY <= self.budget:
+            copied = dict.copy(value)  # at once: another thread may be changing it
+            for key in copied:
+                if type(key) is not str:
+                    copied = self._named(copied.items(), count)
+                    break
+        else:
+            copied = self._first_entries(value, count)
+        self.budget -= _ENTRY * len(copied)
+        size = _ENTRY_BYTES * len(copied)
+        rest: list[str] = []
+        for key, item in copied.items():
+            size += len(key)
+            kind = type(item)
+            if kind is str:
+                size += _sizeof(item)
+            elif item is None or kind is bool or kind is float:
+                continue
+            elif kind is int:
+                copied[key] = whole_number(item)  # type: ignore[arg-type]
+            else:
+                rest.append(key)
+        self.size += size
+        if rest:
+            self._values(copied, rest)
+        return copied
+
+    def _values(self, copied: dict[Any, object], keys: list[str]) -> None:
+        if len(keys) == 1:
+            copied[keys[0]] = self.capture(copied[keys[0]])
+            return
+        keys.sort(key=self.shapes.rank)
+        rest = len(keys)
+        for key in keys:
+            if self.budget < _CONTAINER:
+                break
+            rest -= 1
+            copied[key] = self._within_share(copied[key], rest)
+        else:
+            return
+        self.left_out += rest
+        for key in keys[len(keys) - rest :]:
+            copied[key] = class_name(type(copied[key]))
+
+    def _within_share(self, value: object, rest: int) -> object:
+        """Capture *value* so that each of the *rest* that come after it keeps a share of the budget."""
+        kind = type(value)
+        if kind is str or kind is int or value is None:
+            return self.capture(value)
+        reserve = min(self.budget >> 1, _SHARE * rest) if self.budget > 0 else 0
+        self.budget -= reserve
+        captured = self.capture(value)
+        self.budget += reserve
+        return captured
+
+    def _named(self, entries: Iterable[tuple[object, object]], count: int) -> dict[Any, object]:
+        """Return entries with text for keys; a mark says how many of *count* are not among them."""
+        named: dict[Any, object] = {}
+        for key, item in entries:
+            kind = type(key)
+            if kind is not str:
+                if self.budget < 0:
+                    break
+                text = key_text(key)
+                self.budget -= _KEY if kind is int else _OTHER_KEY
+                if text in named:  # keys that have no text of their own
+                    text = f"{text} ({len(named) + 1})"
+                named[text] = item
+            else:
+                named[key] = item
+        if count > len(named):
+            self.left_out += count - len(named)
+            named[MARK_KEY] = mark(count - len(named))
+        return named
+
+    def _first_entries(self, value: dict[Any, Any], count: int) -> dict[Any, object]:
+        """Return the first entries of a mapping that is too large, after those that a reader needs first."""
+        most = max(self.budget // (4 * _ENTRY), 1)  # half of the budget is for the values
+        entries = list(islice(dict.items(value), most))  # in one call: no other thread comes in between
+        first = [(key, dict.get(value, key)) for key in self.shapes.first if dict.__contains__(value, key)]
+        return self._named([*first, *entries], count)
+
+    # ------------------------------------------------------------------ sequences
+    def sequence(self, value: list[Any] | tuple[Any, ...]) -> list[object]:
+        """Return a copy of a list or tuple; of one that is too long the first and the last values."""
+        count = len(value)
+        most = max(self.budget, 2)
+        if count <= most:
+            return self.first_of(list(value), count)
+        first = list(value[:most])
+        kinds = _types(first)
+        if kinds <= _NUMBERS or kinds == _TEXTS:
+            return self.first_of(first, count)
+        half = most // 2
+        return self._both_ends([*first[:half], *value[count - half :]], half, count - 2 * half)
+
+    def first_of(self, values: list[Any], count: int) -> list[object]:
+        """Return copies of *values*, a list of our own that holds the first of *count*."""
+        length = len(values)
+        if length > _UNIFORM:
+            kinds = _types(values)
+            if kinds <= _NUMBERS or kinds == _TEXTS:
+                if kinds == _TEXTS:
+                    del values[max(self.budget // _TEXT, 1) :]
+                    length = len(values)
+                    self.budget -= (_TEXT - 1) * length
+                    self.size += sum(map(_sizeof, values))
+                else:
+                    if int in kinds:
+                        values = [whole_number(item) if type(item) is int else item for item in values]
+                    self.size += _NUMBER_BYTES * length
+                self.budget -= length
+                if count > length:
+                    self.left_out += count - length
+                    values.append(mark(count - length))
+                return values
+        return self._both_ends(values, length, count - length)
+
+    def _both_ends(self, values: list[Any], gap_at: int, gap: int) -> list[object]:
+        """Copy values from the front with a third of the budget, then from the back with the rest of it.
+
+        *values*: a list of our own; before its index *gap_at*, *gap* values were left out already.
+        """
+        floor = self.budget - self.budget // 3
+        length = len(values)
+        front, back = 0, length
+        while front < gap_at and (self.budget >= floor or not front):
+            values[front] = self._within_share(values[front], length - front - 1)
+            front += 1
+        bottom = max(front, gap_at) if gap else front
+        while back > bottom and self.budget >= _CONTAINER:
+            back -= 1
+            values[back] = self.capture(values[back])
+        left = back - front + gap
+        if left:
+            self.left_out += left
+            values[front:back] = [mark(left)]
+        return values
+
+    # ------------------------------------------------------------------ former names, until the adapters use the new ones
+    take = capture
+
+    def _mapping(self, value: dict[Any, Any], depth: int) -> dict[str, object]:
+        return self.mapping(value)
+
+    @property
+    def items(self) -> int:
+        """The budget, in values."""
+        return self.budget
+
+    @items.setter
+    def items(self, value: int) -> None:
+        self.budget = value
+
+    # ------------------------------------------------------------------ counting
+    def text(self, value: str) -> str:
+        """Count a text that a shape keeps, and return it."""
+        self.size += _sizeof(value)
+        return value
+
+    def weigh(self, value: object, most: int = 500) -> None:
+        """Count plain data that is kept by reference because nobody changes it; looks at no more than *most* values."""
+        waiting: list[Any] = [value]
+        while waiting:
+            item = waiting.pop()
+            kind = type(item)
+            if kind is str or kind is bytes:
+                self.size += item.__sizeof__()
+            elif kind is dict:
+                self.size += _ENTRY_BYTES * len(item)
+                for key, value in islice(item.copy().items(), most):
+                    waiting.append(value)
+                    self.size += len(key) if type(key) is str else 0
+                most -= min(len(item), most)
+            elif kind is list or kind is tuple:
+                self.size += _NUMBER_BYTES * len(item)
+                waiting.extend(item[:most])
+                most -= min(len(item), most)
+
+
+def _types(values: list[Any]) -> set[type] | frozenset[type]:
+    try:
+        return set(map(type, values))
+    except Exception:  # a metaclass whose instances cannot be hashed
+        return frozenset({object})
+
+
+class ShapeTable:
+    """How the instances of a class are copied; worked out once per class.
+
+    Classes are known by their id and held weakly: one that is made for a request goes with it. Each step is one atomic
+    operation on a dict, so threads share a table without a lock; the callbacks that drop a class may run in any thread.
+    """
+
+    __slots__ = ("__weakref__", "_classes", "_find", "_order", "_shapes", "first")
+
+    def __init__(self, find: Callable[[type], Shape | None] = lambda _: None, first: tuple[str, ...] = FIRST) -> None:
+        self.first = first
+        self._find = find
+        self._order = {name: place - len(first) for place, name in enumerate(first)}
+        self._shapes: dict[int, Shape] = {}
+        self._classes: dict[int, weakref.ref[type]] = {}
+
+    def rank(self, key: str) -> int:
+        """Return the order in which values are captured: the named ones first, the others as they stand."""
+        return self._order.get(key, 0)
+
+    def shape_of(self, kind: type) -> Shape:
+        """Return the shape for *kind*: the adapter's own, else the general one."""
+        return self._shapes.get(id(kind)) or self._learn(kind)
+
+    def _learn(self, kind: type) -> Shape:
+        shape = self._find(kind) or general_shape(kind)
+        identity = id(kind)
+        if len(self._shapes) >= _MAX_CLASSES:
+            self._shapes.clear()
+            self._classes.clear()
+        shapes, classes = self._shapes, self._classes
+
+        def forget(_: object) -> None:
+            shapes.pop(identity, None)
+            classes.pop(identity, None)
+
+        classes[identity] = weakref.ref(kind, forget)
+        shapes[identity] = shape
+        return shape
+
+
+_GENERAL = ShapeTable()
+
+
+def plain_data(value: object) -> JSON:
+    """Return a plain copy of *value*, bounded: for metadata and attributes. An infinite number becomes text."""
+    return sized_data(value)[0]
+
+
+def sized_data(value: object) -> tuple[JSON, int]:
+    """Return a plain copy of *value* and the bytes of memory that it keeps alive."""
+    if type(value) is float and not math.isfinite(value):
+        value = str(value)
+    snapshot = Snapshot(_GENERAL)
+    data = cast("JSON", snapshot.capture(value))
+    return data, snapshot.size
