@@ -33,12 +33,11 @@ from typing import Any, Final, TypeVar
 import orjson
 
 from .record.json import JSON, dumps
-from .recording.current import current_parent_context
 from .recording.fields import TraceFields, field_scope
 from .recording.guard import guarded
 from .recording.identity import read_trace_id
-from .recording.open_operation import OpenOperation
-from .recording.recorder import outermost
+from .recording.open_operation import OpenOperation, outermost, root_of
+from .recording.parent_context import current_parent_context
 from .validation import SettingsError
 
 T = TypeVar("T")
@@ -63,7 +62,7 @@ def broadcast_fields() -> dict[str, Any]:
 def _fields() -> dict[str, Any]:
     around = current_parent_context()
     own = around.own
-    if own is None or not own.sampled or not around.trace_id:
+    if own is None or not own.state.sampled or not around.trace_id:
         return {}
     said = _said(own)
     ids: dict[str, JSON] = {"trace_id": f"{around.trace_id:032x}", "parent_span_id": f"{around.span_id:016x}"}
@@ -80,14 +79,11 @@ def _fields() -> dict[str, Any]:
 def _said(own: OpenOperation) -> TraceFields:
     """Return what holds here: the operation's fields, and what a `trace(...)` block inside it says."""
     scope = field_scope.get()
-    return own.fields if scope is None or scope is own.scope else scope.fields.merged_over(own.fields)
+    return own.fields if scope is None or scope is own.state.scope else scope.fields.merged_over(own.fields)
 
 
 def _root_name(own: OpenOperation) -> str | None:
-    root = own
-    while root.parent is not None:
-        root = root.parent
-    return outermost(root).given_name
+    return outermost(root_of(own)).given_name
 
 
 def join(target: T, *, hosts: Iterable[str] = HOSTS) -> T:

@@ -123,10 +123,11 @@ class Pipeline:
         return self._ended
 
     def _offer(self, captured: CapturedOperation) -> None:
-        tree = captured.tree
-        if tree is not None:  # some destinations want it only if its trace fails: they wait for the root's end
-            self._undecided.take(captured, tree)
-            self._hand_out(captured, captured.sampled & ~tree.pending_mask, self._everyone & ~tree.pending_mask)
+        decision = captured.decision
+        if decision is not None:  # some destinations want it only if its trace fails: they wait for the root's end
+            self._undecided.offer(captured)
+            pending = decision.pending_mask
+            self._hand_out(captured, captured.sampled & ~pending, self._everyone & ~pending)
         elif captured.sampled == self._everyone:
             for lane in self._lanes:
                 lane.offer(captured)

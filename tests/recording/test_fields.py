@@ -133,9 +133,9 @@ def test_a_mapping_without_known_keys_says_nothing() -> None:
 
 def test_unknown_keywords_are_metadata() -> None:
     """`trace(environment="staging")` is custom metadata; objects become their class name."""
-    assert TraceFields(trace_name="T", metadata={"environment": "staging", "client": "<object>"}) == fields.fields_from_kwargs(
-        {"trace_name": "T", "environment": "staging", "client": object()}
-    )
+    assert TraceFields(
+        trace_name="T", metadata={"environment": "staging", "client": "<object>"}
+    ) == fields.fields_from_kwargs({"trace_name": "T", "environment": "staging", "client": object()})
 
 
 _values = st.recursive(

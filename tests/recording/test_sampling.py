@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from typing import Any
 
@@ -13,7 +14,8 @@ import spancast
 from spancast import destinations
 from spancast.destinations import MemoryDestination
 from spancast.record.operation import Failure, Kind
-from spancast.recording.open_operation import OpenOperation
+from spancast.recording.captured import CapturedOperation
+from spancast.recording.open_operation import OpenOperation, TraceState
 from spancast.recording.sampling import SamplingRule, TailSampler, TraceDecision, sampled
 
 
@@ -106,36 +108,76 @@ def test_what_is_chosen_by_the_rate_does_not_wait() -> None:
                 chosen.clear()
 
 
+def closed(
+    name: str, span_id: int, decision: TraceDecision, *, failed: bool = False, size: int = 0
+) -> CapturedOperation:
+    """Return a closed operation of a trace that is decided at its end."""
+    operation = OpenOperation(Kind.CHAIN, name, 1, 1, span_id)
+    operation.state = TraceState(decision=decision)
+    operation.size = size
+    operation.failure = Failure(type="E", message="m") if failed else None
+    return operation.captured()
+
+
 def test_what_ends_after_its_root_shares_the_roots_fate() -> None:
     """A late child of a kept trace is kept, one of another is not."""
     decided: list[tuple[str, bool]] = []
-    undecided = TailSampler(10**6, lambda captured, mask, kept: decided.append((captured.name, kept)))
+    sampler = TailSampler(10**6, lambda captured, mask, keep: decided.append((captured.name, keep)))
     for failing in (True, False):
-        tree = TraceDecision(0b1)
-        root, child, late = (
-            OpenOperation(Kind.CHAIN, name, 1, 1, number) for number, name in enumerate(["r", "c", "l"], 1)
-        )
-        tree.last = root.span_id
-        child.failure = Failure(type="E", message="m") if failing else None
-        for operation in (child, root, late):
-            operation.tree = tree
-            undecided.take(operation.captured(), tree)
+        decision = TraceDecision(0b1, root_span_id=1)
+        for name, span_id in (("c", 2), ("r", 1), ("l", 3)):
+            sampler.offer(closed(name, span_id, decision, failed=failing and name == "c"))
     assert [("c", True), ("r", True), ("l", True), ("c", False), ("r", False), ("l", False)] == decided
 
 
 def test_what_waits_is_bounded_in_bytes() -> None:
     """The oldest open trace is let go first; each operation is decided once."""
     decided: list[tuple[int, bool]] = []
-    undecided = TailSampler(10_000, lambda captured, mask, kept: decided.append((captured.span_id, kept)))
-    trees = [TraceDecision(0b1) for _ in range(4)]
-    for number, tree in enumerate(trees):
+    sampler = TailSampler(10_000, lambda captured, mask, keep: decided.append((captured.span_id, keep)))
+    decisions = [TraceDecision(0b1, root_span_id=99) for _ in range(4)]
+    for number, decision in enumerate(decisions):
         for part in range(3):
-            operation = OpenOperation(Kind.CHAIN, "c", 1, 1, 10 * number + part)
-            operation.size, operation.tree, tree.last = 800, tree, 99
-            undecided.take(operation.captured(), tree)
+            sampler.offer(closed("c", 10 * number + part, decision, size=800))
     assert [(0, False), (1, False), (2, False)] == decided[:3]
-    undecided.decide_all()
+    sampler.decide_all()
     assert sorted(10 * number + part for number in range(4) for part in range(3)) == sorted(i for i, _ in decided)
+
+
+def test_the_tail_sampler_may_be_called_from_within_itself() -> None:
+    """A finalizer or a signal handler closes operations while the same thread hands others over: all are decided, once."""
+    decided: list[str] = []
+    inner, outer = TraceDecision(0b1, root_span_id=1), TraceDecision(0b1, root_span_id=2)
+
+    def hand_over(captured: CapturedOperation, mask: int, keep: bool) -> None:
+        decided.append(captured.name)
+        if captured.name == "outer":
+            sampler.offer(closed("child", 3, inner, failed=True))
+            sampler.offer(closed("inner", 1, inner))
+            sampler.decide_all()
+
+    sampler = TailSampler(10**6, hand_over)
+    sampler.offer(closed("outer", 2, outer))
+    assert ["outer", "child", "inner"] == decided
+    assert (False, True) == (outer.keep, inner.keep)
+
+
+def test_many_threads_share_the_tail_sampler() -> None:
+    """Each operation is decided once, whoever was at work when it came, and nobody is left in the queue."""
+    decided: list[int] = []
+    sampler = TailSampler(10**9, lambda captured, mask, keep: decided.append(captured.span_id))
+
+    def work(first: int) -> None:
+        for number in range(first, first + 300):
+            decision = TraceDecision(0b1, root_span_id=2 * number + 1)
+            sampler.offer(closed("child", 2 * number, decision))
+            sampler.offer(closed("root", 2 * number + 1, decision))
+
+    threads = [threading.Thread(target=work, args=(300 * index,)) for index in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert list(range(2400)) == sorted(decided)
 
 
 def test_an_open_trace_is_decided_at_the_end_of_the_process() -> None:

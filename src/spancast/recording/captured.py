@@ -71,7 +71,7 @@ class CapturedOperation:
         sampled: A bit mask of the destinations that record it.
         capture: Whether a destination may see content.
         size: About how many bytes the snapshots take.
-        tree: What decides whether its trace is kept, where that is still open.
+        decision: What decides whether its trace is kept, where that is still open.
     """
 
     kind: Kind
@@ -96,7 +96,7 @@ class CapturedOperation:
     sampled: int
     capture: bool
     size: int
-    tree: TraceDecision | None
+    decision: TraceDecision | None
     _operation: Operation | None = field(default=None, init=False, repr=False)
 
     def operation(self) -> Operation:

@@ -7,7 +7,7 @@ stands for the span that was current before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from time import time_ns
 from typing import Any
@@ -15,7 +15,6 @@ from typing import Any
 from opentelemetry import context as otel_context
 from opentelemetry.trace import (
     INVALID_SPAN,
-    INVALID_SPAN_CONTEXT,
     Span,
     SpanContext,
     Status,
@@ -25,9 +24,10 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from ..capture.snapshot import plain_data
+from ..capture.snapshot import sized_data
 from ..record.operation import Event, Failure, Link
-from .open_operation import OpenOperation
+from .failure import failure_of
+from .open_operation import OpenOperation, placeholder
 
 _KEY = otel_context.create_key("spancast")
 
@@ -41,101 +41,131 @@ class _PublicContext:
 
 # The ContextVar behind those functions, where there is one: get and set cost 0.1 us instead of 0.8.
 _variable = getattr(otel_context._RUNTIME_CONTEXT, "_current_context", None)
-_running: Any = _variable if isinstance(_variable, ContextVar) else _PublicContext
-_put = dict.__setitem__  # a Context refuses changes, because others may hold it; a new one is nobody's yet
+running: Any = _variable if isinstance(_variable, ContextVar) else _PublicContext
+_put = dict.__setitem__  # a Context refuses changes, because others may share it; a new one is nobody's yet
 # where OpenTelemetry keeps the current span in a context
 _SPAN_KEY = next(iter(set_span_in_context(INVALID_SPAN, otel_context.Context())))
-_MOST_EVENTS = 128
-_MOST_ATTRIBUTES = 128
+_MAX_EVENTS = 128
+_MAX_ATTRIBUTES = 128
+_MAX_LINKS = 128
+_MAX_NAME = 1_000  # characters
+_ENTRY_BYTES = 100  # what an event or a link takes besides its attributes
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
+Rule = Callable[[OpenOperation], bool]
 
 
 class CurrentSpan(Span):
-    """Stands for *operation* while it is open, for the span that was current before it afterwards."""
+    """Stands for *operation* while it is open, in the contexts in which it was made current.
 
-    __slots__ = ("operation", "outer", "outer_own")
+    Once the operation has ended, the contexts that still hold this span mean the span that was current before. Who kept a
+    reference to it instead keeps a span that has ended: its ids stay, and writing to it does nothing.
+
+    Attributes:
+        operation: The operation; None once it has ended.
+        outer: The span that was current before.
+        outer_own: The nearest span of ours around this one.
+        before, inside: OpenTelemetry's contexts around the operation and with it as the current span; until it ends.
+        skipped_by: The rule by which siblings were skipped when this one was opened; `behind` and `behind_own` are what the
+            rule led to, so that the next sibling need not walk past all of them again.
+    """
+
+    __slots__ = (
+        "before",
+        "behind",
+        "behind_own",
+        "inside",
+        "operation",
+        "outer",
+        "outer_own",
+        "skipped_by",
+        "span_id",
+        "trace_id",
+    )
 
     def __init__(self, operation: OpenOperation, outer: Span, outer_own: CurrentSpan | None) -> None:
         self.operation: OpenOperation | None = operation
-        self.outer: Span = outer
-        self.outer_own: CurrentSpan | None = outer_own
-        # keep the chain short: 1 after 2,000 runs
-        while type(outer) is CurrentSpan and outer.operation is None:
-            self.outer = outer = outer.outer
-        while outer_own is not None and outer_own.operation is None:
-            self.outer_own = outer_own = outer_own.outer_own
+        self.trace_id = operation.trace_id
+        self.span_id = operation.span_id
+        self.outer: Span = first_live(outer)
+        self.outer_own: CurrentSpan | None = first_live_own(outer_own)
+        self.before: Any = None
+        self.inside: Any = None
+        self.skipped_by: Rule | None = None
+        self.behind: Span = INVALID_SPAN
+        self.behind_own: CurrentSpan | None = None
 
     def expire(self) -> None:
         """The operation has ended: stand for the outer span from now on."""
-        self.operation = None
+        self.operation = self.before = self.inside = None
 
-    def _standing_for(self) -> OpenOperation | Span:
-        span: Span = self
-        while isinstance(span, CurrentSpan):
-            operation = span.operation
-            if operation is not None:
-                return operation
-            span = span.outer
-        return span
+    def _target(self) -> OpenOperation | Span | None:
+        """Return what is meant: the operation, the span around it, or None for a kept span whose operation has ended."""
+        operation = self.operation
+        if operation is not None:
+            return None if operation.end_ns else operation
+        here = running.get()
+        if here.get(_SPAN_KEY) is not self or here.get(_KEY) is not self:
+            return None
+        target = first_live(self)
+        return target.operation if type(target) is CurrentSpan else target
 
     def get_span_context(self) -> SpanContext:
-        target = self._standing_for()
+        target = self._target()
+        if target is None:
+            return SpanContext(self.trace_id, self.span_id, False, SAMPLED)
         return span_context(target) if isinstance(target, OpenOperation) else target.get_span_context()
 
     def is_recording(self) -> bool:
-        target = self._standing_for()
-        return target.capture if isinstance(target, OpenOperation) else target.is_recording()
+        target = self._target()
+        return target.capture if isinstance(target, OpenOperation) else target is not None and target.is_recording()
 
     def end(self, end_time: int | None = None) -> None:
         """Do nothing: the framework's own event ends the operation."""
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
-        target = self._standing_for()
-        if not isinstance(target, OpenOperation):
+        target = self._target()
+        if isinstance(target, OpenOperation):
+            set_attributes(target, attributes)
+        elif target is not None:
             target.set_attributes(attributes)
-        elif target.capture:
-            held = target.attributes
-            if held is None:
-                held = target.attributes = {}
-            for key, value in attributes.items():
-                if len(held) >= _MOST_ATTRIBUTES:
-                    break
-                held[str(key)] = plain_data(value)
 
     def set_attribute(self, key: str, value: Any) -> None:
         self.set_attributes({key: value})
 
     def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:
-        target = self._standing_for()
+        target = self._target()
         if isinstance(target, OpenOperation):
             add_event(target, name, attributes, timestamp)
-        else:
+        elif target is not None:
             target.add_event(name, attributes, timestamp)
 
     def add_link(self, context: SpanContext, attributes: Any = None) -> None:
-        target = self._standing_for()
-        if not isinstance(target, OpenOperation):
+        target = self._target()
+        if isinstance(target, OpenOperation):
+            if target.capture and context.is_valid and len(target.links) < _MAX_LINKS:
+                plain = _plain_mapping(target, attributes)
+                link = Link(trace_id=context.trace_id, span_id=context.span_id, attributes=plain)
+                target.links = (*target.links, link)
+                target.size += _ENTRY_BYTES
+        elif target is not None:
             target.add_link(context, attributes)
-        elif target.capture and context.is_valid:
-            link = Link(trace_id=context.trace_id, span_id=context.span_id, attributes=_plain_mapping(attributes))
-            target.links = (*target.links, link)
 
     def update_name(self, name: str) -> None:
-        target = self._standing_for()
+        target = self._target()
         if isinstance(target, OpenOperation):
-            target.given_name = str(name)
-        else:
+            target.given_name = str(name)[:_MAX_NAME]
+        elif target is not None:
             target.update_name(name)
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
-        target = self._standing_for()
-        if not isinstance(target, OpenOperation):
-            target.set_status(status, description)
-        elif target.capture:
+        target = self._target()
+        if isinstance(target, OpenOperation):
             code = status.status_code if isinstance(status, Status) else status
-            text = status.description if isinstance(status, Status) else description
+            text = (status.description if isinstance(status, Status) else description) if target.capture else None
             if code is StatusCode.ERROR and target.failure is None:
                 target.failure = Failure(type="Error", message=text or "")
+        elif target is not None:
+            target.set_status(status, description)
 
     def record_exception(
         self,
@@ -144,35 +174,77 @@ class CurrentSpan(Span):
         timestamp: int | None = None,
         escaped: bool = False,
     ) -> None:
-        target = self._standing_for()
-        if not isinstance(target, OpenOperation):
-            target.record_exception(exception, attributes, timestamp, escaped)
-        else:
-            from .failure import failure_of
-
-            failure = failure_of(exception)
+        target = self._target()
+        if isinstance(target, OpenOperation):
+            failure = failure_of(exception, content=target.capture)
             values = {
                 "exception.type": failure.type,
                 "exception.message": failure.message,
                 "exception.stacktrace": failure.stacktrace,
             }
-            add_event(target, "exception", {**values, **_plain_mapping(attributes)}, timestamp)
+            add_event(target, "exception", {**values, **(attributes or {})}, timestamp)
+        elif target is not None:
+            target.record_exception(exception, attributes, timestamp, escaped)
+
+
+def first_live(span: Span) -> Span:
+    """Return *span*, or where its operation has ended the nearest one around it that goes on; shortens the way there."""
+    if type(span) is not CurrentSpan or span.operation is not None:
+        return span
+    found = span.outer
+    while type(found) is CurrentSpan and found.operation is None:
+        found = found.outer
+    while span is not found and type(span) is CurrentSpan:
+        span.outer, span = found, span.outer
+    return found
+
+
+def first_live_own(span: CurrentSpan | None) -> CurrentSpan | None:
+    """The same along the spans of ours."""
+    if span is None or span.operation is not None:
+        return span
+    found = span.outer_own
+    while found is not None and found.operation is None:
+        found = found.outer_own
+    while span is not None and span is not found:
+        span.outer_own, span = found, span.outer_own
+    return found
+
+
+def set_attributes(operation: OpenOperation, attributes: Mapping[str, Any]) -> None:
+    """Put attributes onto an open operation; the first 128 keys are kept, and counted."""
+    if not operation.capture or operation.end_ns:
+        return
+    kept = operation.attributes
+    if kept is None:
+        kept = operation.attributes = {}
+    for key, value in attributes.items():
+        name = str(key)[:_MAX_NAME]
+        if len(kept) >= _MAX_ATTRIBUTES and name not in kept:
+            break
+        counted = sized_data(kept[name])[1] if name in kept else -len(name)
+        kept[name], size = sized_data(value)
+        operation.size += size - counted
 
 
 def add_event(operation: OpenOperation, name: object, attributes: Any = None, timestamp: int | None = None) -> None:
-    """Put an event onto an open operation; the first 128 are kept."""
-    if not operation.capture:
+    """Put an event onto an open operation; the first 128 are kept, and counted."""
+    if not operation.capture or operation.end_ns:
         return
     if operation.events is None:
         operation.events = []
-    if len(operation.events) < _MOST_EVENTS:
-        operation.events.append(
-            Event(name=str(name), time_ns=timestamp or time_ns(), attributes=_plain_mapping(attributes))
-        )
+    if len(operation.events) < _MAX_EVENTS:
+        plain = _plain_mapping(operation, attributes)
+        operation.events.append(Event(name=str(name)[:_MAX_NAME], time_ns=timestamp or time_ns(), attributes=plain))
+        operation.size += _ENTRY_BYTES
 
 
-def _plain_mapping(attributes: Any) -> dict[str, Any]:
-    plain = plain_data(dict(attributes)) if attributes else None
+def _plain_mapping(operation: OpenOperation, attributes: Any) -> dict[str, Any]:
+    """Return a plain copy of the attributes of an event or a link, counted in the operation's size."""
+    if not attributes:
+        return {}
+    plain, size = sized_data(dict(attributes))
+    operation.size += size
     return plain if isinstance(plain, dict) else {}
 
 
@@ -181,53 +253,74 @@ def span_context(operation: OpenOperation) -> SpanContext:
     return SpanContext(operation.trace_id, operation.span_id, False, SAMPLED)
 
 
-def activate(operation: OpenOperation, within: OpenOperation | None = None) -> None:
+# ---------------------------------------------------------------- making current
+def activate(operation: OpenOperation, within: OpenOperation | None = None) -> CurrentSpan:
     """Make *operation* the current span of the running context; *within*: the operation that is known to be current now.
 
     An operation that no destination records leaves the application's own current span alone: it only marks the place.
     """
-    if within is not None and within.current is not None and within.sampled:
-        before = within.inside
-        span = CurrentSpan(operation, within.current, within.current)
+    outer = within.current if within is not None else None
+    if outer is not None and within is not None and within.state.sampled:
+        before = outer.inside
+        span = CurrentSpan(operation, outer, outer)
     else:
-        before = _running.get()
-        span = CurrentSpan(operation, _span_in(before), before.get(_KEY))
+        before = running.get()
+        span = CurrentSpan(operation, span_in(before), before.get(_KEY))
     inside = otel_context.Context(before)  # one copy; set_value and set_span_in_context would make two
     _put(inside, _KEY, span)
-    if operation.sampled:
+    if operation.state.sampled:
         _put(inside, _SPAN_KEY, span)
-    operation.current, operation.before, operation.inside = span, before, inside
-    _running.set(inside)
+    span.before, span.inside = before, inside
+    operation.current = span
+    running.set(inside)
+    return span
 
 
-def _span_in(context: otel_context.Context) -> Span:
+def span_in(context: otel_context.Context) -> Span:
+    """Return OpenTelemetry's current span of *context*."""
     span = context.get(_SPAN_KEY)
     return span if type(span) is CurrentSpan else get_current_span(context) if span is not None else INVALID_SPAN
 
 
+def own_span_in(context: otel_context.Context) -> CurrentSpan | None:
+    """Return the innermost span of ours of *context*, whether its operation has ended or not."""
+    own = context.get(_KEY)
+    return own if type(own) is CurrentSpan else None
+
+
 def is_inside(operation: OpenOperation) -> bool:
     """Return whether *operation* itself is what is current: nothing has been made current since, by anybody."""
-    return operation.inside is not None and _running.get() is operation.inside
+    span = operation.current
+    return span is not None and span.inside is not None and running.get() is span.inside
 
 
-def deactivate(operation: OpenOperation) -> None:
+def deactivate(operation: OpenOperation, *, keep_place: bool = False) -> None:
     """Expire the current span of *operation*, and put back what was current before where we still stand in its context.
 
     By value, never by token: `detach` in another context than the one of `attach` logs an error (langfuse#8780).
+
+    Args:
+        keep_place: Where we do stand in its context, other contexts that hold the span are copies, of tasks and threads
+            that were begun inside: what they still begin belongs beneath the ended operation.
     """
     span = operation.current
     if span is None:
         return
-    span.operation = None
-    if _running.get() is operation.inside:
-        _running.set(operation.before)
-    operation.current = operation.before = operation.inside = None
+    operation.current = None
+    inside, before = span.inside, span.before
+    if inside is not None and running.get() is inside:
+        running.set(before)
+        if keep_place:
+            span.operation, span.before, span.inside = placeholder(operation), None, None
+            return
+    span.expire()
 
 
 def detach(operation: OpenOperation) -> None:
     """Put back what was current before *operation*, which stays open: its stream is consumed later, elsewhere."""
-    if operation.current is not None and is_inside(operation):
-        _running.set(operation.before)
+    span = operation.current
+    if span is not None and is_inside(operation):
+        running.set(span.before)
 
 
 class Attachment:
@@ -237,11 +330,10 @@ class Attachment:
 
     def __init__(self, operation: OpenOperation) -> None:
         before = otel_context.get_current()
-        own = before.get(_KEY)
-        self._span = CurrentSpan(operation, get_current_span(before), own if isinstance(own, CurrentSpan) else None)
+        self._span = CurrentSpan(operation, get_current_span(before), own_span_in(before))
         inside = otel_context.set_value(_KEY, self._span, before)
         self._before = before
-        self._inside = set_span_in_context(self._span, inside) if operation.sampled else inside
+        self._inside = set_span_in_context(self._span, inside) if operation.state.sampled else inside
         otel_context.attach(self._inside)
 
     def end(self) -> None:
@@ -253,78 +345,7 @@ class Attachment:
 
 def nearest() -> OpenOperation | None:
     """Return the innermost operation of ours that is open here."""
-    own = otel_context.get_value(_KEY)
-    while isinstance(own, CurrentSpan):
-        if own.operation is not None:
-            return own.operation
-        own = own.outer_own
-    return None
-
-
-class ParentContext:
-    """Where a new operation finds itself: the current span, and the nearest open operation of ours around it.
-
-    Attributes:
-        trace_id, span_id, is_remote, sampled: Of the current span; the ids are 0 when there is none.
-        operation: The nearest open operation of ours.
-        span_is_own: The current span is an operation of ours, not one of the application's spans.
-    """
-
-    # plain numbers: making OpenTelemetry's SpanContext of each operation costs 1.5 us
-    __slots__ = ("is_remote", "operation", "sampled", "span_id", "span_is_own", "trace_id")
-
-    def __init__(
-        self, operation: OpenOperation | None, trace_id: int, span_id: int, is_remote: bool, sampled: bool
-    ) -> None:
-        self.operation = operation
-        self.trace_id = trace_id
-        self.span_id = span_id
-        self.is_remote = is_remote
-        self.sampled = sampled
-        self.span_is_own = False
-
-    @property
-    def own(self) -> OpenOperation | None:
-        """The operation of ours that the current span belongs to: itself, or the application's spans beneath it."""
-        operation = self.operation
-        if operation is None or (operation.sampled and self.trace_id != operation.trace_id):
-            return None
-        return operation
-
-
-def current_parent_context(passes: Any = None) -> ParentContext:
-    """Return what is current. *passes*, a predicate on operations, skips operations that are no real surroundings."""
-    here = _running.get()
-    own = here.get(_KEY)
-    operation: OpenOperation | None = None
-    skipped = False
-    while isinstance(own, CurrentSpan):
-        if own.operation is not None:
-            if passes is None or passes(own.operation):
-                operation = own.operation
-                break
-            skipped = True
-        own = own.outer_own
-    span = _span_in(here)
-    if skipped:
-        span = _behind(span, operation)
-    while isinstance(span, CurrentSpan):
-        current = span.operation
-        if current is not None:
-            around = ParentContext(operation, current.trace_id, current.span_id, False, True)
-            around.span_is_own = True
-            return around
-        span = span.outer
-    context = INVALID_SPAN_CONTEXT if span is INVALID_SPAN else span.get_span_context()
-    if not context.is_valid:
-        return ParentContext(operation, 0, 0, False, False)
-    return ParentContext(
-        operation, context.trace_id, context.span_id, context.is_remote, bool(context.trace_flags.sampled)
-    )
-
-
-def _behind(span: Span, operation: OpenOperation | None) -> Span:
-    """Return the span that stands behind every operation nearer than *operation*."""
-    while isinstance(span, CurrentSpan) and (span.operation is None or span.operation is not operation):
-        span = span.outer
-    return span
+    own = first_live_own(own_span_in(running.get()))
+    while own is not None and own.operation is not None and own.operation.end_ns:
+        own = first_live_own(own.outer_own)  # the place of a block that has ended
+    return own.operation if own is not None else None

@@ -15,13 +15,48 @@ if TYPE_CHECKING:
     from .sampling import TraceDecision
 
 
+class TraceState:
+    """What an operation shares with all operations beneath it. Written once; a child that changes nothing shares it.
+
+    Attributes:
+        fields: What the user says about the trace, as it holds here and below.
+        raw_fields: The framework's values of the known keys, to tell what a child says anew from what it repeats.
+        scope: The `trace` block around the place where it was opened.
+        sampled: A bit mask of the destinations that record the trace.
+        decision: What the tail sampler knows of the trace; nobody else looks into it.
+    """
+
+    __slots__ = ("decision", "fields", "raw_fields", "sampled", "scope")
+
+    def __init__(
+        self,
+        fields: TraceFields = EMPTY,
+        raw_fields: RawFields = NO_FIELDS,
+        scope: FieldScope | None = None,
+        sampled: int = 0,
+        decision: TraceDecision | None = None,
+    ) -> None:
+        self.fields = fields
+        self.raw_fields = raw_fields
+        self.scope = scope
+        self.sampled = sampled
+        self.decision = decision
+
+
+NO_TRACE_STATE = TraceState()
+
+
 class OpenOperation:
-    """One open operation: ids, times and snapshots, until `captured` hands a frozen copy over."""
+    """One open operation, until `captured` hands a frozen copy over.
+
+    Its slots are those of a record: what it is (`kind`, the names), where it lies in the trace (the ids), when it was, whose
+    child it is, what it shares with its subtree (`state`), what the adapter captured (`mapping`, `snapshots`, `translate`,
+    `size`), how it ended, and what the application put onto it through the current span (`attributes`, `events`, `links`).
+    """
 
     __slots__ = (
         "__weakref__",
         "attributes",
-        "before",
         "capture",
         "children",
         "current",
@@ -29,75 +64,77 @@ class OpenOperation:
         "ending",
         "events",
         "failure",
-        "fields",
         "first_token_ns",
         "given_name",
-        "inside",
         "key",
         "kind",
         "links",
         "mapping",
         "name",
+        "on_child_closed",
         "on_close",
         "origin",
         "parent",
         "parent_is_remote",
         "parent_span_id",
         "resumes",
-        "said",
-        "sampled",
-        "scope",
         "seen_failure",
         "size",
         "snapshots",
         "span_id",
         "start_ns",
+        "state",
         "trace_id",
         "translate",
-        "tree",
         "wrapped_in",
     )
 
     def __init__(self, kind: Kind, name: str, start_ns: int, trace_id: int, span_id: int) -> None:
         self.kind = kind
         self.name = name
+        self.given_name: str | None = None
         self.start_ns = start_ns
+        self.end_ns = 0
+        self.first_token_ns = 0
         self.trace_id = trace_id
         self.span_id = span_id
         self.parent_span_id: int | None = None
         self.parent_is_remote = False
-        self.end_ns = 0
-        self.given_name: str | None = None
         self.key: object = None
+        self.origin: object = None
         self.parent: OpenOperation | None = None
         self.children: set[OpenOperation] | None = None
         self.wrapped_in: OpenOperation | None = None
-        self.origin: object = None
-        self.fields: TraceFields = EMPTY
-        self.said: RawFields = NO_FIELDS
-        self.scope: FieldScope | None = None
+        self.current: CurrentSpan | None = None
+        self.state = NO_TRACE_STATE
+        self.capture = True  # whether a destination may see content: else none is captured
         self.mapping: Mapping[str, Any] | None = None
-        self.sampled = 0
-        self.capture = True
-        self.first_token_ns = 0
+        self.snapshots: dict[str, Any] = {}
+        self.translate: Translate = no_content
         self.size = 0
         self.failure: Failure | None = None
         self.seen_failure: tuple[BaseException, Failure] | None = None
         self.ending: str | None = None
+        self.resumes: Pause | None = None
+        self.attributes: dict[str, Any] | None = None
         self.events: list[Event] | None = None
         self.links: tuple[Link, ...] = ()
-        self.attributes: dict[str, Any] | None = None
-        self.snapshots: dict[str, Any] = {}
-        self.translate: Translate = no_content
-        self.current: CurrentSpan | None = None
         self.on_close: Callable[[OpenOperation], object] | None = None
-        self.resumes: Pause | None = None
-        self.tree: TraceDecision | None = None
-        self.before: Any = None  # OpenTelemetry's contexts around it and with it as the current span
-        self.inside: Any = None
+        self.on_child_closed: Callable[[CapturedOperation], object] | None = None
+
+    @property
+    def fields(self) -> TraceFields:
+        """What the user says about the trace, as it holds here and below."""
+        return self.state.fields
+
+    @property
+    def sampled(self) -> int:
+        """A bit mask of the destinations that record it."""
+        return self.state.sampled
 
     def captured(self) -> CapturedOperation:
         """Return the frozen copy that is handed over; called once, when the operation has closed."""
+        state = self.state
         return captured_operation(  # in the order of CapturedOperation's fields
             self.kind,
             self.name,
@@ -109,7 +146,7 @@ class OpenOperation:
             self.start_ns,
             self.end_ns,
             self.first_token_ns,
-            self.fields,
+            state.fields,
             self.mapping,
             self.snapshots,
             self.translate,
@@ -118,8 +155,32 @@ class OpenOperation:
             tuple(self.events) if self.events else (),
             self.links,
             self.attributes or NOTHING,
-            self.sampled,
+            state.sampled,
             self.capture,
             self.size,
-            self.tree,
+            state.decision,
         )
+
+
+def outermost(operation: OpenOperation) -> OpenOperation:
+    """Return the last of the chains that stand around *operation* and close with it."""
+    while operation.wrapped_in is not None:
+        operation = operation.wrapped_in
+    return operation
+
+
+def root_of(operation: OpenOperation) -> OpenOperation:
+    """Return the topmost operation above *operation* that is known here; itself where it has no parent."""
+    while operation.parent is not None:
+        operation = operation.parent
+    return operation
+
+
+def placeholder(operation: OpenOperation) -> OpenOperation:
+    """Return an ended operation's place in the tree without its content: ids, and what its subtree shares."""
+    place = OpenOperation(operation.kind, operation.name, operation.start_ns, operation.trace_id, operation.span_id)
+    place.state = operation.state
+    place.capture = operation.capture
+    place.origin = operation.origin
+    place.end_ns = operation.end_ns or 1
+    return place

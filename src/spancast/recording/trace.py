@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from ..record.operation import Kind
-from .current import ParentContext, current_parent_context
 from .fields import EMPTY, FieldScope, field_scope, fields_from_kwargs
 from .identity import traceparent
-from .open_operation import OpenOperation
+from .open_operation import OpenOperation, TraceState
+from .parent_context import ParentContext, current_parent_context
 from .recorder import Recorder
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -80,7 +80,8 @@ class trace:  # noqa: N801  (used as a verb: `with trace(...)`)
             operation = recorder.open(object(), Kind.CHAIN, name, origin=_ORIGIN)
             _name_under_parent(operation, name)
             scope = FieldScope(scope.fields.inherited())
-            operation.scope = scope
+            state = operation.state
+            operation.state = TraceState(state.fields, state.raw_fields, scope, state.sampled, state.decision)
         field_scope.set(scope)
         self._entered.append((recorder, operation, outer, scope))
         return (

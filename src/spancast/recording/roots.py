@@ -1,0 +1,87 @@
+"""Where a root lies: its trace, its parent, its links, from what the user says, what surrounds it, and what it resumes.
+
+Pure: nothing here knows the recorder.
+"""
+
+from __future__ import annotations
+
+from ..record.operation import Kind, Link
+from .fields import EMPTY, FieldScope, RawFields, TraceFields, parse_raw_fields
+from .identity import new_span_id, new_trace_id, read_span_id, read_trace_id
+from .notice import warn_once
+from .open_operation import OpenOperation
+from .parent_context import ParentContext
+from .paused import Pause
+
+
+def placed_root(
+    kind: Kind, name: str, around: ParentContext, fields: TraceFields, start_ns: int, resumes: Pause | None
+) -> OpenOperation:
+    """Return a root with its trace and parent: `parent_span_id` with `trace_id`, a pause, the current span, or none."""
+    if fields.trace_id:
+        trace_id = read_trace_id(fields.trace_id)[0]
+    else:
+        trace_id = resumes.trace_id if resumes else around.trace_id or new_trace_id()
+    operation = OpenOperation(kind, name, start_ns, trace_id, new_span_id())
+    if fields.parent_span_id:
+        operation.parent_span_id, hashed = read_span_id(fields.parent_span_id)
+        operation.parent_is_remote = True
+        if hashed:
+            warn_once("parent_span_id", "spancast: `parent_span_id` is not 16 hex digits: its sha256 is used.")
+    elif resumes is not None and resumes.trace_id == trace_id:
+        operation.parent_span_id = resumes.span_id
+        operation.parent_is_remote = True
+        if around.trace_id and around.trace_id != trace_id:
+            operation.links = (Link(trace_id=around.trace_id, span_id=around.span_id),)
+    elif around.trace_id and around.trace_id == trace_id:
+        operation.parent_span_id = around.span_id
+        operation.parent_is_remote = around.is_remote
+    elif around.trace_id:
+        operation.links = (Link(trace_id=around.trace_id, span_id=around.span_id),)
+    note_resumed(operation, resumes)
+    return operation
+
+
+def note_resumed(operation: OpenOperation, pause: Pause | None) -> None:
+    """Note which pause an operation ends; where it lies in another trace, a link leads to the first."""
+    if pause is None:
+        return
+    if operation.trace_id == pause.trace_id:
+        operation.resumes = pause
+    else:
+        operation.links = (*operation.links, Link(trace_id=pause.trace_id, span_id=pause.span_id))
+
+
+def span_below(parent: OpenOperation, around: ParentContext) -> int:
+    """Return the span under which a child of *parent* lies: an application's span between the two keeps its place."""
+    if not around.span_is_own and around.operation is parent and around.trace_id == parent.trace_id:
+        return around.span_id
+    return parent.span_id
+
+
+def fields_said_here(raw: RawFields, scope: FieldScope | None, own: OpenOperation) -> TraceFields:
+    """Return the fields that hold here and did not hold yet where *own* was opened."""
+    fields = parse_raw_fields(raw, own.state.raw_fields)
+    outer = own.state.scope
+    if scope is None or scope is outer:
+        return fields
+    before = outer.fields if outer else EMPTY
+    inside = TraceFields(
+        trace_id=scope.fields.trace_id if scope.fields.trace_id != before.trace_id else None,
+        parent_span_id=scope.fields.parent_span_id if scope.fields.parent_span_id != before.parent_span_id else None,
+    )
+    return fields.merged_over(inside)
+
+
+def leads_elsewhere(fields: TraceFields, trace_id: int) -> bool:
+    """Return whether fields that appear for the first time ask for another trace or parent than the surrounding one."""
+    if fields.parent_span_id:
+        return True
+    return bool(fields.trace_id) and read_trace_id(fields.trace_id or "")[0] != trace_id
+
+
+def with_original_id(fields: TraceFields) -> TraceFields:
+    """Keep a `trace_id` that had to be hashed as metadata, so that it can still be searched for."""
+    if not fields.trace_id or not read_trace_id(fields.trace_id)[1]:
+        return fields
+    return TraceFields(metadata={"trace_id": fields.trace_id}).merged_over(fields)
