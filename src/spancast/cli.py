@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from ._version import VERSION
+
 if TYPE_CHECKING:
     from typer import Typer
 
@@ -17,6 +19,9 @@ def main() -> None:
     except ImportError:
         sys.stderr.write('The command line needs more packages: pip install "spancast[cli]"\n')
         raise SystemExit(2) from None
+    from .view.terminal import accept_every_encoding
+
+    accept_every_encoding()
     commands()()
 
 
@@ -38,6 +43,13 @@ def commands() -> Typer:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
+
+    @application.callback()
+    def options(
+        version: bool = typer.Option(False, "--version", is_eager=True, callback=_version, help="Show the version."),
+    ) -> None:
+        pass
+
     application.command()(demo)
     application.command()(view)
     application.command()(replay)
@@ -47,3 +59,11 @@ def commands() -> Typer:
     application.command()(privacy_audit)
     application.add_typer(group())
     return application
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import typer
+
+        typer.echo(f"spancast {VERSION}")
+        raise typer.Exit

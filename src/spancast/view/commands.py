@@ -18,17 +18,21 @@ from ..config.resolve import backends_of
 from ..destinations.targets.file import DEFAULT_FILE, file
 from ..pipeline import Pipeline
 from ..validation import SettingsError
-from .read import read_lines, traces_of
+from . import terminal
+from .next_steps import command, next_steps
+from .read import ViewSpan, read_lines, spans_in, traces_of
 from .tree import delivery_line, trace_tree
 
 _FLUSH_TIMEOUT = 15.0
+STANDARD_INPUT = "-"
 
 
 def demo(
     out: Annotated[Path, typer.Option("--file", help="Where the OTLP JSON lines go.")] = Path(DEFAULT_FILE),
 ) -> None:
     """Run a scripted LangGraph agent and show its trace. Needs no key, no account, no network."""
-    console = Console(highlight=False)
+    console = terminal.console()
+    _writable(out)
     try:
         destinations = (file(out), *backends_of(os.environ))
         pipeline = Pipeline(*destinations, service_name=os.environ.get("OTEL_SERVICE_NAME") or "spancast-demo")
@@ -44,8 +48,9 @@ def demo(
     traces = traces_of(read_lines(out.expanduser().absolute()))
     if traces:
         console.print(trace_tree(list(traces.values())[-1]))
-    console.print(f"\nOTLP JSON lines: {out}   (again: spancast view {out})", soft_wrap=True, markup=False)
+    console.print(f"\nOTLP JSON lines: {out}", soft_wrap=True, markup=False)
     console.print(delivery_line(pipeline.report()), soft_wrap=True)
+    console.print(next_steps(out), soft_wrap=True, markup=False)
     pipeline.shutdown()
     if failed or not complete:
         raise typer.Exit(1)
@@ -54,10 +59,11 @@ def demo(
 def _asked(application: Any, pipeline: Pipeline, console: Console) -> bool:
     """Run the agent and print its answer as it comes; say so when a real model fails, and go on to its trace."""
     try:
-        say = partial(console.print, end="", markup=False, soft_wrap=True)
-        asyncio.run(application.run(pipeline, say, _model(application)))
+        show = partial(console.print, end="", markup=False, soft_wrap=True)
+        asyncio.run(application.run(pipeline, lambda text: show(terminal.printable(text)), _model(application)))
     except Exception as error:  # a wrong key, no network: the trace shows where
-        console.print(f"the agent failed: {type(error).__name__}: {str(error)[:300]}", style="red", markup=False)
+        reason = terminal.printable(str(error)[:300])
+        console.print(f"the agent failed: {type(error).__name__}: {reason}", style="red", markup=False)
         return True
     return False
 
@@ -82,24 +88,44 @@ def _application() -> Any:
 
 
 def view(
-    path: Annotated[Path, typer.Argument(help="A file of OTLP JSON lines.")] = Path(DEFAULT_FILE),
+    path: Annotated[Path, typer.Argument(help="A file of OTLP JSON lines; - is standard input.")] = Path(DEFAULT_FILE),
     last: Annotated[int, typer.Option("--last", "-n", min=1, help="Show this many traces, the newest last.")] = 1,
 ) -> None:
     """Show traces from a file of OTLP JSON lines."""
-    if not path.is_file():
-        _stop(f"there is no file {path}: run your application first, or `spancast demo`.")
-    try:
-        traces = traces_of(read_lines(path))
-    except OSError as error:
-        _stop(f"cannot read {path}: {error.strerror}.")
+    traces = traces_of(_spans_of(path))
     if not traces:
-        _stop(f"{path} holds no spans in OTLP JSON lines.")
-    console = Console(highlight=False)
+        _stop(f"there are no spans in OTLP JSON lines in {_name(path)}.")
+    console = terminal.console()
     for spans in list(traces.values())[-last:]:
         console.print(trace_tree(spans))
         console.print()
 
 
+def _spans_of(path: Path) -> list[ViewSpan]:
+    try:
+        return spans_in(sys.stdin.buffer) if str(path) == STANDARD_INPUT else read_lines(path)
+    except FileNotFoundError:
+        _stop(f"there is no file {path}: run your application first, or `{command()} demo`.")
+    except IsADirectoryError:
+        _stop(f"{path} is a folder: name a file of OTLP JSON lines in it, such as {path / Path(DEFAULT_FILE).name}.")
+    except OSError as error:
+        _stop(f"cannot read {path}: {error.strerror}.")
+
+
+def _name(path: Path) -> str:
+    return "standard input" if str(path) == STANDARD_INPUT else str(path)
+
+
+def _writable(path: Path) -> None:
+    """Say it, and end, where a file cannot be written: rather than after the run."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab"):
+            pass
+    except OSError as error:
+        _stop(f"cannot write {path}: {error.strerror}. Name another file: {command()} demo --file PATH.")
+
+
 def _stop(message: str) -> NoReturn:
-    sys.stderr.write(f"spancast: {message}\n")
+    sys.stderr.write(f"spancast: {terminal.printable(message)}\n")
     raise typer.Exit(2)

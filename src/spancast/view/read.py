@@ -20,6 +20,7 @@ _KINDS = {
     "invoke_agent": "AGENT",
     "create_agent": "AGENT",
 }
+_MOST = 1e15  # dollars, tokens or seconds: more is no figure but a mistake, and would need a column of its own width
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +48,18 @@ class ViewSpan:
 
 def read_lines(path: Path) -> list[ViewSpan]:
     """Return all spans of a file of OTLP JSON lines; a torn line is passed over."""
-    spans: list[ViewSpan] = []
     with path.open("rb") as lines:
-        for line in lines:
-            try:
-                spans.extend(read_request(orjson.loads(line)))
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-                continue
+        return spans_in(lines)
+
+
+def spans_in(lines: Iterable[bytes]) -> list[ViewSpan]:
+    """Return all spans of OTLP JSON lines; a torn line is passed over."""
+    spans: list[ViewSpan] = []
+    for line in lines:
+        try:
+            spans.extend(read_request(orjson.loads(line)))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+            continue
     return spans
 
 
@@ -77,18 +83,18 @@ def traces_of(spans: Iterable[ViewSpan]) -> dict[str, list[ViewSpan]]:
 def _span(span: Mapping[str, Any]) -> ViewSpan:
     attributes = {item["key"]: _value(item.get("value") or {}) for item in span.get("attributes", ())}
     return ViewSpan(
-        trace_id=span["traceId"],
-        span_id=span["spanId"],
-        parent_span_id=span.get("parentSpanId") or None,
+        trace_id=_id(span["traceId"]),
+        span_id=_id(span["spanId"]),
+        parent_span_id=_text(span.get("parentSpanId")) or None,
         name=_text(span.get("name")) or "",
         kind=_kind(attributes),
-        start_ns=int(span.get("startTimeUnixNano") or 0),
-        end_ns=int(span.get("endTimeUnixNano") or 0),
+        start_ns=_time(span.get("startTimeUnixNano")),
+        end_ns=_time(span.get("endTimeUnixNano")),
         attributes=attributes,
         error=_error(span, attributes),
         ending=_text(attributes.get("spancast.ending")),
-        input_tokens=_number(attributes, "llm.token_count.prompt", "gen_ai.usage.input_tokens"),
-        output_tokens=_number(attributes, "llm.token_count.completion", "gen_ai.usage.output_tokens"),
+        input_tokens=_count(attributes, "llm.token_count.prompt", "gen_ai.usage.input_tokens"),
+        output_tokens=_count(attributes, "llm.token_count.completion", "gen_ai.usage.output_tokens"),
         cost=_number(attributes, "llm.cost.total", "gen_ai.usage.total_cost"),
         first_token=_number(attributes, "gen_ai.response.time_to_first_chunk"),
         model=_text(_either(attributes, "llm.model_name", "gen_ai.request.model")),
@@ -102,8 +108,29 @@ def _either(attributes: Mapping[str, Any], *names: str) -> Any:
 
 
 def _number(attributes: Mapping[str, Any], *names: str) -> Any:
+    """Return a figure; None for what is no number, or none that anybody measured."""
     value = _either(attributes, *names)
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    return value if -_MOST < value < _MOST else None  # neither infinite nor NaN
+
+
+def _count(attributes: Mapping[str, Any], *names: str) -> int | None:
+    value = _number(attributes, *names)
+    return None if value is None else int(value)
+
+
+def _time(value: object) -> int:
+    """Return a time in nanoseconds, which may stand as text or as a number; 0 where it is none that OTLP can say."""
+    nanoseconds = int(value) if isinstance(value, (str, int, float)) else 0
+    return nanoseconds if 0 <= nanoseconds < 2**64 else 0
+
+
+def _id(value: object) -> str:
+    """Return an identifier; raises ValueError for what is none."""
+    if not isinstance(value, str) or not value:
+        raise ValueError("a span without ids")
+    return _text(value) or ""
 
 
 def _text(value: object) -> str | None:
@@ -114,8 +141,8 @@ def _text(value: object) -> str | None:
 
 
 def _kind(attributes: Mapping[str, Any]) -> str:
-    said = _text(attributes.get("openinference.span.kind"))
-    return said or _KINDS.get(attributes.get("gen_ai.operation.name", ""), "CHAIN")
+    kind = _text(attributes.get("openinference.span.kind"))
+    return kind or _KINDS.get(str(attributes.get("gen_ai.operation.name")), "CHAIN")
 
 
 def _error(span: Mapping[str, Any], attributes: Mapping[str, Any]) -> str | None:

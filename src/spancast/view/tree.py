@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from ..delivery.ledger import DeliveryReport, DestinationReport
 from .read import ViewSpan
 
-_MOST_INDENT = 36  # characters: twelve levels
+_MOST_INDENT = 36  # characters: twelve levels; in a narrow terminal a third of its width
+_GAP = 2  # characters between two columns
+_HEADINGS = ("time", "first", "tokens", "cost")
+_DISPENSABLE = (1, 3, 2)  # columns that give way to names, the least needed first
+_NAMES_SHARE = 0.75  # of the width: names get it before columns of figures do
 _STYLES = {
     "AGENT": "bold magenta",
     "CHAIN": "cyan",
@@ -25,21 +32,53 @@ _STYLES = {
 
 def trace_tree(spans: Sequence[ViewSpan]) -> RenderableType:
     """Return the spans of one trace as a tree, a line a span and a line for each error."""
-    # figures first: the tree may then be as wide as the terminal allows
-    table = Table(box=None, show_header=True, header_style="dim", pad_edge=False, padding=(0, 1))
-    for name, width in (("time", 6), ("first", 6), ("tokens", 7), ("cost", 8)):
-        table.add_column(name, justify="right", no_wrap=True, min_width=width, style="dim")
-    table.add_column("span")  # the only column that may shrink: its texts are cut, the figures stay whole
-    for prefix, span in _ordered(spans):
-        table.add_row(*_figures(span), _title(_near(prefix), span))
-        if span.error:
-            table.add_row("", "", "", "", _error(_near(prefix), span.error))
-    return Group(_headline(spans), table)
+    return Group(_headline(spans), _Rows(tuple(_ordered(spans))))
 
 
-def _near(prefix: str) -> str:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The spans of a trace with the lines that lead to each; laid out for the width that there is."""
+
+    rows: Sequence[tuple[str, ViewSpan]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        # figures first: the tree may then be as wide as the terminal allows
+        indent = min(_MOST_INDENT, options.max_width // 3)
+        drawn = [(_near(prefix, indent), span) for prefix, span in self.rows]
+        figures = [_figures(span) for _, span in drawn]
+        titles = [_title(prefix, span) for prefix, span in drawn]
+        shown = _columns(figures, max(map(_name_width, titles, (span for _, span in drawn))), options.max_width)
+        table = Table(box=None, show_header=True, header_style="dim", pad_edge=False, padding=(0, _GAP // 2))
+        for column in shown:
+            table.add_column(_HEADINGS[column], justify="right", no_wrap=True, style="dim")
+        table.add_column("span")  # the only column that may shrink: its texts are cut, the figures stay whole
+        for (prefix, span), row, title in zip(drawn, figures, titles, strict=True):
+            table.add_row(*(row[column] for column in shown), title)
+            if span.error:
+                table.add_row(*("" for _ in shown), _error(prefix, span.error))
+        yield table
+
+
+def _columns(figures: Sequence[tuple[str, ...]], names: int, width: int) -> list[int]:
+    """Return which columns of figures to show: those with a figure in them, as long as *names* have room enough."""
+    widths = [max(map(len, (heading, *column))) for heading, *column in zip(_HEADINGS, *figures, strict=True)]
+    shown = [0, *(column for column in (1, 2, 3) if any(row[column] for row in figures))]
+    wanted = min(names, int(width * _NAMES_SHARE))
+    for column in _DISPENSABLE:
+        if width - sum(widths[each] + _GAP for each in shown) < wanted and column in shown:
+            shown.remove(column)
+    return shown
+
+
+def _name_width(title: Text, span: ViewSpan) -> int:
+    """Return how much room a span's lines, kind and name need; what stands behind them is cut first."""
+    behind = sum(cell_len(text) + 2 for text in _behind(span))
+    return title.cell_len - behind
+
+
+def _near(prefix: str, most: int) -> str:
     """Return the lines that lead to a span; of a deep one, the last: its name must have room."""
-    return prefix if len(prefix) <= _MOST_INDENT else "…" + prefix[1 - _MOST_INDENT :]
+    return prefix if len(prefix) <= most else "…" + prefix[1 - most :]
 
 
 def _error(prefix: str, error: str) -> RenderableType:
@@ -58,9 +97,18 @@ def _headline(spans: Sequence[ViewSpan]) -> Text:
     total = sum(span.cost or 0 for span in counted)
     tokens = sum((span.input_tokens or 0) + (span.output_tokens or 0) for span in counted)
     seconds = (max(span.end_ns for span in spans) - min(span.start_ns for span in spans)) / 1e9
-    figures = [f"{len(spans)} spans", _duration(seconds), f"{tokens:,} tokens", *([_money(total)] if total else [])]
+    figures = [
+        _counted(len(spans), "span"),
+        _duration(seconds),
+        *([_counted(tokens, "token")] if tokens else []),
+        *([_money(total)] if total else []),
+    ]
     who = [f"{name} {value}" for name, value in (("user", first.user), ("session", first.session_id)) if value]
     return Text(f"trace {first.trace_id}\n{' · '.join([*figures, *who])}", style="dim", overflow="fold")
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
 
 def _counted_once(spans: Sequence[ViewSpan]) -> list[ViewSpan]:
@@ -103,11 +151,15 @@ def _title(prefix: str, span: ViewSpan) -> Text:
     mark = ("✗ ", "red") if span.error else ("", "")
     kind = (span.kind, _STYLES.get(span.kind, "white"))
     title = Text.assemble((prefix, "dim"), mark, kind, " ", span.name, no_wrap=True, overflow="ellipsis")
-    if span.model and span.model != span.name and not span.name.endswith(f" {span.model}"):
-        title.append(f"  {span.model}", style="dim")
-    if span.ending:
-        title.append(f"  {span.ending}", style="dim")
+    for text in _behind(span):
+        title.append(f"  {text}", style="dim")
     return title
+
+
+def _behind(span: ViewSpan) -> list[str]:
+    """Return what stands behind a span's name: its model, where the name does not say it, and how it ended."""
+    named = not span.model or span.model == span.name or span.name.endswith(f" {span.model}")
+    return [text for text in (None if named else span.model, span.ending) if text]
 
 
 def _figures(span: ViewSpan) -> tuple[str, str, str, str]:
@@ -125,7 +177,13 @@ def _duration(seconds: float) -> str:
 
 
 def _money(dollars: float) -> str:
-    return f"${dollars:.4f}" if dollars >= 0.0001 or dollars == 0 else f"${dollars:.1g}"
+    """Return an amount with four places; a smaller one with its first two digits."""
+    if dollars == 0:
+        return "$0"
+    if not 1e-9 <= dollars < 0.0001:
+        return f"${dollars:.4f}"
+    places = 1 - math.floor(math.log10(dollars))
+    return "$" + f"{dollars:.{places}f}".rstrip("0")
 
 
 def delivery_line(report: DeliveryReport) -> Text:
