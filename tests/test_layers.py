@@ -35,11 +35,22 @@ ROOMS["llama_index"] = ADAPTER
 ROOMS["openrouter"] = {"record", "recording", "validation"}
 ROOMS["audit"] = {*ROOMS["pipeline"], "pipeline", "langchain", "llama_index", "redact"}
 ROOMS["demo"] = {"pipeline", "langchain"}
-ROOMS["view"] = {*ROOMS["pipeline"], "pipeline", "demo", "openrouter"}
-ROOMS["commands"] = {*ROOMS["pipeline"], "pipeline", "langchain", "llama_index", "audit"}
+ROOMS["terminal"] = set()
+ROOMS["view"] = {*ROOMS["pipeline"], "pipeline", "demo", "openrouter", "terminal"}
+ROOMS["commands"] = {*ROOMS["pipeline"], "pipeline", "langchain", "llama_index", "audit", "terminal"}
 ROOMS["cli"] = {*ROOMS["view"], "view", "commands"}
 ROOMS["__main__"] = {"cli"}
-ROOMS["__init__"] = set(ROOMS) - {"view", "commands", "cli", "__main__", "langchain", "llama_index", "audit", "demo"}
+ROOMS["__init__"] = set(ROOMS) - {
+    "terminal",
+    "view",
+    "commands",
+    "cli",
+    "__main__",
+    "langchain",
+    "llama_index",
+    "audit",
+    "demo",
+}
 ROOMS["_version"] = set()
 
 # Frameworks, and the rooms that may import them: an adapter, and the applications that run real programs.

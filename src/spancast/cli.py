@@ -19,7 +19,7 @@ def main() -> None:
     except ImportError:
         sys.stderr.write('The command line needs more packages: pip install "spancast[cli]"\n')
         raise SystemExit(2) from None
-    from .view.terminal import accept_every_encoding
+    from .terminal import accept_every_encoding
 
     accept_every_encoding()
     commands()()

@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .. import secret_refs
+from .. import secret_refs, terminal
 from ..config import files
 from ..config.resolve import entries_of
 from ..destinations import PRESETS
@@ -51,7 +50,7 @@ def add(name: str, given: dict[str, Any]) -> None:
     """Ask for what is missing, test, and save only if the test passes."""
     preset = PRESETS[name]
     as_json, plain, keyring = (given.pop(switch, False) for switch in ("as_json", "plain_secrets", "keyring"))
-    console = Console(highlight=False, stderr=as_json)
+    console = terminal.console(stderr=as_json)
     arguments = _arguments(given)
     _complete(name, preset, arguments)
     try:
@@ -179,7 +178,7 @@ def list_all(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON
     if as_json:
         print_json(rows)
         return
-    console = Console(highlight=False)
+    console = terminal.console()
     if not rows:
         console.print("no destinations: traces go to the local file. Add one: spancast destinations add --help")
         return
@@ -212,7 +211,7 @@ def check_all(
     if missing or not chosen:
         known = ", ".join(entry.name for entry, _ in entries) or "none"
         stop(f"there is no destination {', '.join(missing) or 'to test'}: there are {known}.")
-    console = Console(highlight=False, stderr=as_json)
+    console = terminal.console(stderr=as_json)
     results = []
     for entry, over in chosen:
         made = None
@@ -241,4 +240,4 @@ def remove(name: Annotated[str, typer.Argument(help="The saved destination's nam
         files.save([entry for entry in held if entry.name != name], os.environ)
     except SettingsError as error:
         stop(str(error))
-    Console(highlight=False).print(f"removed {name}", markup=False)
+    terminal.console().print(f"removed {name}", markup=False)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .. import terminal
 from ..config import schema as catalogue
 from ..config.resolve import entries_of
 from ..destinations.targets import file as local
@@ -28,7 +29,7 @@ def doctor(
 
     Exit status: 0 all destinations work; 1 one does not.
     """
-    console = Console(highlight=False, stderr=as_json)
+    console = terminal.console(stderr=as_json)
     origins, results = tested(timeout, console, quiet=as_json)
     around = list(application.notes(os.environ))
     if as_json:
@@ -101,7 +102,7 @@ def explain(code: Annotated[str, typer.Argument(help="A code such as E401.")]) -
     entry = ERROR_CODES.get(code.upper())
     if entry is None:
         stop(f"there is no code {code!r}: use one of {', '.join(ERROR_CODES)}.")
-    console = Console(highlight=False)
+    console = terminal.console()
     console.print(f"{code.upper()}  {entry.verdict}", style="bold", markup=False)
     for label, text in (("cause", entry.cause), ("fix", entry.fix), ("more", entry.details)):
         if text:
@@ -119,9 +120,7 @@ def settings(
         names = ("name", "value", "origin", "meaning", "error")
         print_json([{name: getattr(row, name) for name in names} for row in rows])
     elif not rows:
-        Console(highlight=False).print(
-            "nothing is set: traces go to the local file. All settings: spancast settings --all"
-        )
+        terminal.console().print("nothing is set: traces go to the local file. All settings: spancast settings --all")
     else:
         _print_rows(rows)
     if wrong:
@@ -129,7 +128,7 @@ def settings(
 
 
 def _print_rows(rows: list[catalogue.Row]) -> None:
-    console = Console(highlight=False)
+    console = terminal.console()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("setting", "value", "from", "meaning"):
         table.add_column(heading, overflow="fold")

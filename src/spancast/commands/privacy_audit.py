@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from .. import terminal
 from ..audit.report import AuditReport, ContentLocation
 from ..audit.search import audit
 from .output import FAILED, print_json, stop
@@ -23,7 +24,7 @@ def privacy_audit(
 
     Exit status: 0 nothing was found; 1 something leaks, or a form carried nothing, so that nothing is proved for it.
     """
-    console = Console(highlight=False, stderr=as_json)
+    console = terminal.console(stderr=as_json)
     with TemporaryDirectory(prefix="spancast-audit-") as folder, console.status("privacy audit") as status:
         found = audit(keep or Path(folder), progress=status.update)
     if not found.frameworks:

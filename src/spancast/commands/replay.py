@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from .. import terminal
 from ..config.resolve import backends_of
 from ..delivery.replay import Tally, replay_all
 from ..delivery.spool import Spool, about, folder_of
@@ -59,7 +60,7 @@ def replay(
     if base is None:
         stop("the spool is off (SPANCAST_SPOOL, or an empty SPANCAST_STATE_DIR): nothing is kept on disk.")
     found = [each for each in waiting(base, destinations, by_url=endpoint is not None) if name in (None, each.name)]
-    console = Console(highlight=False, stderr=as_json)
+    console = terminal.console(stderr=as_json)
     results = []
     for each in found:
         with console.status(f"{each.name}: sending {each.count} spans to {each.url}"):

@@ -13,12 +13,11 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from .. import openrouter
+from .. import openrouter, terminal
 from ..config.resolve import backends_of
 from ..destinations.targets.file import DEFAULT_FILE, file
 from ..pipeline import Pipeline
 from ..validation import SettingsError
-from . import terminal
 from .next_steps import command, next_steps
 from .read import ViewSpan, read_lines, spans_in, traces_of
 from .tree import delivery_line, trace_tree
