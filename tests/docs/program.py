@@ -21,8 +21,9 @@ from typer.testing import CliRunner
 import spancast
 from spancast import langchain, llama_index, pipeline
 from spancast.cli import commands
-from spancast.destinations import destination
+from spancast.destinations.targets import http as http_target
 from spancast.otlp.http import HttpExporter
+from spancast.view import next_steps
 
 from ..receivers.recording import Receiver
 from .pages import Block, commands_in
@@ -107,6 +108,7 @@ class Program:
 
     def _command(self, arguments: list[str]) -> str:
         deliver()
+        self.monkeypatch.setattr(next_steps, "python", lambda: "python")  # a reader's own environment is active
         result = CliRunner().invoke(commands(), arguments, env={"COLUMNS": "100"})
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
@@ -134,7 +136,7 @@ def check_options(arguments: list[str]) -> None:
 
 def only_to(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     """Send what is meant for any backend to *receiver*: same path, same headers."""
-    real = destination.HttpTarget.exporter
+    real = http_target.HttpTarget.exporter
 
     def exporter(self: Any, resource: Any) -> Any:
         host = urlsplit(self.url).hostname
@@ -151,7 +153,7 @@ def only_to(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
             tls=self.tls,
         )
 
-    monkeypatch.setattr(destination.HttpTarget, "exporter", exporter)
+    monkeypatch.setattr(http_target.HttpTarget, "exporter", exporter)
 
 
 def clean_up() -> None:

@@ -24,7 +24,7 @@ def command(program: str | None = None) -> str:
     Its name alone where the shell finds it, else the path to it; `python -m spancast` where it was started like that.
     """
     called = Path(program or sys.argv[0])
-    if called.name == "__main__.py":
+    if called.name == "__main__.py" and called.parent.name == "spancast":
         return f"{python()} -m spancast"
     return _reachable(called) if called.stem == "spancast" else "spancast"
 
