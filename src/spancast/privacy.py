@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, cast
 
-from .conventions.limits import cut, shorten
+from .conventions.cutting import cut
+from .conventions.limits import shorten
 from .conventions.span import Span
 from .record.json import JSON
 from .record.message import Media, Message, Other, Part, Text, ToolCall, ToolResult

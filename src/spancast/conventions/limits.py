@@ -1,4 +1,4 @@
-"""Cuts values that are too long for a destination: JSON stays valid, and a `<key>.truncated` mark says so."""
+"""Keeps spans within a destination's limits: long values are cut, and a `<key>.truncated` mark says so."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
-from ..record.json import dumps, plain
+from .cutting import cut
 from .span import Attributes, AttributeValue, Span
 
-MARK = "[truncated]"
-_ROUNDS = 24
+_SMALL_STEPS = 4
 _MARK_BYTES = 64  # what the mark of one cut value needs
 _SHORTEST = 32  # characters: values are not trimmed further, ids and names among them
 
@@ -35,11 +32,13 @@ def trim(span: Span, limit: int, size: Callable[[Span], int]) -> Span | None:
     if over <= 0:
         return span
     longest = _level(sorted(_lengths(span), reverse=True), over + _MARK_BYTES)
+    rounds = 0
     while longest >= _SHORTEST:
         short = shorten(replace(span, status_message=cut(span.status_message, longest)), longest)
         if size(short) <= limit:
             return short
-        longest = longest * 7 // 8  # JSON inside JSON is longer than its characters
+        rounds += 1  # JSON inside JSON is longer than its characters
+        longest = longest * 7 // 8 if rounds < _SMALL_STEPS else longest // 2
     return None
 
 
@@ -92,60 +91,3 @@ def _shortened(attributes: Attributes, limit: int) -> Attributes:
             short[key] = cut(str(value), limit)
         short[f"{key}.truncated"] = True
     return short
-
-
-def cut(text: str, limit: int) -> str:
-    """Return *text* in at most *limit* characters: JSON is cut inside its values, other text in its middle."""
-    if len(text) <= limit:
-        return text
-    if text[:1] in "{[":
-        try:
-            return _cut_json(plain(orjson.loads(text)), limit)  # plain: nested no deeper than Python can walk
-        except ValueError:
-            pass
-    return _cut_text(text, limit)
-
-
-def _cut_text(text: str, limit: int) -> str:
-    room = limit - len(MARK)
-    if room <= 0:
-        return MARK[:limit]
-    head = room - room // 3
-    return text[:head] + MARK + text[len(text) - room // 3 :] if room >= 3 else text[:room] + MARK
-
-
-def _cut_json(data: Any, limit: int) -> str:
-    """Halve the longest text allowed until the whole fits; then leave out items; an empty value of its kind at last."""
-    longest = limit
-    for _ in range(_ROUNDS):
-        text = dumps(_with_texts(data, longest))
-        if len(text) <= limit:
-            return text
-        longest //= 2
-    most = 64
-    while most >= 1:
-        text = dumps(_with_items(_with_texts(data, 64), most))
-        if len(text) <= limit:
-            return text
-        most //= 2
-    return ("[]" if isinstance(data, list) else "{}")[:limit]
-
-
-def _with_texts(data: Any, longest: int) -> Any:
-    if isinstance(data, str):
-        return cut(data, longest) if len(data) > longest else data
-    if isinstance(data, list):
-        return [_with_texts(item, longest) for item in data]
-    if isinstance(data, dict):
-        return {key: _with_texts(item, longest) for key, item in data.items()}
-    return data
-
-
-def _with_items(data: Any, most: int) -> Any:
-    """Keep the first and the newest items of long lists, the first keys of large objects."""
-    if isinstance(data, list):
-        kept = data if len(data) <= most else [*data[: (most + 1) // 2], *data[len(data) - most // 2 :]]
-        return [_with_items(item, most) for item in kept]
-    if isinstance(data, dict):
-        return {key: _with_items(item, most) for key, item in list(data.items())[:most]}
-    return data
