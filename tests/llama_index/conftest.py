@@ -20,7 +20,7 @@ else:
         from llama_index.core.llms import MockLLM
 
     from spancast import llama_index
-    from spancast.llama_index import events, install, spans, streams
+    from spancast.llama_index import events, finalizers, install, pending, spans
     from spancast.recording import guard
 
 
@@ -61,7 +61,7 @@ def _faults(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Exception]]:
         found.append(error)
         raise error
 
-    for module in (guard, events, spans, streams):
+    for module in (guard, events, spans, pending, finalizers):
         monkeypatch.setattr(module, "report_fault", report)
     yield found
     if found:
@@ -73,8 +73,8 @@ def instrumented(pipeline: Any, _defaults: None) -> Iterator[None]:
     """Trace LlamaIndex for the time of the test; in the end nothing is open."""
     llama_index.instrument()
     yield
-    settled(lambda: pipeline.recorder.open_operations == install._spans.unfinished == 0)
-    unfinished = install._spans.unfinished
+    settled(lambda: pipeline.recorder.open_operations == install.unfinished_calls() == 0)
+    unfinished = install.unfinished_calls()
     llama_index.uninstrument()
     assert (0, 0) == (pipeline.recorder.open_operations, unfinished)
 

@@ -37,7 +37,7 @@ import spancast
 from spancast import llama_index
 from spancast.destinations import MemoryDestination
 from spancast.llama_index.classify import family
-from spancast.llama_index.content import provider_of
+from spancast.llama_index.models import provider_of
 from spancast.record.usage import Usage
 from spancast.recording import guard
 
@@ -265,22 +265,23 @@ def test_faults_of_ours_never_reach_the_application(
     memory: MemoryDestination, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Counted, logged once, and not seen by the application; what follows is recorded again."""
-    from spancast.llama_index import content
+    from spancast.llama_index import arguments, models
 
     def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
 
     monkeypatch.undo()
     monkeypatch.setattr(guard, "strict", False)
-    before = guard.faults().get("SpanHandler._hold_start", 0)
+    before = guard.faults().get("SpanHandler._capture_start", 0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(content, "hold_start", broken)
+        patch.setattr(models, "capture_generation", broken)
+        patch.setattr(arguments, "capture_arguments", broken)
         assert "hello" == ScriptedLLM().chat(ASKED).message.content
         assert "hello" == ScriptedLLM().chat(ASKED).message.content
-        patch.setattr(content, "hold_end", broken)
+        patch.setattr(arguments, "capture_result", broken)
         PlainRetriever().retrieve("q")
-    assert 3 == guard.faults()["SpanHandler._hold_start"] - before
-    assert 1 >= sum("SpanHandler._hold_start" in record.message for record in caplog.records)
+    assert 3 == guard.faults()["SpanHandler._capture_start"] - before
+    assert 1 >= sum("SpanHandler._capture_start" in record.message for record in caplog.records)
     assert ["LLM", "LLM", "RETRIEVER"] == [span.kind.value for span in memory.spans]
     ScriptedLLM().chat(ASKED)
     assert 4 == len(memory.spans)

@@ -353,8 +353,8 @@ def test_a_forked_child_begins_anew(memory: MemoryDestination, pipeline: spancas
             left = ScriptedLLM("a b").stream_chat(ASKED)
             del left
             ScriptedLLM().chat(ASKED)
-            settled(lambda: install._spans.unfinished == 0)
-            code = 0 if (2, 0) == (len(memory.spans), install._spans.unfinished) else 2
+            settled(lambda: install.unfinished_calls() == 0)
+            code = 0 if (2, 0) == (len(memory.spans), install.unfinished_calls()) else 2
         finally:
             os._exit(code)
     assert 0 == os.waitpid(child, 0)[1]

@@ -16,7 +16,7 @@ import spancast
 from spancast import destinations, llama_index
 from spancast.llama_index import install
 from spancast.llama_index.calls import Call
-from spancast.llama_index.streams import Tail
+from spancast.llama_index.streams import StreamEnd
 from spancast.recording.current import CurrentSpan
 from spancast.recording.open_operation import OpenOperation
 from spancast.recording.recorder import MAX_ENDED
@@ -25,7 +25,7 @@ from .applications import add
 from .conftest import settled
 from .models import PlainReranker, PlainRetriever, ScriptedLLM, calls
 
-OURS = (OpenOperation, Call, Tail, CurrentSpan)
+OURS = (OpenOperation, Call, StreamEnd, CurrentSpan)
 
 
 def engine(streaming: bool, *script: Any) -> RetrieverQueryEngine:
@@ -93,7 +93,7 @@ def test_two_thousand_runs_leave_nothing_open_and_nothing_growing() -> None:
                 asyncio.run(agents())
                 gc.collect()
                 settled(lambda: pipeline.recorder.open_operations == 0)
-                assert (0, 0) == (pipeline.recorder.open_operations, install._spans.unfinished)
+                assert (0, 0) == (pipeline.recorder.open_operations, install.unfinished_calls())
                 assert pipeline.flush(30)
                 assert 500 * 4 < len(memory.spans)
                 memory.clear()
@@ -106,4 +106,4 @@ def test_two_thousand_runs_leave_nothing_open_and_nothing_growing() -> None:
     assert last[1] <= first[1] + 4  # LlamaIndex's memory opens a thread for its database now and then
     for name, count in last[0].items():
         assert count <= max(first[0][name] + 50, MAX_ENDED + 50), (name, held)
-    assert 20 > last[0]["Call"] + last[0]["Tail"], held
+    assert 20 > last[0]["Call"] + last[0]["StreamEnd"], held

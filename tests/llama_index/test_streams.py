@@ -22,7 +22,8 @@ from opentelemetry import trace as otel
 import spancast
 from spancast.destinations import MemoryDestination
 from spancast.llama_index import install
-from spancast.llama_index.streams import AsyncTokenStream, Reaper, TokenStream, wrapped
+from spancast.llama_index.finalizers import FinalizerThread
+from spancast.llama_index.streams import AsyncTokenStream, TokenStream, wrapped
 
 from ..langchain.trees import one, traces, tree
 from .conftest import all_ended, settled
@@ -41,7 +42,7 @@ def streaming_engine(llm: Any) -> RetrieverQueryEngine:
 
 def spans_of(memory: MemoryDestination, pipeline: spancast.Pipeline) -> list[Any]:
     """Return the spans once everything has ended."""
-    settled(lambda: all_ended(pipeline) and not install._spans.unfinished)
+    settled(lambda: all_ended(pipeline) and not install.unfinished_calls())
     return memory.spans
 
 
@@ -424,7 +425,7 @@ def test_an_error_in_a_chat_engines_stream(memory: MemoryDestination, pipeline: 
 def test_a_wrapped_stream_is_a_generator_still() -> None:
     """`send`, `throw` and `close` reach the stream inside, and each end is told once."""
     ends: list[Any] = []
-    settle = lambda *end: ends.append(end)  # noqa: E731
+    finish = lambda *end: ends.append(end)  # noqa: E731
 
     def talk() -> Iterator[str]:
         said = yield "a"
@@ -433,13 +434,13 @@ def test_a_wrapped_stream_is_a_generator_still() -> None:
         except LookupError:
             yield "caught"
 
-    stream = wrapped(talk(), settle, "c1", Reaper())
+    stream = wrapped(talk(), finish, "c1", FinalizerThread())
     assert isinstance(stream, TokenStream)
     assert ["a", "heard me", "caught"] == [next(stream), stream.send("me"), stream.throw(LookupError())]
     stream.close()
     stream.close()
     assert [("c1", None, "abandoned", "aheard mecaught")] == ends
-    assert None is wrapped(["no", "stream"], settle, "c2", Reaper())
+    assert None is wrapped(["no", "stream"], finish, "c2", FinalizerThread())
 
 
 def test_a_wrapped_async_stream_is_an_async_generator_still() -> None:
@@ -454,7 +455,7 @@ def test_a_wrapped_async_stream_is_an_async_generator_still() -> None:
             yield "caught"
 
     async def go() -> None:
-        stream = wrapped(talk(), lambda *end: ends.append(end), "c1", Reaper())
+        stream = wrapped(talk(), lambda *end: ends.append(end), "c1", FinalizerThread())
         assert isinstance(stream, AsyncTokenStream)
         assert "a" == await stream.asend(None)
         assert ["heard me", "caught"] == [await stream.asend("me"), await stream.athrow(LookupError())]

@@ -36,8 +36,8 @@ def run(name: str, kept: dict[str, Any], **options: Any) -> None:
         try:
             application = APPLICATIONS[name]
             asyncio.run(application()) if iscoroutinefunction(application) else application()
-            settled(lambda: all_ended(pipeline) and not install._spans.unfinished)
-            assert (0, 0) == (pipeline.recorder.open_operations, install._spans.unfinished)
+            settled(lambda: all_ended(pipeline) and not install.unfinished_calls())
+            assert (0, 0) == (pipeline.recorder.open_operations, install.unfinished_calls())
         finally:
             llama_index.uninstrument()
 

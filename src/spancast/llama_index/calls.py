@@ -1,82 +1,110 @@
-"""What the handlers know of a call while anything of it goes on, and what the user asked for."""
+"""A call of LlamaIndex's dispatcher, from its beginning to the end of the stream that it returned."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from weakref import ref
 
+from ..record.operation import Failure
 from ..recording.current import Attachment
-from ..recording.fields import EMPTY, TraceFields
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
 
-if TYPE_CHECKING:
-    from ..pipeline import Pipeline
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the user asked for.
-
-    Attributes:
-        pipeline: Records into this one; else into the one in use when a call begins.
-        made_in: The pipeline that was in use where the user asked: plain threads do not see the block around it.
-        everything: Shows every layer.
-        vectors: Keeps embedding vectors.
-        defaults: Trace fields that hold when nothing nearer says otherwise.
-    """
-
-    pipeline: Pipeline | None = None
-    made_in: Pipeline | None = None
-    everything: bool = False
-    vectors: bool = False
-    defaults: TraceFields = EMPTY
-
 
 class Call:
-    """A call that the dispatcher told us of, from its beginning to the end of what it gave back."""
+    """One call. Written by the thread that makes it and, after it has returned a stream, by the one that reads it.
+
+    Attributes:
+        operation: Its own where it is visible, else that of the call that it is a layer of.
+        outer: The call around it.
+        wraps: The model call of which this one is a layer.
+        is_visible: It has an operation of its own.
+        has_visible_children: Something with an operation of its own began beneath it.
+        arguments: Those of a layer with a prompt template.
+        progress: What its kind of call needs besides.
+    """
 
     __slots__ = (
+        "_instance",
         "arguments",
-        "event",
+        "has_visible_children",
         "id",
-        "instance",
-        "layered",
-        "member",
+        "is_visible",
         "method",
         "operation",
         "outer",
-        "parent",
-        "pieces",
-        "raw",
+        "progress",
         "recorder",
         "role",
-        "shown",
-        "told",
-        "visit",
+        "wraps",
     )
 
     def __init__(self, id: str, recorder: Recorder, role: str, instance: Any, method: str, outer: Call | None) -> None:
         self.id = id
         self.recorder = recorder
         self.role = role
-        self.instance = instance
+        self._instance = instance
         self.method = method
         self.outer = outer
-        self.shown = False
-        self.operation: OpenOperation | None = (
-            None  # its own where it is shown, else that of the call it is folded into
-        )
-        self.layered: Call | None = None  # the model call of which this one is a layer
-        self.parent = False  # something is shown beneath it
-        self.arguments: Mapping[str, Any] = {}  # of a layer with a prompt template
-        self.event: Any = None  # what a step was started with
-        self.member: Member | None = None  # of a workflow of several agents: the one that is at work
-        self.visit: Attachment | None = None
-        self.raw: Any = None  # the last raw answer with token counts in a stream
-        self.pieces: list[str] | None = None  # of a chat engine's streamed answer, where LlamaIndex does not keep it
-        self.told = False  # the model's integration sends events, so the end of a stream will be told
+        self.operation: OpenOperation | None = None
+        self.wraps: Call | None = None
+        self.is_visible = False
+        self.has_visible_children = False
+        self.arguments: Mapping[str, Any] = {}
+        self.progress = Progress()
+
+    @property
+    def instance(self) -> Any:
+        """The object whose method was called; None for a function, and where it is gone."""
+        held = self._instance
+        return held() if type(held) is ref else held
+
+    def release_instance(self) -> None:
+        """Keep the instance no longer alive: what waits for a stream must not, it may hold the very stream."""
+        try:
+            self._instance = ref(self._instance)
+        except TypeError:
+            self._instance = None
+
+
+class Progress:
+    """How far a call is: of a workflow's step and run, and of a stream.
+
+    Attributes:
+        event: What a step was started with.
+        attachment: Of an agent's step: its agent made current in the step's own task.
+        member: Of the run of several agents: the one that is at work.
+        sends_events: The model's integration sends events, so that the end of a stream will be reported.
+        has_begun: A piece of the stream was read.
+        counted: The last raw answer with token counts in a stream.
+        response: The last answer that a layer of it, or LlamaIndex's own event, reported.
+        pieces: Of a chat engine's streamed answer, where LlamaIndex does not keep it.
+        failure: That of the call beneath it which ended last.
+    """
+
+    __slots__ = (
+        "attachment",
+        "counted",
+        "event",
+        "failure",
+        "has_begun",
+        "member",
+        "pieces",
+        "response",
+        "sends_events",
+    )
+
+    def __init__(self) -> None:
+        self.event: Any = None
+        self.attachment: Attachment | None = None
+        self.member: Member | None = None
+        self.sends_events = False
+        self.has_begun = False
+        self.counted: Any = None
+        self.response: Any = None
+        self.pieces: list[str] | None = None
+        self.failure: Failure | None = None
 
 
 class Member:
@@ -87,3 +115,24 @@ class Member:
     def __init__(self, name: str, operation: OpenOperation) -> None:
         self.name = name
         self.operation = operation
+
+
+def mark_parents(outer: Call | None) -> None:
+    """Note that something visible began beneath *outer*, and beneath the calls that are its layers."""
+    while outer is not None and not outer.has_visible_children:
+        outer.has_visible_children = True
+        outer = None if outer.is_visible else outer.outer
+
+
+def is_within(call: Call | None, other: Call) -> bool:
+    """Return whether *call* is *other* or began beneath it."""
+    while call is not None and call is not other:
+        call = call.outer
+    return call is not None
+
+
+def visible(call: Call | None) -> Call | None:
+    """Return the nearest call, *call* itself or around it, that has an operation of its own."""
+    while call is not None and not call.is_visible:
+        call = call.outer
+    return call

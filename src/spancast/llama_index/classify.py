@@ -35,10 +35,12 @@ RUN: Final = "run"  # of a workflow
 AGENT: Final = "agent"  # the run of an agent that is a workflow
 STEP: Final = "step"  # of a workflow
 CALL: Final = "call"  # anything else: the application's own functions and classes
-PLUMBING: Final = "plumbing"  # layers between the others, left out unless all is to be shown
+OWN_REQUEST: Final = "own request"  # a model's own `structured_predict`: it may ask its provider without `chat`
+INTERNAL: Final = "internal"  # layers between the others, left out unless all is to be shown
 
 KINDS: Final = {
     GENERATION: Kind.LLM,
+    OWN_REQUEST: Kind.LLM,
     EMBEDDING: Kind.EMBEDDING,
     RETRIEVAL: Kind.RETRIEVER,
     RERANKING: Kind.RERANKER,
@@ -57,13 +59,13 @@ _FAMILIES: Final[tuple[tuple[Any, str], ...]] = (
     (BaseWorkflowAgent, AGENT),
     (Workflow, RUN),
     (TransformComponent, TRANSFORM),
-    ((BaseOutputParser, BasePydanticProgram, StreamingAgentChatResponse), PLUMBING),
+    ((BaseOutputParser, BasePydanticProgram, StreamingAgentChatResponse), INTERNAL),
 )
 _MODEL_CALLS: Final = frozenset(
     f"{prefix}{name}" for name in ("chat", "complete") for prefix in ("", "a", "stream_", "astream_")
 )
 _TRANSFORMS: Final = frozenset({"__call__", "acall", "_parse_nodes", "_aparse_nodes", "aextract"})
-_ALONE: Final = frozenset(f"{prefix}structured_predict" for prefix in ("", "a", "stream_", "astream_"))
+STRUCTURED: Final = frozenset(f"{prefix}structured_predict" for prefix in ("", "a", "stream_", "astream_"))
 _known: dict[type, str] = {}
 
 
@@ -84,14 +86,20 @@ def role_of(instance: object, method: str, in_run: bool) -> str:
         return STEP if in_run else CALL
     found = family(instance)
     if found == GENERATION and method not in _MODEL_CALLS:
-        return PLUMBING  # predict, structured_predict, _prepare_chat_with_tools
+        # predict, structured_predict, _prepare_chat_with_tools
+        return OWN_REQUEST if method in STRUCTURED and _is_integrations_own(instance, method) else INTERNAL
     if found == EMBEDDING and method in ("__call__", "acall"):
-        return PLUMBING  # embedding nodes in an ingestion: the batch beneath it is the embedding
+        return INTERNAL  # embedding nodes in an ingestion: the batch beneath it is the embedding
     if found == TRANSFORM and method not in _TRANSFORMS:
-        return PLUMBING  # splitting single texts
+        return INTERNAL  # splitting single texts
     if found in (RUN, AGENT) and method != "run":
         return CALL
     return found
+
+
+def _is_integrations_own(instance: object, method: str) -> bool:
+    """Return whether a class of an integration replaces a method of LlamaIndex's own models."""
+    return not str(getattr(getattr(type(instance), method, None), "__module__", "")).startswith("llama_index.core")
 
 
 def is_layer(role: str, instance: object, method: str, outer: object, outer_method: str, outer_role: str) -> bool:
@@ -106,7 +114,7 @@ def is_layer(role: str, instance: object, method: str, outer: object, outer_meth
 
 def stands_alone(instance: object, method: str) -> bool:
     """Return whether a layer is worth showing where nothing is around it, so that its parts have one root."""
-    return method in _ALONE or isinstance(instance, BasePydanticProgram)
+    return method in STRUCTURED or isinstance(instance, BasePydanticProgram)
 
 
 def is_agent_step(instance: object, method: str) -> bool:

@@ -1,4 +1,4 @@
-"""The event handler: what LlamaIndex tells of a call besides its beginning and end. By class name; unknown ones pass."""
+"""The event handler: what LlamaIndex reports of a call besides its beginning and end. By class name; unknown ones pass."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
-from llama_index.core.base.llms.types import ToolCallBlock
+from llama_index.core.base.llms.types import TextBlock
 from llama_index.core.chat_engine.types import StreamingAgentChatResponse
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 
 from ..recording.guard import report_fault
-from .calls import Call
+from .calls import Call, visible
+from .classify import STRUCTURED
 from .outcome import counts, ending_of
-from .spans import SpanHandler, hold_response
+from .spans import SpanHandler
 
 
 class EventHandler(BaseEventHandler):
@@ -32,79 +33,126 @@ class EventHandler(BaseEventHandler):
         return "SpancastEventHandler"
 
     def handle(self, event: Any, **kwargs: Any) -> None:
-        """Take an event. Called for every token: no guard wrapper, one look-up for what is of no interest."""
-        read = _READERS.get(type(event).__name__)
+        """Read an event. Called for every token: no guard wrapper, one look-up for what is of no interest."""
+        name = type(event).__name__
+        read = _READERS.get(name)
         if read is None:
             return
         try:
-            about = self._spans.find(event.span_id)
-            if about is not None and about.operation is not None:
-                read(self._spans, about, event)
+            call = self._spans.find(event.span_id)
+            if name in _IN_GENERATORS:  # such an event bears the id of whoever reads the generator
+                call = self._spans.pending.generators.around(call)
+            if call is not None and call.operation is not None:
+                read(self._spans, call, event)
         except Exception as error:
-            report_fault(type(event).__name__, error)
+            report_fault(name, error)
 
 
-def _model_starts(spans: SpanHandler, about: Call, event: Any) -> None:
-    about.told = True
-    operation = about.operation
-    if about.shown and operation is not None and operation.snapshots.get("model") is None:
+# ---------------------------------------------------------------- models
+def _model_starts(spans: SpanHandler, call: Call, event: Any) -> None:
+    call.progress.sends_events = True
+    operation = call.operation
+    if call.is_visible and operation is not None and operation.snapshots.get("model") is None:
         model = event.model_dict.get("model_name") or event.model_dict.get("model")
         if isinstance(model, str) and model and model != "unknown":
             operation.snapshots["model"] = model
 
 
-def _piece(spans: SpanHandler, about: Call, event: Any) -> None:
+def _model_piece(spans: SpanHandler, call: Call, event: Any) -> None:
     """Note when the first piece came, and which chunk had token counts last; the chunk itself is not kept."""
-    operation = about.operation
+    operation = call.operation
     response = event.response
-    if operation is not None and not operation.first_token_ns and (response.delta or _has_tool_call(response)):
+    outermost = call.wraps or call
+    outermost.progress.has_begun = True
+    if operation is not None and not operation.first_token_ns and _says_something(response):
         operation.first_token_ns = time_ns()
     raw = response.raw  # no copy: a chunk costs 1.5 us here, where LlamaIndex's event itself costs 6
     if raw is not None and counts(raw):
-        (about.layered or about).raw = raw
+        outermost.progress.counted = raw
 
 
-def _has_tool_call(response: Any) -> bool:
-    message = getattr(response, "message", None)
-    if message is None:
-        return False
-    if message.additional_kwargs.get("tool_calls"):
+def _says_something(response: Any) -> bool:
+    """Return whether a chunk has a part of the answer, a thought or a tool call; the first often has a role only."""
+    if response.delta:
         return True
-    return any(isinstance(block, ToolCallBlock) for block in message.blocks)
+    further = response.additional_kwargs
+    message = getattr(response, "message", None)
+    if message is not None:
+        if any(type(block) is not TextBlock for block in message.blocks):
+            return True
+        further = {**further, **message.additional_kwargs}
+    return any(further.get(name) for name in _SAID_BESIDES)
 
 
-def _model_ends(spans: SpanHandler, about: Call, event: Any) -> None:
-    outer = about.layered
+_SAID_BESIDES = ("tool_calls", "thinking_delta", "thinking", "reasoning_content", "reasoning", "reasoning_delta")
+
+
+def _model_ends(spans: SpanHandler, call: Call, event: Any) -> None:
     response = event.response
-    if outer is not None:  # a layer: the model call around it has the answer, but perhaps not the token counts
+    outermost = call.wraps
+    if outermost is not None:  # a layer: the model call around it has the answer, but perhaps not the token counts
         if response is not None and counts(response.raw):
-            outer.raw = response.raw
-        return
-    if about.shown and about.operation is not None and spans.is_waiting(about):
-        hold_response(about, about.operation, response)
-        spans.settle(about.id)
+            outermost.progress.counted = response.raw
+        if outermost.progress.sends_events or outermost.operation is None:
+            return
+        # the call around it reports nothing (`OpenAILike`): what its layer reports is its answer
+        outermost.progress.response = response
+        call = outermost
+    if call.is_visible and call.operation is not None and call in spans.pending:
+        spans.pending.capture_answer(call, call.operation, response)
+        spans.pending.finish(call.id)
 
 
-def _error_after_return(spans: SpanHandler, about: Call, event: Any) -> None:
-    if about.layered is None and about.shown and spans.is_waiting(about):
+def _error_after_return(spans: SpanHandler, call: Call, event: Any) -> None:
+    if call.wraps is not None and not call.wraps.progress.sends_events:
+        call = call.wraps
+    if call.wraps is None and call.is_visible and call in spans.pending:
         _, ending = ending_of(event.exception)
-        if ending and about.operation is not None and not about.operation.first_token_ns:
-            ending = "never started" if ending == "abandoned" else ending
-        if about.raw is not None and about.operation is not None:
-            hold_response(about, about.operation, None)
-        spans.settle(about.id, event.exception, ending)
+        if ending == "abandoned" and not call.progress.has_begun:
+            ending = "never started"
+        spans.pending.finish(call.id, event.exception, ending)
 
 
-def _chat_piece(spans: SpanHandler, about: Call, event: Any) -> None:
-    """Keep a piece of a chat engine's answer, for the chat that waits for it; the thread that tells it may end sooner."""
-    if about.operation is None or not about.operation.capture:
+# ---------------------------------------------------------------- structured answers that are streamed
+def _structured(spans: SpanHandler, call: Call) -> Call | None:
+    """Return the visible call of a structured prediction whose stream goes on; it may be around the one of the event."""
+    shown = visible(call)
+    return shown if shown is not None and shown.method in STRUCTURED and shown in spans.pending else None
+
+
+def _object_starts(spans: SpanHandler, call: Call, event: Any) -> None:
+    shown = _structured(spans, call)
+    if shown is not None:
+        shown.progress.sends_events = True
+
+
+def _object_piece(spans: SpanHandler, call: Call, event: Any) -> None:
+    """Keep the object as far as it is made."""
+    shown = _structured(spans, call)
+    if shown is not None and shown.operation is not None:
+        shown.progress.has_begun = True
+        shown.progress.response = event.output
+        shown.operation.first_token_ns = shown.operation.first_token_ns or time_ns()
+
+
+def _object_ends(spans: SpanHandler, call: Call, event: Any) -> None:
+    shown = _structured(spans, call)
+    if shown is not None and shown.operation is not None:
+        spans.pending.capture_answer(shown, shown.operation, event.output)
+        spans.pending.finish(shown.id)
+
+
+# ---------------------------------------------------------------- chat engines, workflows, rerankers
+def _chat_piece(spans: SpanHandler, call: Call, event: Any) -> None:
+    """Keep a piece of a chat engine's answer, for the chat that waits for it; the thread that reports it may end sooner."""
+    if call.operation is None or not call.operation.capture:
         return
-    pieces = about.pieces
+    pieces = call.progress.pieces
     if pieces is None:
         pieces = []
-        above: Call | None = about
+        above: Call | None = call
         while above is not None:
-            above.pieces = pieces
+            above.progress.pieces = pieces
             above = above.outer
     pieces.append(event.delta)
 
@@ -116,15 +164,15 @@ def _answer_is_kept() -> bool:
     return code is not None and "response" in code.co_names
 
 
-def _stopped(spans: SpanHandler, about: Call, event: Any) -> None:
-    if about.shown and about.operation is not None:
-        about.operation.ending = "cancelled"
-    elif about.outer is not None and about.outer.member is not None:
-        about.outer.member.operation.ending = "cancelled"
+def _stopped(spans: SpanHandler, call: Call, event: Any) -> None:
+    if call.is_visible and call.operation is not None:
+        call.operation.ending = "cancelled"
+    elif call.outer is not None and call.outer.progress.member is not None:
+        call.outer.progress.member.operation.ending = "cancelled"
 
 
-def _reranks(spans: SpanHandler, about: Call, event: Any) -> None:
-    operation = about.operation
+def _reranks(spans: SpanHandler, call: Call, event: Any) -> None:
+    operation = call.operation
     if operation is None or "documents" not in operation.snapshots:
         return
     if isinstance(event.model_name, str) and event.model_name:
@@ -137,12 +185,16 @@ Reader = Callable[[SpanHandler, Call, Any], None]
 _READERS: Mapping[str, Reader] = {
     "LLMChatStartEvent": _model_starts,
     "LLMCompletionStartEvent": _model_starts,
-    "LLMChatInProgressEvent": _piece,
-    "LLMCompletionInProgressEvent": _piece,
+    "LLMChatInProgressEvent": _model_piece,
+    "LLMCompletionInProgressEvent": _model_piece,
     "LLMChatEndEvent": _model_ends,
     "LLMCompletionEndEvent": _model_ends,
+    "LLMStructuredPredictStartEvent": _object_starts,
+    "LLMStructuredPredictInProgressEvent": _object_piece,
+    "LLMStructuredPredictEndEvent": _object_ends,
     "ExceptionEvent": _error_after_return,
     "SpanCancelledEvent": _stopped,
     "ReRankStartEvent": _reranks,
     **({} if _answer_is_kept() else {"StreamChatDeltaReceivedEvent": _chat_piece}),
 }
+_IN_GENERATORS = frozenset(name for name in _READERS if name.startswith("LLMStructuredPredict"))

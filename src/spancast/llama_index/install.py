@@ -1,7 +1,7 @@
-"""The doors: however a user asks for it, one span handler and one event handler stand on LlamaIndex's root dispatcher.
+"""The entry points: whichever a user takes, one span handler and one event handler are on LlamaIndex's root dispatcher.
 
-LlamaIndex's legacy callback manager is one of the doors, and tells only one thing that the dispatcher does not: that an
-index is being built, which gives its parts a common root.
+LlamaIndex's legacy callback manager is one of the entry points, and reports only one thing that
+the dispatcher does not: that an index is being built or changed, which gives its parts a common root.
 """
 
 from __future__ import annotations
@@ -9,13 +9,11 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import llama_index.core
-from llama_index.core.callbacks import global_handlers
 from llama_index.core.callbacks.base_handler import BaseCallbackHandler
 from llama_index.core.callbacks.schema import CBEventType
 from llama_index.core.settings import Settings as LlamaIndexSettings
@@ -27,16 +25,17 @@ from ..recording.fields import fields_from_kwargs
 from ..recording.guard import guarded
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
-from .calls import Settings
+from .agents import ORIGIN
 from .events import EventHandler
+from .global_name import GlobalName
+from .options import InstrumentationOptions
 from .outcome import ending_of
-from .spans import ORIGIN, SpanHandler
+from .spans import SpanHandler
 
 if TYPE_CHECKING:
     from ..pipeline import Pipeline
 
-NAME = "spancast"  # in llama_index.core.set_global_handler("spancast")
-_INDEX = "index_construction"
+_TRACED = frozenset({"query", "chat", "completion"})  # what the dispatcher reports as a call, with its parts beneath it
 
 _changing = threading.Lock()
 _spans = SpanHandler()
@@ -46,7 +45,7 @@ _installed = False
 
 @dataclass(frozen=True, slots=True)
 class _Building:
-    """An index that is being built here: its root, who opened it, and what error was being handled already."""
+    """An index that is being built or changed here: its root, who opened it, what error was being handled already."""
 
     opener: BaseCallbackHandler
     recorder: Recorder
@@ -58,7 +57,7 @@ _building: ContextVar[_Building | None] = ContextVar("spancast_building", defaul
 
 
 class SpancastCallbackHandler(BaseCallbackHandler):
-    """A door for `llama_index.core.global_handler = ...` and `CallbackManager([...])`: making one traces everything.
+    """For `llama_index.core.global_handler = ...` and `CallbackManager([...])`: making one traces everything.
 
     Args:
         pipeline: Records into this pipeline; else into the one that is in use when a call begins.
@@ -90,13 +89,13 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         return self
 
     def start_trace(self, trace_id: str | None = None) -> None:
-        """LlamaIndex begins something; of interest is only that an index is built, outside of any call."""
-        if trace_id == _INDEX:
-            _open_index(self)
+        """LlamaIndex begins something; of interest is only that an index is built or changed, outside of any call."""
+        if isinstance(trace_id, str) and trace_id not in _TRACED:
+            _open_index(self, trace_id)
 
     def end_trace(self, trace_id: str | None = None, trace_map: dict[str, list[str]] | None = None) -> None:
         """LlamaIndex has ended what it began."""
-        if trace_id == _INDEX:
+        if trace_id not in _TRACED:
             _close_index(self)
 
     def on_event_start(
@@ -107,17 +106,17 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         parent_id: str = "",
         **kwargs: Any,
     ) -> str:
-        """Take nothing: the dispatcher tells more."""
+        """Do nothing: the dispatcher reports more."""
         return event_id
 
     def on_event_end(
         self, event_type: CBEventType, payload: dict[str, Any] | None = None, event_id: str = "", **kwargs: Any
     ) -> None:
-        """Take nothing: the dispatcher tells more."""
+        """Do nothing: the dispatcher reports more."""
 
 
 class _GlobalHandler(SpancastCallbackHandler):
-    """What stands as LlamaIndex's global handler; making it installs nothing."""
+    """Is LlamaIndex's global handler; making it installs nothing."""
 
     def __init__(self) -> None:
         BaseCallbackHandler.__init__(self, [], [])
@@ -128,12 +127,12 @@ class _GlobalHandler(SpancastCallbackHandler):
 
 
 @guarded
-def _open_index(opener: BaseCallbackHandler) -> None:
+def _open_index(opener: BaseCallbackHandler, name: str) -> None:
     recorder = _spans.recorder() if _installed else None
     if recorder is None or _building.get() is not None or active_span_id.get() is not None:
         return
     operation = recorder.open(
-        object(), Kind.CHAIN, _INDEX, defaults=_spans.defaults, mapping=_spans.tags(), origin=ORIGIN
+        object(), Kind.CHAIN, name, defaults=_spans.defaults, mapping=_spans.tags(), origin=ORIGIN
     )
     _building.set(_Building(opener, recorder, operation, sys.exc_info()[1]))
 
@@ -164,7 +163,7 @@ _global_handler = _GlobalHandler()
 def install(
     *, pipeline: Pipeline | None = None, detail: str = "normal", vectors: bool = False, **fields: object
 ) -> None:
-    """Stand on the root dispatcher, once. Whoever says something anew changes the settings; saying nothing keeps them."""
+    """Be on the root dispatcher, once. Arguments change the options; a call without any keeps them."""
     global _installed
     if detail not in ("normal", "full"):
         from ..validation import SettingsError
@@ -174,13 +173,16 @@ def install(
         if pipeline is not None or detail != "normal" or vectors or fields or not _installed:
             from ..pipeline import surrounding
 
-            _spans.settle_on(Settings(pipeline, surrounding(), detail == "full", vectors, fields_from_kwargs(fields)))
+            options = InstrumentationOptions(
+                pipeline, surrounding(), detail == "full", vectors, fields_from_kwargs(fields)
+            )
+            _spans.use(options)
         root = get_dispatcher()
         if not any(handler is _spans for handler in root.span_handlers):
             root.add_span_handler(_spans)
         if not any(handler is _events for handler in root.event_handlers):
             root.add_event_handler(_events)
-        _open_doors()
+        _global_name.add()
         _join_callbacks()
         _installed = True
 
@@ -216,7 +218,7 @@ def set_global_handler(
 
 
 def uninstrument() -> None:
-    """Undo all doors: handlers, global handler and the name that LlamaIndex learnt. What is open is ended."""
+    """Take handlers, global handler and the name that LlamaIndex learnt away again. What is open is ended."""
     global _installed
     with _changing:
         root = get_dispatcher()
@@ -227,40 +229,17 @@ def uninstrument() -> None:
         manager = LlamaIndexSettings._callback_manager
         if manager is not None:
             manager.handlers[:] = [item for item in manager.handlers if not isinstance(item, SpancastCallbackHandler)]
-        _close_doors()
+        _global_name.remove()
         _installed = False
     _spans.abandon()
 
 
-# ---------------------------------------------------------------- llama_index.core.set_global_handler("spancast")
-_theirs: Callable[..., Any] = global_handlers.create_global_handler
-_standing_in = False
+def unfinished_calls() -> int:
+    """Return how many calls of LlamaIndex are open or wait for their stream."""
+    return _spans.unfinished
 
 
-def _create_global_handler(eval_mode: str, **eval_params: Any) -> BaseCallbackHandler | None:
-    """Stand in for LlamaIndex's function of this name, which knows a fixed list of names: add ours to it."""
-    if eval_mode == NAME:
-        install(**eval_params)
-        return None  # LlamaIndex then leaves the global handler as it is
-    return _theirs(eval_mode, **eval_params)  # type: ignore[no-any-return]
-
-
-def _open_doors() -> None:
-    global _theirs, _standing_in
-    if not _standing_in:
-        _standing_in = True
-        _theirs = global_handlers.create_global_handler
-        global_handlers.create_global_handler = _create_global_handler
-
-
-def _close_doors() -> None:
-    """Put LlamaIndex's function back, unless another tool has put its own over ours: then ours stays, and passes on."""
-    global _standing_in
-    if global_handlers.create_global_handler is _create_global_handler:
-        global_handlers.create_global_handler = _theirs
-        _standing_in = False
-
-
-_open_doors()
+_global_name = GlobalName(install)
+_global_name.add()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_spans.after_fork_in_child)

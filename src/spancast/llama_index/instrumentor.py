@@ -1,4 +1,4 @@
-"""The door for `opentelemetry-instrument python app.py`: every LlamaIndex call is traced, and the code does not change.
+"""The entry point for `opentelemetry-instrument python app.py`: all calls of LlamaIndex are traced.
 
 Loaded only through the entry point `spancast_llama_index`, by OpenTelemetry's own loader.
 """

@@ -209,7 +209,9 @@ def to_message(held: MessageSnapshot) -> Message:
         texts.append(text)
         size += len(text)
     key = ("llama_index", held.role, *texts)
-    found = MESSAGE_CACHE.find(key, held.further)  # 0.4 us a turn of a history instead of 2.1, or of 3.4 with a tool call
+    found = MESSAGE_CACHE.find(
+        key, held.further
+    )  # 0.4 us a turn of a history instead of 2.1, or of 3.4 with a tool call
     if found is None:
         found = _read(held)
         MESSAGE_CACHE.put(key, found, size, held.further)

@@ -6,60 +6,59 @@ the first token) keeps its parent, and so that the consumer never finds our span
 
 from __future__ import annotations
 
-import queue
-import threading
-import weakref
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
-from ..recording.guard import report_fault
+from .finalizers import FinalizerThread
 
 MAX_TEXT = 1_000_000  # characters kept of one streamed answer
 in_stream: ContextVar[bool] = ContextVar("spancast_in_stream", default=False)
 
-Settle = Callable[[str, "BaseException | None", "str | None", str], None]
+Finish = Callable[[str, "BaseException | None", "str | None", str], None]  # call, error, ending, text
 
 
-class Tail:
-    """What ends when a stream ends: the calls that wait for it."""
+class StreamEnd:
+    """The calls that end when a stream does, and the text that it gave until then."""
 
-    __slots__ = ("_settle", "begun", "calls", "ended", "pieces", "size")
+    __slots__ = ("_finish", "calls", "has_begun", "has_ended", "pieces", "size")
 
-    def __init__(self, settle: Settle, call: str) -> None:
-        self._settle = settle
+    def __init__(self, finish: Finish, call: str) -> None:
+        self._finish = finish
         self.calls = [call]
-        self.begun = False
-        self.ended = False
+        self.has_begun = False
+        self.has_ended = False
         self.pieces: list[str] = []
         self.size = 0
 
-    def note(self, piece: object) -> None:
-        """A piece of the answer went by."""
-        self.begun = True
+    def add(self, piece: object) -> None:
+        """Add a piece of the answer that was read."""
+        self.has_begun = True
         if type(piece) is not str:
             piece = getattr(piece, "delta", None)  # a chat engine's
         if type(piece) is str and self.size < MAX_TEXT:
             self.pieces.append(piece)
             self.size += len(piece)
 
-    def end(self, error: BaseException | None = None, ending: str | None = None) -> None:
+    def finish(self, error: BaseException | None = None, ending: str | None = None) -> None:
         """The stream has ended: end the calls, innermost first. Further ends do nothing."""
-        if self.ended:
+        if self.has_ended:
             return
-        self.ended = True
+        self.has_ended = True
         text = "".join(self.pieces)
         self.pieces = []
         for call in self.calls:
-            self._settle(call, error, ending, text)
+            self._finish(call, error, ending, text)
 
-    def collected(self) -> None:
-        """The stream was thrown away."""
-        self.end(ending="abandoned" if self.begun else "never started")
+    def on_collected(self) -> None:
+        """End what waits: the stream was thrown away."""
+        self.finish(ending="abandoned" if self.has_begun else "never started")
 
 
-def wrapped(stream: Any, settle: Settle, call: str, reaper: Reaper) -> TokenStream | AsyncTokenStream | None:
-    """Return *stream* so that it tells of its end, run in a copy of the current context; None when it is no stream."""
+def wrapped(
+    stream: Any, finish: Finish, call: str, finalizers: FinalizerThread
+) -> TokenStream | AsyncTokenStream | None:
+    """Return *stream* wrapped, so that its end is noticed and it runs in a copy of the current context; None: no stream."""
     kind: type[TokenStream] | type[AsyncTokenStream]
     if hasattr(type(stream), "__anext__"):
         kind = AsyncTokenStream
@@ -67,32 +66,32 @@ def wrapped(stream: Any, settle: Settle, call: str, reaper: Reaper) -> TokenStre
         kind = TokenStream
     else:
         return None
-    tail = Tail(settle, call)
+    stream_end = StreamEnd(finish, call)
     context = copy_context()
     context.run(in_stream.set, True)
-    made = kind(stream, context, tail)
-    reaper.watch(made, tail.collected)
+    made = kind(stream, context, stream_end)
+    finalizers.watch(made, stream_end.on_collected)
     return made
 
 
 class TokenStream(Generator[Any, Any, Any]):
-    """A generator that runs another one in its own context, and tells *tail* of each piece and of the end."""
+    """A generator that runs another one in its own context, and reports each piece and the end to *stream_end*."""
 
-    def __init__(self, inner: Any, context: Context, tail: Tail) -> None:
+    def __init__(self, inner: Any, context: Context, stream_end: StreamEnd) -> None:
         self._inner = inner
         self._context = context
-        self.tail = tail
+        self.stream_end = stream_end
 
     def _run(self, step: Callable[..., Any], *arguments: Any) -> Any:
         try:
             piece = self._context.run(step, *arguments)
         except StopIteration:
-            self.tail.end()
+            self.stream_end.finish()
             raise
         except BaseException as error:
-            self.tail.end(error)
+            self.stream_end.finish(error)
             raise
-        self.tail.note(piece)
+        self.stream_end.add(piece)
         return piece
 
     def __next__(self) -> Any:
@@ -114,27 +113,27 @@ class TokenStream(Generator[Any, Any, Any]):
             if close is not None:
                 self._context.run(close)
         finally:
-            self.tail.collected()
+            self.stream_end.on_collected()
 
 
 class AsyncTokenStream(AsyncGenerator[Any, Any]):
     """The same for an async generator: each of its steps runs in the context of the call that made it."""
 
-    def __init__(self, inner: Any, context: Context, tail: Tail) -> None:
+    def __init__(self, inner: Any, context: Context, stream_end: StreamEnd) -> None:
         self._inner = inner
         self._context = context
-        self.tail = tail
+        self.stream_end = stream_end
 
     async def _run(self, step: Callable[..., Any], *arguments: Any) -> Any:
         try:
             piece = await _InContext(step(*arguments), self._context)
         except StopAsyncIteration:
-            self.tail.end()
+            self.stream_end.finish()
             raise
         except BaseException as error:
-            self.tail.end(error)
+            self.stream_end.finish(error)
             raise
-        self.tail.note(piece)
+        self.stream_end.add(piece)
         return piece
 
     def __anext__(self) -> Any:
@@ -156,7 +155,7 @@ class AsyncTokenStream(AsyncGenerator[Any, Any]):
             if close is not None:
                 await _InContext(close(), self._context)
         finally:
-            self.tail.collected()
+            self.stream_end.on_collected()
 
 
 class _InContext:
@@ -194,46 +193,3 @@ def _sending(steps: Any, value: Any) -> Callable[[], Any]:
 
 def _throwing(steps: Any, error: BaseException) -> Callable[[], Any]:
     return lambda: steps.throw(error)
-
-
-class Reaper:
-    """Calls back, in a thread of its own, when a watched object was thrown away.
-
-    Not in the garbage collector's own callback: that may run at any line, also while a lane holds its lock.
-    """
-
-    def __init__(self) -> None:
-        self._gone: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
-
-    def watch(self, watched: object, then: Callable[[], None]) -> None:
-        """Let *then*, which must not hold *watched*, be called when *watched* is gone."""
-        weakref.finalize(watched, self._gone.put, then).atexit = False
-        if self._thread is None or not self._thread.is_alive():
-            self._start()
-
-    def _start(self) -> None:
-        with self._starting:
-            if self._thread is not None and self._thread.is_alive():
-                return
-            thread = threading.Thread(target=self._work, name="spancast-streams", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:  # at interpreter exit
-                return
-            self._thread = thread
-
-    def _work(self) -> None:
-        while True:
-            then = self._gone.get()
-            try:
-                then()
-            except Exception as error:
-                report_fault("stream collected", error)
-            del then
-
-    def after_fork_in_child(self) -> None:
-        """Start clean: a lock or a thread of the parent did not come along."""
-        self._starting = threading.Lock()
-        self._thread = None

@@ -229,6 +229,7 @@ def _metadata(captured: CapturedOperation) -> Mapping[str, JSON]:
 
 TRANSLATIONS: Mapping[str, Translate] = {
     classify.GENERATION: generation,
+    classify.OWN_REQUEST: generation,
     classify.EMBEDDING: embedding,
     classify.RETRIEVAL: retrieval,
     classify.RERANKING: reranking,

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import functools
+import sys
+from types import FrameType
 from typing import Any
 
 from workflows.events import Event
 from workflows.runtime.types.results import AddCollectedEvent, StepWorkerStateContextVar
+
+_WAITING = "captured_waiting"  # a variable of the function of `workflows` that runs a step
+_MAX_FRAMES = 16  # between the end of a step's span and that function
 
 
 def field(event: object, name: str) -> Any:
@@ -25,8 +30,20 @@ def only_collected() -> bool:
         return False
 
 
-def may_wait(run: Any, method: str) -> bool:
-    """Return whether a step can wait for a person: then its first pass returns nothing, and it begins again."""
+def is_waiting(run: Any, method: str) -> bool:
+    """Return whether the step that just returned nothing waits for an event: it will begin again when that is there.
+
+    Called from the end of the step's span. `workflows` catches what `wait_for_event` raises before the dispatcher sees it,
+    and keeps it in a variable of the function around: wherever in the step it was called, in a helper or in a step that is
+    a free function. Releases without that variable: judged by the step's own code.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    for _ in range(_MAX_FRAMES):
+        if frame is None:
+            break
+        if _WAITING in frame.f_code.co_cellvars:
+            return frame.f_locals.get(_WAITING) is not None
+        frame = frame.f_back
     return run is not None and _waits(getattr(type(run.instance), method, None))
 
 

@@ -1,4 +1,4 @@
-"""Every door leads to one install; none doubles another, none takes anything away from other tools."""
+"""Every entry point leads to one install; none doubles another, none takes anything away from other tools."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ QUERY += ["  CHAIN CompactAndRefine.synthesize", "    LLM ScriptedLLM.chat"]
 
 @pytest.fixture(autouse=True)
 def _closed() -> Iterator[None]:
-    """Begin and end with all doors closed."""
+    """Begin and end with nothing installed."""
     ours.uninstrument()
     yield
     ours.uninstrument()
@@ -69,25 +69,25 @@ def by_instrumenting() -> None:
     ours.instrument(session_id="s1")
 
 
-DOORS = [by_our_function, by_their_function, by_their_setting, by_a_manager, by_instrumenting]
+ENTRY_POINTS = [by_our_function, by_their_function, by_their_setting, by_a_manager, by_instrumenting]
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_each_door_traces_what_was_built_before(
-    door: Any, pipeline: spancast.Pipeline, memory: MemoryDestination
+@pytest.mark.parametrize("enter", ENTRY_POINTS)
+def test_each_entry_point_traces_what_was_built_before(
+    enter: Any, pipeline: spancast.Pipeline, memory: MemoryDestination
 ) -> None:
-    """Components built before the door was opened are traced, with the fields that the door was given."""
+    """Components built before are traced, with the fields that the entry point was given."""
     built = engine()
-    door()
+    enter()
     built.query("q")
     assert QUERY == tree(memory.spans)
     assert {"s1"} == {span.attributes["session.id"] for span in memory.spans}
 
 
-def test_all_doors_together_trace_once(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
-    """Whoever opens every door, twice, still gets one tree, and one root for an index."""
-    for door in DOORS + DOORS:
-        door()
+def test_all_entry_points_together_trace_once(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
+    """Whoever uses every entry point, twice, still gets one tree, and one root for an index."""
+    for enter in ENTRY_POINTS + ENTRY_POINTS:
+        enter()
     engine().query("q")
     assert QUERY == tree(memory.spans)
     memory.clear()
@@ -98,7 +98,7 @@ def test_all_doors_together_trace_once(pipeline: spancast.Pipeline, memory: Memo
 
 
 def test_saying_nothing_keeps_what_was_said(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
-    """A door that is opened without arguments does not take back the fields of one before."""
+    """An entry point without arguments does not take back the fields of one before."""
     ours.set_global_handler(session_id="s1")
     SpancastCallbackHandler()
     ours.instrument()
@@ -118,8 +118,8 @@ def test_uninstrument_restores_everything(pipeline: spancast.Pipeline, memory: M
         llama_index.core.callbacks.global_handlers.create_global_handler,
     )
     before = state()
-    for door in DOORS:
-        door()
+    for enter in ENTRY_POINTS:
+        enter()
     assert before != state()
     ours.uninstrument()
     assert before == state()

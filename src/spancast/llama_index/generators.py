@@ -1,0 +1,66 @@
+"""Which call of ours the running code belongs to, where that is the body of a generator which a call has returned.
+
+Python runs a generator's body in the context of whoever reads it, so LlamaIndex's own active call is there the reader's.
+The running frames tell: one of them is the generator's.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import AsyncGeneratorType, FrameType, GeneratorType
+from typing import Any
+from weakref import ref
+
+from .calls import Call, is_within
+from .finalizers import FinalizerThread
+
+_MAX_FRAMES = 100  # that are looked at; 0.1 us each
+
+
+class GeneratorCalls:
+    """The generators that calls have returned, by their frames. Each change is one atomic step on a dict: no lock."""
+
+    def __init__(self, finalizers: FinalizerThread) -> None:
+        self._finalizers = finalizers
+        self._calls: dict[int, tuple[ref[Any], Call]] = {}  # id of the frame -> generator, call
+
+    def add(self, generator: Any, call: Call) -> bool:
+        """Let what begins in the body of *generator*, if it is one, belong to *call*, until the generator is gone."""
+        frame = frame_of(generator)
+        if frame is None:
+            return False
+        key = id(frame)
+        entry = self._calls[key] = (ref(generator), call)
+        self._finalizers.watch(generator, lambda: self._forget(key, entry))
+        return True
+
+    def _forget(self, key: int, entry: tuple[ref[Any], Call]) -> None:
+        if self._calls.get(key) is entry:
+            del self._calls[key]
+
+    def around(self, inner: Call | None = None) -> Call | None:
+        """Return the call whose generator's body is running, unless *inner* is nearer; else *inner*."""
+        if not self._calls:
+            return inner
+        frame: FrameType | None = sys._getframe(2)
+        for _ in range(_MAX_FRAMES):
+            if frame is None:
+                return inner
+            entry = self._calls.get(id(frame))
+            if entry is not None and frame_of(entry[0]()) is frame:
+                return inner if inner is not None and is_within(inner, entry[1]) else entry[1]
+            frame = frame.f_back
+        return inner
+
+    def clear(self) -> None:
+        """Forget all generators."""
+        self._calls = {}
+
+
+def frame_of(generator: object) -> FrameType | None:
+    """Return the frame of a generator that has not ended."""
+    if type(generator) is GeneratorType:
+        return generator.gi_frame
+    if type(generator) is AsyncGeneratorType:
+        return generator.ag_frame
+    return None
