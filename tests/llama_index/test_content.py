@@ -428,12 +428,12 @@ def test_a_workflows_context_stays_serialisable(memory: MemoryDestination) -> No
 
 def test_usage_of_none_is_none() -> None:
     """An answer without counts has no usage, rather than zeros."""
-    from spancast.llama_index.outcome import hold_answer, snapshot, usage_of
+    from spancast.llama_index.outcome import hold_answer, snapshot
 
     answer = hold_answer(CompletionResponse(text="x"), None, snapshot(), content=True)
-    assert None is usage_of(answer)
+    assert None is answer.read().usage
     counted = hold_answer(CompletionResponse(text="x", raw={"usage": USAGE}), None, snapshot(), content=False)
-    assert isinstance(usage_of(counted), Usage)
+    assert isinstance(counted.read().usage, Usage)
     assert "" == counted.text
 
 

@@ -15,6 +15,9 @@ from uuid import UUID
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import ToolMessage
 
+from ..capture.endings import ending_of
+from ..capture.errors import ToolError
+from ..capture.messages import begins_answer
 from ..capture.snapshot import Snapshot
 from ..record.operation import Kind
 from ..record.parameters import CONTENT_FREE
@@ -22,13 +25,14 @@ from ..recording.captured import Translate
 from ..recording.current import add_event
 from ..recording.fields import fields_from_kwargs
 from ..recording.guard import guarded, report_fault
+from ..recording.nested import note_inner
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
 from ..recording.tasks import watch
 from ..recording.trace import TraceHandle
 from . import feedback, translate
 from .messages import SHAPES, hold_messages
-from .outcome import ending_of, hold_answers
+from .outcome import hold_answer
 from .pauses import INTERRUPTED, interrupted, pause, resumed
 from .siblings import surrounding_rule
 from .translate import hold, hold_parameters, is_plumbing_tag, is_scored
@@ -226,6 +230,8 @@ class SpancastCallbackHandler(BaseCallbackHandler):
                 operation.snapshots["agent"] = agent
             if not defers_inputs:
                 operation.snapshots["input"] = held = hold(inputs, operation)
+                if operation.parent is not None and operation.parent.kind is Kind.AGENT:
+                    operation.parent.snapshots.setdefault("began_with", held)  # its first node
                 if run_type == "prompt" and operation.parent is not None:
                     operation.parent.snapshots["variables"] = held  # for the model call that comes next
         except Exception as error:
@@ -346,7 +352,7 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         try:
             recorder = self._recorder()
             operation = recorder.find(run_id.int) if recorder is not None else None
-            if operation is not None and not operation.first_token_ns and (token or _has_tool_call(chunk)):
+            if operation is not None and not operation.first_token_ns and (token or begins_answer(chunk)):
                 operation.first_token_ns = time_ns()
             if operation is None or operation.first_token_ns:
                 self._answering = run_id
@@ -377,9 +383,9 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         if not operation.sampled:
             return
         taken = Snapshot(SHAPES)
-        operation.snapshots["answers"] = hold_answers(response, taken, content=operation.capture)
-        operation.snapshots["llm_output"] = dict(response.llm_output or {})
+        operation.snapshots["answer"] = answer = hold_answer(response, taken, content=operation.capture)
         operation.size += taken.size
+        note_inner(operation, answer)
 
     @guarded
     def on_llm_error(self, error: BaseException, *, run_id: UUID, response: Any = None, **kwargs: Any) -> None:
@@ -513,12 +519,6 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             )
 
 
-class ToolError(Exception):
-    """A tool answered with an error instead of raising one."""
-
-    __module__ = "spancast"
-
-
 # What is held of a model's parameters when no destination may see content.
 _WITHOUT_CONTENT = CONTENT_FREE | {"_type", "model_id"}
 
@@ -552,10 +552,6 @@ def _name(serialized: Mapping[str, Any] | None) -> str | None:
     if not name and serialized.get("id"):
         name = serialized["id"][-1]
     return name if isinstance(name, str) else None
-
-
-def _has_tool_call(chunk: Any) -> bool:
-    return bool(getattr(getattr(chunk, "message", None), "tool_call_chunks", None))
 
 
 _graph_classes: dict[type, type] = {}

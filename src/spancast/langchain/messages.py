@@ -1,44 +1,23 @@
-"""LangChain's messages: what is held of them in the callback, and the Messages they become later."""
+"""LangChain's messages: what is captured of them in the callback, and the Messages they become later."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.documents import Document as LangChainDocument
 from langchain_core.messages import BaseMessage
 from langchain_core.prompt_values import ChatPromptValue
 
-from ..capture.shapes import Shape, is_mark
+from ..capture.blocks import arguments_of, known_parts, parts_of
+from ..capture.lookup import fields_of
+from ..capture.messages import BESIDE, ROLES, calls_beside, loose_message, with_further
+from ..capture.shapes import Shape
 from ..capture.snapshot import ShapeTable, Snapshot
 from ..record.json import JSON
-from ..record.message import (
-    Media,
-    Message,
-    Other,
-    Part,
-    Reasoning,
-    Refusal,
-    Text,
-    ToolCall,
-    ToolResult,
-    turn,
-)
+from ..record.message import Message, Part, Text, ToolCall, turn
 from ..recording.message_cache import MESSAGE_CACHE
-
-_ROLES = {
-    "human": "user",
-    "HumanMessageChunk": "user",
-    "ai": "assistant",
-    "AIMessageChunk": "assistant",
-    "system": "system",
-    "SystemMessageChunk": "system",
-    "tool": "tool",
-    "ToolMessageChunk": "tool",
-    "function": "tool",
-    "FunctionMessageChunk": "tool",
-}
 
 
 class MessageSnapshot:
@@ -153,11 +132,15 @@ def as_data(value: object) -> JSON:
 
 
 def to_message(held: MessageSnapshot | dict[str, Any]) -> Message:
-    """Return the Message that a snapshot stands for: the same one again for the same text and tool calls."""
+    """Return the Message that a snapshot stands for: the same one again for the same text, thought and tool calls."""
     data = held if type(held) is dict else held.data  # type: ignore[union-attr]
     content = data.get("content")
     calls = data.get("tool_calls") or None
-    about = (content, data.get("type"), data.get("role"), data.get("name"), data.get("tool_call_id"))
+    further = data.get("additional_kwargs")
+    thought = None
+    if further and not BESIDE.isdisjoint(further):
+        thought = _only_thought(further, calls)
+    about = (content, data.get("type"), data.get("role"), data.get("name"), data.get("tool_call_id"), thought)
     if type(content) is not str or not _TEXTS.issuperset(map(type, about)) or data.get("invalid_tool_calls"):
         return _read(held)
     if calls is not None and type(calls) is not list:
@@ -167,8 +150,16 @@ def to_message(held: MessageSnapshot | dict[str, Any]) -> Message:
     if found is None:
         found = _read(held)
         if calls is None or _is_plain(calls):
-            MESSAGE_CACHE.put(key, found, len(content), copy.deepcopy(calls))
+            MESSAGE_CACHE.put(key, found, len(content) + len(thought or ""), copy.deepcopy(calls))
     return found
+
+
+def _only_thought(further: Mapping[str, Any], calls: object) -> Any:
+    """Return the thought that stands beside the content where nothing else does; else what cannot be remembered."""
+    for name in BESIDE:
+        if further.get(name) and name != "reasoning_content" and not (name == "tool_calls" and calls):
+            return further  # no text: the message is read anew
+    return further.get("reasoning_content") or None
 
 
 _TEXTS = frozenset({str, type(None)})  # what a message is known by
@@ -189,18 +180,21 @@ def _is_plain(value: object, depth: int = 6) -> bool:
 def _read(held: MessageSnapshot | dict[str, Any]) -> Message:
     data = held if isinstance(held, dict) else held.data
     kind = str(data.get("type") or "")
-    role = _ROLES.get(kind) or str(data.get("role") or kind or "unknown")
     content = data.get("content")
-    parts: tuple[Part, ...] = (
-        (Text(content),) if type(content) is str and content else tuple(_content_parts(held, content))
-    )
+    parts: list[Part] = [Text(content)] if type(content) is str and content else _content_parts(held, content)
+    further = fields_of(data.get("additional_kwargs"))
+    if further:
+        parts = with_further(parts, further)
     if data.get("tool_calls") or data.get("invalid_tool_calls"):
-        parts += tuple(_call_parts(data))
+        parts = _with_calls(parts, data)
+    elif further:
+        ids = {part.id for part in parts if isinstance(part, ToolCall)}
+        parts += [call for call in calls_beside(further) if call.id is None or call.id not in ids]
     name = data.get("name")
     call_id = data.get("tool_call_id")
     return Message(
-        role=role,
-        parts=parts,
+        role=ROLES.get(kind) or str(data.get("role") or kind or "unknown"),
+        parts=tuple(parts),
         name=str(name) if name else None,
         tool_call_id=str(call_id) if call_id else None,
     )
@@ -213,51 +207,53 @@ def to_messages(held: Sequence[MessageSnapshot | dict[str, Any]]) -> tuple[Messa
 
 def conversation_of(value: object) -> tuple[Message, ...]:
     """Return the messages in a state such as `{"messages": [...]}`, or in a list; none when it holds no conversation."""
+    return tuple([message for _, message in turns_of(value)])
+
+
+def turns_of(value: object) -> list[tuple[str | None, Message]]:
+    """Return the messages of a state or a list, each with its id where it has one; none when it holds no conversation."""
     if isinstance(value, dict):
         value = value.get("messages")
+        if isinstance(value, str):
+            value = [value]
     if isinstance(value, MessageSnapshot):
-        return (to_message(value),)
+        value = [value]
     if not isinstance(value, list) or not value:
-        return ()
-    value = [item for item in value if not is_mark(item)]
-    found = tuple(message for item in value if (message := _loose_message(item)) is not None)
-    return found if len(found) == len(value) else ()
+        return []
+    found = []
+    for item in value:
+        if isinstance(item, MessageSnapshot):
+            found.append((_id(item.data.get("id")), to_message(item)))
+        elif (message := loose_message(item)) is not None:
+            found.append((_id(item.get("id")) if isinstance(item, dict) else None, message))
+        else:
+            return []
+    return found
 
 
-_LOOSE_ROLES = {"human": "user", "ai": "assistant"}
+# ---------------------------------------------------------------- content
+def _content_parts(held: MessageSnapshot | dict[str, Any], content: object) -> list[Part]:
+    """Read the content by the table of blocks; where a block is not in it, by LangChain's own translation of the whole."""
+    if not isinstance(content, (list, tuple)) or isinstance(held, dict):
+        return parts_of(content)
+    parts: list[Part] = []
+    for block in content:
+        if isinstance(block, str):
+            parts += parts_of(block)
+            continue
+        found = known_parts(fields_of(block))
+        if found is None:
+            return parts_of(_standard_blocks(held, content))
+        parts += found
+    return parts
 
 
-def _loose_message(item: object) -> Message | None:
-    """Read the forms in which users write messages: an object, `("user", "text")`, `{"role": ..., "content": ...}`."""
-    if isinstance(item, MessageSnapshot):
-        return to_message(item)
-    role = content = None
-    if isinstance(item, list) and len(item) == 2:
-        role, content = item
-    elif isinstance(item, dict):
-        role, content = item.get("role"), item.get("content")
-    if not isinstance(role, str) or not isinstance(content, (str, list)):
-        return None
-    parts = tuple(_blocks([content] if isinstance(content, str) else content))
-    return Message(role=_LOOSE_ROLES.get(role, role), parts=parts)
-
-
-def _content_parts(held: MessageSnapshot | dict[str, Any], content: object) -> Iterator[Part]:
-    if isinstance(content, str):
-        if content:
-            yield Text(str.__str__(content))
-    elif isinstance(content, list) and isinstance(held, MessageSnapshot):
-        plain = [block if isinstance(block, str) else _plain(block) for block in content]
-        yield from _blocks([_plain(block) for block in _standard_blocks(held, plain)])
-
-
-def _standard_blocks(held: MessageSnapshot, content: list[Any]) -> Sequence[Any]:
+def _standard_blocks(held: MessageSnapshot, content: Sequence[Any]) -> Sequence[Any]:
     """Return the content in LangChain's provider-independent blocks, which LangChain itself works out; else as it is."""
-    if all(isinstance(block, str) or (isinstance(block, dict) and block.get("type") == "text") for block in content):
-        return content
     try:
+        plain = [block if isinstance(block, str) else _plain(block) for block in content]
         message = held.kind.__new__(held.kind)
-        object.__setattr__(message, "__dict__", {**held.data, "content": content})
+        object.__setattr__(message, "__dict__", {**held.data, "content": plain})
         object.__setattr__(message, "__pydantic_fields_set__", set(held.data))
         object.__setattr__(message, "__pydantic_extra__", None)
         object.__setattr__(message, "__pydantic_private__", None)
@@ -266,91 +262,38 @@ def _standard_blocks(held: MessageSnapshot, content: list[Any]) -> Sequence[Any]
         return content
 
 
-def _blocks(blocks: Sequence[Any]) -> Iterator[Part]:
-    for block in blocks:
-        if isinstance(block, str):
-            if block:
-                yield Text(block)
-        elif isinstance(block, Mapping):
-            part = _block(block)
-            if part is not None:
-                yield part
+def _with_calls(parts: list[Part], data: Mapping[str, Any]) -> list[Part]:
+    """Return *parts* with the message's tool calls at the end, instead of the blocks from which LangChain has read them."""
+    calls = list(_calls(data))
+    ids = {call.id for call in calls}
+    names = {call.name for call in calls}
+    kept = [
+        part
+        for part in parts
+        if not isinstance(part, ToolCall)
+        or part.server
+        or (part.id not in ids if part.id is not None else part.name not in names)
+    ]
+    return [*kept, *calls]
 
 
-def _block(block: Mapping[str, Any]) -> Part | None:
-    kind = block.get("type")
-    if kind == "non_standard" and isinstance(block.get("value"), Mapping) and block["value"].get("type"):
-        block = block["value"]  # what LangChain has no standard block for may still be known here
-        kind = block.get("type")
-    if kind in ("tool_call", "tool_use", "tool_call_chunk", "invalid_tool_call", "input_json_delta"):
-        return None  # stands in the message's tool_calls as well
-    if kind == "text":
-        return Text(str(block.get("text") or ""))
-    if kind == "text-plain" and isinstance(block.get("text"), str):
-        return Text(block["text"])
-    if kind in ("reasoning", "thinking"):
-        return _reasoning(block)
-    if kind == "refusal":
-        return Refusal(str(block.get("refusal") or block.get("text") or ""))
-    if isinstance(kind, str) and kind in _MODALITIES:
-        return _media(str(kind), block)
-    if kind == "server_tool_call":
-        return ToolCall(
-            name=str(block.get("name")), arguments=_plain(block.get("args")), id=_id(block.get("id")), server=True
-        )
-    if kind == "server_tool_result":
-        return ToolResult(result=_plain(block.get("output")), id=_id(block.get("tool_call_id")), server=True)
-    return Other(_plain(block.get("value") if kind == "non_standard" else block))
-
-
-def _reasoning(block: Mapping[str, Any]) -> Reasoning:
-    text = block.get("reasoning") or block.get("thinking") or ""
-    extras = block.get("extras")
-    signature = block.get("signature") or (extras.get("signature") if isinstance(extras, Mapping) else None)
-    return Reasoning(str(text), str(signature) if signature else None)
-
-
-_MODALITIES = {
-    "image": "image",
-    "image_url": "image",
-    "audio": "audio",
-    "input_audio": "audio",
-    "video": "video",
-    "file": "document",
-    "text-plain": "document",
-}
-
-
-def _media(kind: str, block: Mapping[str, Any]) -> Part:
-    nested = block.get(kind)
-    source: Mapping[str, Any] = nested if isinstance(nested, Mapping) else block
-    url = source.get("url") or (nested if isinstance(nested, str) else None)
-    data = source.get("base64") or source.get("data") or source.get("file_data")
-    mime_type = source.get("mime_type")
-    if isinstance(url, str) and url.startswith("data:"):
-        head, _, data = url.partition(",")
-        mime_type, url = mime_type or head[5:].split(";")[0], None
-    file_id = source.get("file_id") or (source.get("id") if not (url or data) else None)
-    return Media(
-        modality=_MODALITIES[kind],
-        mime_type=str(mime_type) if mime_type else None,
-        url=str(url) if url else None,
-        data=data if isinstance(data, str) else None,
-        file_id=str(file_id) if file_id else None,
-    )
-
-
-def _call_parts(data: Mapping[str, Any]) -> Iterator[Part]:
+def _calls(data: Mapping[str, Any]) -> list[ToolCall]:
+    found = []
     for key in ("tool_calls", "invalid_tool_calls"):
-        calls = _plain(data.get(key))
-        for call in calls if isinstance(calls, list) else ():
-            if isinstance(call, dict):
-                yield ToolCall(
-                    name=str(call.get("name") or ""),
-                    arguments=call.get("args"),
-                    id=_id(call.get("id")),
-                    error=str(call.get("error") or "invalid") if key == "invalid_tool_calls" else None,
+        calls = data.get(key)
+        for call in calls if isinstance(calls, (list, tuple)) else ():
+            if isinstance(call, Mapping):
+                failed = key == "invalid_tool_calls"
+                arguments = call.get("args")
+                found.append(
+                    ToolCall(
+                        name=str(call.get("name") or ""),
+                        arguments=str.__str__(arguments) if isinstance(arguments, str) else arguments_of(arguments),
+                        id=_id(call.get("id")),
+                        error=str(call.get("error") or "invalid") if failed else None,
+                    )
                 )
+    return found
 
 
 def _id(value: object) -> str | None:

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-import orjson
-
+from ..capture.agents import said_in_run
+from ..capture.answer import NO_ANSWER, is_handed_on
+from ..capture.numbers import number_of
 from ..capture.shapes import key_text
 from ..capture.snapshot import Snapshot, plain_data
-from ..record.cost import Cost
+from ..capture.tools import tools_of
+from ..capture.usage import read_usage
 from ..record.fast_frozen import positional
-from ..record.json import JSON, PLAIN_ONLY, dumps
+from ..record.json import JSON, dumps
 from ..record.message import Message, Text
 from ..record.operation import (
     NOTHING,
@@ -23,17 +25,13 @@ from ..record.operation import (
     Generation,
     Reranking,
     Retrieval,
-    ToolDefinition,
     ToolUse,
 )
 from ..record.prices import estimate
-from ..record.tool_schema import read_tool
-from ..record.usage import Usage, read_usage
 from ..recording.captured import CapturedOperation, Content
 from ..recording.fields import CONSUMED
 from ..recording.open_operation import OpenOperation
-from . import outcome
-from .messages import SHAPES, DocumentSnapshot, as_data, conversation_of, to_messages
+from .messages import SHAPES, DocumentSnapshot, as_data, conversation_of, to_messages, turns_of
 
 # What LangChain and LangGraph put into metadata for themselves; ls_stop would even carry stop words past privacy mode.
 _PLUMBING = ("ls_", "lc_", "__")
@@ -57,12 +55,10 @@ def agent(captured: CapturedOperation) -> Content:
     """Translate an agent: its input and output are conversations where its state holds messages."""
     held = captured.snapshots
     given, made = held.get("input"), held.get("output")
-    asked = conversation_of(given)
-    told = conversation_of(made)
     detail = Agent(
         name=held.get("agent") or captured.name,
-        input_messages=asked,
-        output_messages=told[len(asked) :] if len(told) > len(asked) else told,
+        input_messages=conversation_of(given),
+        output_messages=said_in_run(turns_of(made), turns_of(given), turns_of(held.get("began_with"))),
     )
     return _content(captured, as_data(given), as_data(made), detail)
 
@@ -130,12 +126,12 @@ _SCORES = ("relevance_score", "score", "_score", "similarity_score")
 def _document(held: DocumentSnapshot) -> Document:
     metadata = as_data(held.metadata)
     values: Mapping[str, JSON] = metadata if isinstance(metadata, Mapping) else {}
-    score = next((value for key in _SCORES if isinstance(value := values.get(key), (int, float))), None)
+    score = next((number for key in _SCORES if (number := number_of(values.get(key))) is not None), None)
     identity = held.id if held.id is not None else values.get("id", values.get("_id"))
     return Document(
         content=held.content if isinstance(held.content, str) else "",
         id=None if identity is None else str(identity),
-        score=None if score is None or isinstance(score, bool) else float(score),
+        score=score,
         metadata=values,
     )
 
@@ -146,36 +142,37 @@ _generation = positional(Generation)
 def generation(captured: CapturedOperation) -> Content:
     """Translate a model call."""
     held = captured.snapshots
-    answers: list[outcome.AnswerSnapshot] = held.get("answers") or []
-    for answer in answers:
-        answer.make_plain()
-    llm_output = outcome.plain_mapping(held.get("llm_output"))
-    parameters: Mapping[str, Any] = held.get("parameters") or {}
-    metadata = captured.mapping or {}
-    usage = outcome.usage_of(answers, llm_output)
-    told = outcome.output_messages(answers)
-    reasons = tuple(reason for answer in answers if (reason := outcome.finish_reason(answer)))
+    snapshot = held.get("answer")
+    answer = NO_ANSWER if snapshot is None else snapshot.read()
+    parameters: Mapping[str, Any] = held.get("parameters") or NOTHING
+    metadata = captured.mapping or NOTHING
+    provider, model = _provider(metadata, parameters), _model(metadata, parameters)
+    usage, cost = answer.usage, answer.cost
+    if usage is not None:
+        if "inner" in held and is_handed_on(answer, held["inner"]):
+            usage = cost = None
+        elif cost is None:
+            cost = estimate(usage, (answer.model, model), provider)
     first = captured.first_token_ns
-    cached = outcome.is_cached(answers)
-    cost = outcome.CACHED if cached else outcome.cost_of(answers, llm_output)
     detail = _generation(  # in the order of Generation's fields
         held.get("operation", "chat"),
-        _provider(metadata, parameters),
-        _model(metadata, parameters),
-        outcome.response_model(answers, llm_output),
-        outcome.response_id(answers, llm_output),
+        provider,
+        model,
+        answer.model,
+        answer.id,
         _with_schema(_parameters(parameters), held.get("answer_schema")),
         to_messages(held.get("messages") or ()) or _prompts(held.get("prompts")),
-        told if captured.capture else (),
-        _tools(parameters),
-        reasons,
+        answer.messages if captured.capture else (),
+        tools_of(parameters.get("tools") or parameters.get("functions")) if parameters else (),
+        answer.finish_reasons,
         usage,
-        cost or _estimated(usage, metadata, parameters, answers, llm_output),
+        cost,
         first - captured.start_ns if first else None,
         bool(first) or parameters.get("stream") is True,
-        cached,
+        answer.cached,
         None,
         _variables(held.get("variables")),
+        answer.service_tier,
     )
     return _content(captured, None, None, detail)
 
@@ -206,17 +203,6 @@ def _prompts(prompts: Any) -> tuple[Message, ...]:
 def _variables(held: object) -> Mapping[str, JSON]:
     data = as_data(held) if held is not None else None
     return data if isinstance(data, Mapping) else NOTHING
-
-
-def _estimated(
-    usage: Usage | None,
-    metadata: Mapping[str, Any],
-    parameters: Mapping[str, Any],
-    answers: list[outcome.AnswerSnapshot],
-    llm_output: Mapping[str, Any],
-) -> Cost | None:
-    models = (outcome.response_model(answers, llm_output), _model(metadata, parameters))
-    return estimate(usage, models, _provider(metadata, parameters)) if usage is not None else None
 
 
 def _provider(metadata: Mapping[str, Any], parameters: Mapping[str, Any]) -> str | None:
@@ -253,25 +239,6 @@ def _is_secret(name: str) -> bool:
 def _with_schema(parameters: Mapping[str, JSON], schema: object) -> Mapping[str, JSON]:
     """Add what `with_structured_output` asks for: the schema, and by which method."""
     return {**parameters, "structured_output": as_data(schema)} if isinstance(schema, Mapping) else parameters
-
-
-def _tools(parameters: Mapping[str, Any]) -> tuple[ToolDefinition, ...]:
-    tools = parameters.get("tools") or parameters.get("functions")
-    return tuple([_tool(tool) for tool in tools if type(tool) is dict]) if type(tools) is list else ()
-
-
-def _tool(tool: dict[str, Any]) -> ToolDefinition:
-    """Read a tool; an agent offers the same ones at each of its calls, often in new objects."""
-    try:
-        key = orjson.dumps(tool, option=PLAIN_ONLY)
-    except (TypeError, ValueError):
-        return read_tool(as_data(Snapshot(SHAPES).take(tool)))
-    return _known_tool(key)
-
-
-@lru_cache(maxsize=512)
-def _known_tool(text: bytes) -> ToolDefinition:
-    return read_tool(orjson.loads(text))
 
 
 def _content(captured: CapturedOperation, input: JSON, output: JSON, detail: Detail = None) -> Content:

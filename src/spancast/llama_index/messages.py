@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse, TextBlock
 from llama_index.core.base.response.schema import (
     AsyncStreamingResponse,
@@ -18,15 +17,16 @@ from llama_index.core.schema import BaseComponent, BaseNode, NodeWithScore, Quer
 from llama_index.core.tools import BaseTool, ToolOutput
 from workflows.events import Event
 
+from ..capture.blocks import read_block
+from ..capture.messages import ROLES, calls_beside, with_further
+from ..capture.numbers import number_of
 from ..capture.shapes import Shape
 from ..capture.snapshot import ShapeTable, Snapshot
 from ..record.json import JSON
-from ..record.message import Media, Message, Other, Part, Reasoning, Text, ToolCall, conversation
+from ..record.message import Message, Part, Text, ToolCall, conversation
 from ..record.operation import Document
 from ..recording.message_cache import MESSAGE_CACHE
 from ..recording.open_operation import OpenOperation
-
-_ROLES = {"chatbot": "assistant", "model": "assistant", "function": "tool"}
 
 
 class MessageSnapshot:
@@ -172,11 +172,10 @@ def as_data(value: object) -> JSON:
 def to_document(held: NodeSnapshot) -> Document:
     """Return the Document that a snapshot of a node stands for."""
     metadata = as_data(held.metadata)
-    score = held.score
     return Document(
         content=held.content if isinstance(held.content, str) else "",
         id=None if held.id is None else str(held.id),
-        score=float(score) if isinstance(score, (int, float)) and not isinstance(score, bool) else None,
+        score=number_of(held.score),
         metadata=metadata if isinstance(metadata, Mapping) else {},
     )
 
@@ -219,79 +218,22 @@ def to_message(held: MessageSnapshot) -> Message:
 
 
 def _read(held: MessageSnapshot) -> Message:
-    parts = [part for name, block in held.blocks if (part := _part(name, block)) is not None]
-    if not any(isinstance(part, ToolCall) for part in parts):
-        parts.extend(_further_calls(held.further.get("tool_calls")))
-    call_id = held.further.get("tool_call_id")
-    name = held.further.get("name")
-    role = _ROLES.get(held.role, held.role)
+    parts: list[Part] = []
+    for name, block in held.blocks:
+        parts += read_block({"type": name, **_encoded(block)})
+    if held.further:
+        parts = with_further(parts, held.further)
+        if not any(isinstance(part, ToolCall) for part in parts):
+            parts += calls_beside(held.further)
+    call_id, author = held.further.get("tool_call_id"), held.further.get("name")
     return Message(
-        role=role,
+        role=ROLES.get(held.role, held.role),
         parts=tuple(parts),
-        name=name if isinstance(name, str) else None,
+        name=author if isinstance(author, str) else None,
         tool_call_id=str(call_id) if call_id else None,
     )
 
 
-def _part(name: str, block: Mapping[str, Any]) -> Part | None:
-    if name == "text":
-        return Text(str(block.get("text"))) if block.get("text") else None
-    if name == "thinking":
-        signature = (block.get("additional_information") or {}).get("signature")
-        return Reasoning(str(block.get("content") or ""), str(signature) if signature else None)
-    if name == "tool_call":
-        arguments = _arguments(block.get("tool_kwargs"))
-        call_id = block.get("tool_call_id")
-        return ToolCall(name=str(block.get("tool_name")), arguments=arguments, id=str(call_id) if call_id else None)
-    if name in _MEDIA:
-        return _media(name, block)
-    if name == "cache":
-        return None
-    return Other(as_data(Snapshot(SHAPES).take({key: item for key, item in block.items() if item is not None})))
-
-
-# block type -> (modality, where the bytes stand, where the type stands)
-_MEDIA = {
-    "image": ("image", "image", "image_mimetype"),
-    "audio": ("audio", "audio", "format"),
-    "video": ("video", "video", "video_mimetype"),
-    "document": ("document", "data", "document_mimetype"),
-}
-
-
-def _media(name: str, block: Mapping[str, Any]) -> Media:
-    modality, bytes_at, type_at = _MEDIA[name]
-    data, mime_type, url = block.get(bytes_at), block.get(type_at), block.get("url") or block.get("path")
-    if name == "audio" and isinstance(mime_type, str) and "/" not in mime_type:
-        mime_type = f"audio/{mime_type}"
-    return Media(
-        modality=modality,
-        mime_type=mime_type if isinstance(mime_type, str) else None,
-        url=str(url) if url else None,
-        data=data.decode("ascii", "replace") if isinstance(data, bytes) else None,  # base64 already: LlamaIndex's rule
-    )
-
-
-def _arguments(value: Any) -> JSON:
-    """Return a tool call's arguments as an object; some providers give them as JSON text."""
-    if isinstance(value, str):
-        try:
-            return orjson.loads(value)  # type: ignore[no-any-return]
-        except orjson.JSONDecodeError:
-            return value
-    return as_data(Snapshot(SHAPES).take(value))
-
-
-def _further_calls(calls: Any) -> Iterator[Part]:
-    """Read tool calls that stand beside the blocks, in OpenAI's form."""
-    for call in calls if isinstance(calls, Sequence) and not isinstance(calls, str) else ():
-        if isinstance(call, Mapping):
-            inner = call.get("function")
-            function = inner if isinstance(inner, Mapping) else call
-            call_id = call.get("id") or call.get("call_id")
-            name = str(function.get("name") or "")
-            yield ToolCall(
-                name=name,
-                arguments=_arguments(function.get("arguments")),
-                id=str(call_id) if call_id else None,
-            )
+def _encoded(block: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a block with its bytes as text: in LlamaIndex's blocks they are base64 already."""
+    return {key: item.decode("ascii", "replace") if type(item) is bytes else item for key, item in block.items()}

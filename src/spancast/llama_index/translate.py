@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
+from ..capture.answer import NO_ANSWER, is_handed_on
 from ..capture.snapshot import plain_data
+from ..capture.tools import tools_of
 from ..record.json import JSON
 from ..record.message import Message, Text, ToolCall, conversation
 from ..record.operation import (
@@ -18,10 +18,9 @@ from ..record.operation import (
     Generation,
     Reranking,
     Retrieval,
-    ToolDefinition,
     ToolUse,
 )
-from ..record.tool_schema import read_tool
+from ..record.prices import estimate
 from ..recording.captured import CapturedOperation, Content, Translate
 from ..recording.fields import CONSUMED
 from . import classify, outcome
@@ -130,53 +129,36 @@ def embedding(captured: CapturedOperation) -> Content:
 def generation(captured: CapturedOperation) -> Content:
     """Translate a model call."""
     held = captured.snapshots
-    answer: outcome.AnswerSnapshot | None = held.get("answer")
+    snapshot: outcome.AnswerSnapshot | None = held.get("answer")
+    answer = NO_ANSWER if snapshot is None else snapshot.read()
     first = captured.first_token_ns
     template, variables = held.get("template") or (None, None)
-    reason = outcome.finish_reason(answer) if answer else None
-    usage = outcome.usage_of(answer) if answer else None
+    usage, cost = answer.usage, answer.cost
+    if usage is not None:
+        if "inner" in held and is_handed_on(answer, held["inner"]):
+            usage = cost = None
+        elif cost is None:
+            cost = estimate(usage, (answer.model, held.get("model")), held.get("provider"))
     detail = Generation(
         operation=held["operation"],
         provider=held.get("provider"),
         request_model=held.get("model"),
-        response_model=outcome.response_model(answer) if answer else None,
-        response_id=outcome.response_id(answer) if answer else None,
+        response_model=answer.model,
+        response_id=answer.id,
         parameters=_mapping(as_data(held.get("parameters"))),
         input_messages=_with_tool_names(to_messages(held.get("messages"))),
-        output_messages=_told(answer, reason) if answer and captured.capture else (),
-        tools=_tools(held.get("tools")),
-        finish_reasons=(reason,) if reason else (),
+        output_messages=answer.messages if captured.capture else (),
+        tools=tools_of(held.get("tools")),
+        finish_reasons=answer.finish_reasons,
         usage=usage,
-        cost=outcome.cost_of(answer) if answer else None,
+        cost=cost,
         time_to_first_token_ns=first - captured.start_ns if first else None,
         stream=bool(held.get("streams")),
         prompt_template=_template(template),
         prompt_variables=_mapping(as_data(variables)),
+        service_tier=answer.service_tier,
     )
     return Content(detail=detail, **_about(captured))
-
-
-_known_tools: dict[bytes, tuple[ToolDefinition, ...]] = {}
-_MOST_TOOLS = 128  # lists of tools that are known
-_LONGEST_TOOLS = 65_536  # bytes of a list
-
-
-def _tools(held: object) -> tuple[ToolDefinition, ...]:
-    """Return the definitions in what was held of a model's tools: an agent gives the same ones in each turn."""
-    if type(held) is not bytes:
-        return _read_tools(as_data(held))
-    known = _known_tools.get(held)  # 0.1 us for two tools; to read them 11
-    if known is None:
-        known = _read_tools(orjson.loads(held))
-        if len(held) <= _LONGEST_TOOLS:
-            if len(_known_tools) >= _MOST_TOOLS:
-                _known_tools.clear()
-            _known_tools[held] = known
-    return known
-
-
-def _read_tools(tools: JSON) -> tuple[ToolDefinition, ...]:
-    return tuple(read_tool(tool) for tool in tools if isinstance(tool, dict)) if isinstance(tools, list) else ()
 
 
 def _with_tool_names(messages: tuple[Message, ...]) -> tuple[Message, ...]:
@@ -188,14 +170,6 @@ def _with_tool_names(messages: tuple[Message, ...]) -> tuple[Message, ...]:
         else message
         for message in messages
     )
-
-
-def _told(answer: outcome.AnswerSnapshot, reason: str | None) -> tuple[Message, ...]:
-    if answer.message is not None:
-        parts = to_messages(answer.message)[0].parts
-    else:
-        parts = (Text(answer.text),) if answer.text else ()
-    return (Message(role="assistant", parts=parts, finish_reason=reason),) if parts or reason else ()
 
 
 def _template(held: object) -> str | None:

@@ -99,6 +99,7 @@ class Generation:
         stream: Whether the answer came in pieces.
         cached: The answer came from the framework's own cache: nothing was spent.
         prompt_template, prompt_variables: What the input messages were made of, where the framework says it.
+        service_tier: The tier that the provider served it in (`flex`, `priority`), in the provider's word.
     """
 
     operation: str = "chat"
@@ -118,6 +119,7 @@ class Generation:
     cached: bool = False
     prompt_template: str | None = None
     prompt_variables: Mapping[str, JSON] = NOTHING
+    service_tier: str | None = None
 
 
 @fast_frozen
@@ -170,6 +172,7 @@ class Embedding:
         count: How many texts were embedded.
         dimensions: The length of each vector.
         vectors: One a text; only where the user asked for them.
+        usage: What the texts counted, where the integration says it.
     """
 
     provider: str | None = None
@@ -179,6 +182,7 @@ class Embedding:
     vectors: tuple[tuple[float, ...], ...] = ()
     count: int | None = None
     dimensions: int | None = None
+    usage: Usage | None = None
 
 
 @fast_frozen

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from spancast.capture.tools import read_tool
 from spancast.record.operation import ToolDefinition
-from spancast.record.tool_schema import read_tool
 
 SCHEMA = {"type": "object", "properties": {"q": {"type": "string"}}}
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spancast.record.usage import Usage, read_usage
+from spancast.capture.usage import read_usage
+from spancast.record.usage import Usage
 
 COUNT = st.integers(0, 200_000)
 few = settings(deadline=None, max_examples=60)

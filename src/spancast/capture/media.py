@@ -1,0 +1,160 @@
+"""Images, sound, film and documents in every provider's form, read into Media parts."""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from io import BytesIO
+from typing import Any
+
+from ..record.message import Media, Part, Text
+from .lookup import fields_of
+
+# block type -> modality; None: the MIME type says it
+MODALITIES: Mapping[str, str | None] = {
+    "image": "image",
+    "image_url": "image",
+    "input_image": "image",
+    "audio": "audio",
+    "audio_url": "audio",
+    "input_audio": "audio",
+    "output_audio": "audio",
+    "video": "video",
+    "video_url": "video",
+    "input_video": "video",
+    "document": "document",
+    "document_url": "document",
+    "file": "document",
+    "input_file": "document",
+    "file_data": None,
+    "media": None,
+}
+_URLS = ("url", "uri", "file_uri", "fileUri", "file_url", "image_url", "gcs_uri", "path")
+_DATA = ("base64", "data", "bytes", "file_data", "image", "audio", "video")
+_MIME_TYPES = (
+    "mime_type",
+    "media_type",
+    "mimeType",
+    "mimetype",
+    "image_mimetype",
+    "video_mimetype",
+    "document_mimetype",
+)
+_FILE_IDS = ("file_id", "fileId")
+# where the source stands inside a block: Anthropic and Bedrock, OpenAI, and LangChain 0.3's `source_type` (flat)
+_NESTED = (
+    "source",
+    "file",
+    "image_url",
+    "input_audio",
+    "audio_url",
+    "video_url",
+    "document_url",
+    "audio",
+    "s3Location",
+)
+
+
+def media(kind: str, block: Mapping[str, Any]) -> Sequence[Part]:
+    """Return the part that a block of type *kind* stands for; none where neither address, id nor data is there."""
+    source = _source(kind, block)
+    if source.get("type") in ("text", "content") and source is not block:  # Anthropic's documents of plain text
+        return _text_of(source)
+    url, data = _first_text(source, _URLS), _data(source)
+    mime_type = _first_text(source, _MIME_TYPES) or _first_text(block, _MIME_TYPES)
+    if url is not None and url.startswith("data:"):
+        head, _, data = url.partition(",")
+        mime_type, url = mime_type or head[5:].split(";")[0], None
+    if isinstance(data, str) and data.startswith("data:"):
+        head, _, data = data.partition(",")
+        mime_type = mime_type or head[5:].split(";")[0]
+    modality = MODALITIES.get(kind, kind) or _modality(mime_type)
+    if mime_type is None:
+        mime_type = _type_of_format(modality, _first_text(source, ("format",)) or _first_text(block, ("format",)))
+    file_id = _first_text(source, _FILE_IDS) or _first_text(block, _FILE_IDS)
+    if not (url or data or file_id):
+        file_id = _first_text(source, ("id",))
+    transcript = _first_text(source, ("transcript",))
+    if not (url or data or file_id):
+        return (Text(transcript),) if transcript else ()
+    return (
+        Media(
+            modality=modality, mime_type=mime_type, url=url, data=data or None, file_id=file_id, transcript=transcript
+        ),
+    )
+
+
+def _source(kind: str, block: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the mapping in which address or data stand: the block itself, or one inside it, with the block's format."""
+    inherited = {}
+    for _ in range(3):
+        inner = next((block[key] for key in (kind, *_NESTED) if isinstance(block.get(key), Mapping)), None)
+        if inner is None:
+            break
+        if block.get("format"):
+            inherited["format"] = block["format"]
+        block = inner
+    plain = block.get(kind)
+    if isinstance(plain, str) and kind.endswith("_url"):
+        inherited["url"] = plain
+    return {**inherited, **block} if inherited else block
+
+
+def _text_of(source: Mapping[str, Any]) -> Sequence[Part]:
+    text = source.get("data", source.get("text"))
+    if isinstance(text, str):
+        return (Text(text),) if text else ()
+    pieces = source.get("content")
+    if isinstance(pieces, str):
+        return (Text(pieces),) if pieces else ()
+    found: list[Part] = []
+    for piece in pieces[:256] if isinstance(pieces, (list, tuple)) else ():
+        fields = fields_of(piece)
+        text = fields.get("text")
+        found.extend((Text(text),) if isinstance(text, str) and text else media(str(fields.get("type")), fields))
+    return found
+
+
+def _first_text(fields: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
+    for key in keys:
+        value = fields.get(key)
+        if value is None or isinstance(value, (Mapping, bytes, bytearray, list)):
+            continue
+        if isinstance(value, str):
+            if value:
+                return str.__str__(value)
+        elif key in ("url", "path", "uri"):  # pydantic's AnyUrl, pathlib's paths
+            return str(value)
+    return None
+
+
+def _data(fields: Mapping[str, Any]) -> str | None:
+    """Return the data as base64: bytes are encoded, texts are base64 already."""
+    for key in _DATA:
+        value = fields.get(key)
+        if isinstance(value, str) and value:
+            return str.__str__(value)
+        if isinstance(value, (bytes, bytearray)) and value:
+            return base64.b64encode(value).decode("ascii")
+        if type(value) is BytesIO:
+            return base64.b64encode(value.getvalue()).decode("ascii") or None
+    return None
+
+
+def _modality(mime_type: str | None) -> str:
+    family = (mime_type or "").partition("/")[0]
+    return family if family in ("image", "audio", "video") else "document"
+
+
+@lru_cache(maxsize=256)
+def _type_of_format(modality: str, name: str | None) -> str | None:
+    """Return the MIME type of a format such as `png`, `wav` or `pdf`."""
+    if not name or len(name) > 64:
+        return None
+    if "/" in name:
+        return name
+    if modality in ("image", "audio", "video"):
+        return f"{modality}/{'jpeg' if name == 'jpg' else name}"
+    return mimetypes.guess_type(f"x.{name}", strict=False)[0]

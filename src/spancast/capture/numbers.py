@@ -1,0 +1,36 @@
+"""Every number class is a number: numpy's, Decimal and Fraction as well as int and float."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from numbers import Real
+
+_INT64 = 2**63
+
+
+def number_of(value: object) -> float | None:
+    """Return *value* as a finite float where its class is one of numbers, else None. A truth value is no number.
+
+    Judged by the class (numpy registers its own with `numbers.Real`), so no object is asked for anything else.
+    """
+    kind = type(value)
+    if kind is float:
+        return value if math.isfinite(value) else None  # type: ignore[return-value, arg-type]
+    if kind is bool or not issubclass(kind, (Real, Decimal)):
+        return None
+    try:
+        found = float(value)  # type: ignore[arg-type]
+    except Exception:  # a number class of others
+        return None
+    return found if math.isfinite(found) else None
+
+
+def count_of(value: object) -> int | None:
+    """Return *value* as a count from 0 to 2**63 - 1, else None."""
+    if type(value) is int:
+        return value if 0 <= value < _INT64 else None
+    if value is None:
+        return None
+    found = number_of(value)
+    return int(found) if found is not None and 0 <= found < _INT64 else None
