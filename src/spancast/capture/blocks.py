@@ -27,16 +27,16 @@ MAX_BLOCKS = 4096  # of one message
 
 def parts_of(content: object) -> list[Part]:
     """Return the parts of a message's content: a text, a block, or a list of both."""
-    if isinstance(content, str):
-        return [Text(str.__str__(content))] if content else []
+    if isinstance(content, str):  # of any class: an application's own may count otherwise, or raise
+        text = str.__str__(content)
+        return [Text(text)] if text else []
     if isinstance(content, Mapping):
         return list(read_block(content))
     parts: list[Part] = []
     if isinstance(content, (list, tuple)):
         for block in content[:MAX_BLOCKS]:
             if isinstance(block, str):
-                if block:
-                    parts.append(Text(str.__str__(block)))
+                parts += parts_of(block)
             else:
                 parts.extend(read_block(block))
     return parts
@@ -80,11 +80,12 @@ def _text(block: Block) -> Parts:
     text = block.get("text")
     if isinstance(text, Mapping):  # OpenAI's assistants: {"value": ...}
         text = text.get("value")
-    if not isinstance(text, str) or not text:
+    text = text_of(text)
+    if not text:
         return NO_PARTS
     if block.get("thought") is True:  # Gemini
         return (Reasoning(text, _signature(block)),)
-    return (Text(str.__str__(text)),)
+    return (Text(text),)
 
 
 def _text_document(block: Block) -> Parts:
@@ -107,7 +108,8 @@ def reasoning(block: Block) -> Parts:
 def _texts(value: object) -> list[str]:
     """Return the texts in a thought: one text, a list of blocks with a text each, or a mapping with one of them."""
     if isinstance(value, str):
-        return [str.__str__(value)] if value else []
+        text = str.__str__(value)
+        return [text] if text else []
     if isinstance(value, Mapping):
         for key in ("text", "reasoningText", "summary", "content"):
             texts = _texts(value.get(key))
@@ -136,15 +138,15 @@ def _signature(block: Block) -> str | None:
     for place in (block, block.get("extras"), block.get("additional_information"), block.get("reasoningText")):
         if isinstance(place, Mapping):
             for key in ("signature", "thought_signature"):
-                found = place.get(key)
-                if isinstance(found, str) and found:
+                found = text_of(place.get(key))
+                if found:
                     return found
     return None
 
 
 def _refusal(block: Block) -> Parts:
-    text = block.get("refusal") or block.get("text")
-    return (Refusal(text),) if isinstance(text, str) and text else NO_PARTS
+    text = text_of(block.get("refusal")) or text_of(block.get("text"))
+    return (Refusal(text),) if text else NO_PARTS
 
 
 def _nested(key: str) -> Reader:

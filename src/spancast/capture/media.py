@@ -123,8 +123,9 @@ def _first_text(fields: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
         if value is None or isinstance(value, (Mapping, bytes, bytearray, list)):
             continue
         if isinstance(value, str):
-            if value:
-                return str.__str__(value)
+            text = str.__str__(value)
+            if text:
+                return text
         elif key in ("url", "path", "uri"):  # pydantic's AnyUrl, pathlib's paths
             return str(value)
     return None
@@ -134,8 +135,10 @@ def _data(fields: Mapping[str, Any]) -> str | None:
     """Return the data as base64: bytes are encoded, texts are base64 already."""
     for key in _DATA:
         value = fields.get(key)
-        if isinstance(value, str) and value:
-            return str.__str__(value)
+        if isinstance(value, str):
+            text = str.__str__(value)
+            if text:
+                return text
         if isinstance(value, (bytes, bytearray)) and value:
             return base64.b64encode(value).decode("ascii")
         if type(value) is BytesIO:

@@ -74,8 +74,9 @@ def _thoughts(further: Mapping[str, Any]) -> list[Part]:
     for key in _THOUGHTS:
         value = further.get(key)
         if isinstance(value, str):
-            if value:
-                return [Reasoning(str.__str__(value))]
+            text = str.__str__(value)
+            if text:
+                return [Reasoning(text)]
         elif isinstance(value, Mapping):
             found = reasoning(value)
             if found:
@@ -118,7 +119,8 @@ def loose_message(item: object) -> Message | None:
     under `data`, or under `kwargs` with LangChain's class name.
     """
     if isinstance(item, str):
-        return Message(role="user", parts=tuple(parts_of(item))) if item else None
+        parts = parts_of(item)
+        return Message(role="user", parts=tuple(parts)) if parts else None
     if isinstance(item, (list, tuple)):
         if len(item) != 2 or not isinstance(item[0], str):
             return None
