@@ -11,6 +11,7 @@ from ..record.fast_frozen import fast_frozen, positional
 from ..record.message import Message
 from ..record.usage import Usage
 from .lookup import fields_of, first_text, text_of, values_at
+from .numbers import number_of
 from .spellings import ENDED, FINISH_REASON, ID, MADE_UP_IDS, MODEL, SERVICE_TIER, USAGE
 from .usage import read_cost, read_usage
 
@@ -70,7 +71,7 @@ def read_answer(
         reasons[0] = finish_reason(shared)
     sources = [source for own in facts for source in own if source]
     sources += [source for source in shared if source]
-    cached = any([type(usage) is dict and usage.get("total_cost") == 0 for usage in usages])
+    cached = any([type(usage) is dict and number_of(usage.get("total_cost")) == 0 for usage in usages])
     return _model_answer(
         _with_reasons(messages, reasons),
         tuple([reason or UNKNOWN for reason in reasons]) if any(reasons) else (),
@@ -116,7 +117,7 @@ def _with_reasons(messages: Sequence[Message], reasons: Sequence[str | None]) ->
 def usage_of(usages: Iterable[object], sources: Sequence[Facts]) -> Usage | None:
     """Return the usage, wherever the framework or the provider put it; at last one level further down than expected."""
     for usage in usages:
-        if usage and (read := read_usage(usage)) is not None:
+        if (read := read_usage(usage)) is not None:
             return read
     for source in sources:
         for usage in values_at(source, USAGE):
@@ -133,14 +134,14 @@ def usage_of(usages: Iterable[object], sources: Sequence[Facts]) -> Usage | None
 
 def _cost(usages: Iterable[object], sources: Sequence[Facts]) -> Cost | None:
     for usage in usages:
-        if usage and (cost := read_cost(usage)) is not None:
+        if (cost := read_cost(usage)) is not None:
             return cost
     for source in sources:
         cost = read_cost(source)
         if cost is not None:
             return cost
         for usage in (source.get("token_usage"), source.get("usage"), source.get("response")):
-            if usage and (cost := read_cost(usage)) is not None:
+            if usage is not None and (cost := read_cost(usage)) is not None:
                 return cost
     return None
 

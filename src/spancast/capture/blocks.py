@@ -7,14 +7,14 @@ that says nothing becomes no part; one that nobody knows becomes an Other with i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from ..record.json import JSON
 from ..record.message import Other, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
-from .lookup import fields_of, text_of
+from .lookup import fields_of, items_of, text_of
 from .media import MODALITIES, media
 from .snapshot import plain_data
 
@@ -22,48 +22,46 @@ Block = Mapping[str, Any]
 Parts = Sequence[Part]
 Reader = Callable[[Block], Parts]
 NO_PARTS: Parts = ()
-MAX_BLOCKS = 4096  # of one message
+_SAYS_NOTHING = frozenset({"type", "block_type", "index", "id"})
 
 
 def parts_of(content: object) -> list[Part]:
     """Return the parts of a message's content: a text, a block, or a list of both."""
-    if isinstance(content, str):  # of any class: an application's own may count otherwise, or raise
-        text = str.__str__(content)
+    text = text_of(content)
+    if text is not None:
         return [Text(text)] if text else []
-    if isinstance(content, Mapping):
+    if fields_of(content):
         return list(read_block(content))
     parts: list[Part] = []
-    if isinstance(content, (list, tuple)):
-        for block in content[:MAX_BLOCKS]:
-            if isinstance(block, str):
-                parts += parts_of(block)
-            else:
-                parts.extend(read_block(block))
+    for block in items_of(content):
+        text = text_of(block)
+        if text is None:
+            parts += read_block(block)
+        elif text:
+            parts.append(Text(text))
     return parts
 
 
 def read_block(block: object) -> Parts:
     """Return the parts that a block stands for; an Other where no row of the table knows it."""
-    fields = block if type(block) is dict else fields_of(block)
+    fields = fields_of(block)
     if not fields:
         return NO_PARTS
     found = known_parts(fields)
-    if found is None:
-        rest = {key: value for key, value in fields.items() if value is not None}
-        return (Other(plain_data(rest)),) if rest.keys() - {"type", "index", "id"} else NO_PARTS
-    return found
+    if found is not None:
+        return found
+    rest = {key: value for key, value in fields.items() if value is not None}
+    return (Other(plain_data(rest)),) if rest.keys() - _SAYS_NOTHING else NO_PARTS
 
 
 def known_parts(fields: Block) -> Parts | None:
     """Return the parts of a block that the table knows, else None."""
-    kind = fields.get("type")
-    if kind is None:
-        kind = fields.get("block_type")
-    if isinstance(kind, str):
+    kind = text_of(fields.get("type")) or text_of(fields.get("block_type"))
+    if kind:
         reader = _TYPES.get(kind)
         if reader is not None:
             return reader(fields)
-        if kind in _KEYS and isinstance(fields.get(kind), Mapping):  # LangChain adds the single key as a type
+        if kind in _KEYS and fields_of(fields.get(kind)):  # LangChain adds the single key as a type
             return _KEYS[kind](fields[kind], fields)
         if kind.endswith("_tool_result"):  # Anthropic's tools: web_search_, code_execution_, mcp_tool_result, ...
             return _server_result(fields)
@@ -78,14 +76,12 @@ def known_parts(fields: Block) -> Parts | None:
 # ---------------------------------------------------------------- text, thought, refusal
 def _text(block: Block) -> Parts:
     text = block.get("text")
-    if isinstance(text, Mapping):  # OpenAI's assistants: {"value": ...}
-        text = text.get("value")
-    text = text_of(text)
+    text = text_of(text) or text_of(fields_of(text).get("value"))  # OpenAI's assistants: {"value": ...}
     if not text:
         return NO_PARTS
-    if block.get("thought") is True:  # Gemini
-        return (Reasoning(text, _signature(block)),)
-    return (Text(text),)
+    return (
+        (Reasoning(text, _signature(block)),) if block.get("thought") is True else (Text(text),)
+    )  # a thought of Gemini
 
 
 def _text_document(block: Block) -> Parts:
@@ -94,53 +90,48 @@ def _text_document(block: Block) -> Parts:
 
 def reasoning(block: Block) -> Parts:
     """Return a thought, in the words of any provider; one part a summary of OpenAI's."""
-    signature = _signature(block)
     for key in ("reasoning", "thinking", "reasoning_content", "content", "summary", "text"):
-        texts = _texts(block.get(key))
+        value = block.get(key)
+        texts = _texts(value) if value is not None else []
         if texts:
-            if key in ("reasoning_content", "reasoning") and isinstance(block[key], Mapping):
-                signature = signature or _signature(block[key])
+            signature = _signature(block) or _signature(fields_of(value))
             last = len(texts) - 1
-            return tuple(Reasoning(text, signature if index == last else None) for index, text in enumerate(texts))
+            return tuple([Reasoning(text, signature if index == last else None) for index, text in enumerate(texts)])
     return NO_PARTS
-
-
-def _texts(value: object) -> list[str]:
-    """Return the texts in a thought: one text, a list of blocks with a text each, or a mapping with one of them."""
-    if isinstance(value, str):
-        text = str.__str__(value)
-        return [text] if text else []
-    if isinstance(value, Mapping):
-        for key in ("text", "reasoningText", "summary", "content"):
-            texts = _texts(value.get(key))
-            if texts:
-                return texts
-        return []
-    if isinstance(value, (list, tuple)):
-        return [
-            text for item in value[:MAX_BLOCKS] for text in _texts(item if isinstance(item, str) else fields_of(item))
-        ]
-    return []
 
 
 def _joined_reasoning(block: Block) -> Parts:
-    """Mistral and Bedrock give one thought in pieces."""
-    for key in ("thinking", "reasoning_content", "content"):
-        texts = _texts(block.get(key))
+    """Return a thought that is given in pieces, as Mistral does."""
+    found = reasoning(block)
+    if len(found) < 2:
+        return found
+    return (Reasoning("".join([part.text for part in found if isinstance(part, Reasoning)]), _signature(block)),)
+
+
+def _texts(value: object, depth: int = 4) -> list[str]:
+    """Return the texts in a thought: one text, a list of blocks with a text each, or a mapping with one of them."""
+    text = text_of(value)
+    if text is not None:
+        return [text] if text else []
+    if not depth:
+        return []
+    fields = fields_of(value)
+    for key in ("text", "reasoningText", "reasoning_text", "summary", "content"):
+        inner = fields.get(key)
+        texts = _texts(inner, depth - 1) if inner is not None else []
         if texts:
-            inner = block[key]
-            signature = _signature(block) or (_signature(inner) if isinstance(inner, Mapping) else None)
-            return (Reasoning("".join(texts), signature),)
-    return NO_PARTS
+            return texts
+    return [text for item in items_of(value) for text in _texts(item, depth - 1)]
 
 
 def _signature(block: Block) -> str | None:
-    for place in (block, block.get("extras"), block.get("additional_information"), block.get("reasoningText")):
-        if isinstance(place, Mapping):
-            for key in ("signature", "thought_signature"):
-                found = text_of(place.get(key))
-                if found:
-                    return found
+    for place in (
+        block,
+        *(fields_of(block.get(name)) for name in ("extras", "additional_information", "reasoningText")),
+    ):
+        found = text_of(place.get("signature")) or text_of(place.get("thought_signature"))
+        if found:
+            return found
     return None
 
 
@@ -151,44 +142,38 @@ def _refusal(block: Block) -> Parts:
 
 def _nested(key: str) -> Reader:
     """Return a reader for a block around others: LangChain's `non_standard`, LlamaIndex's `citable` and `citation`."""
-
-    def read(block: Block) -> Parts:
-        inner = block.get(key)
-        return tuple(parts_of(inner)) if isinstance(inner, (list, tuple, str)) else read_block(inner)
-
-    return read
+    return lambda block: tuple(parts_of(block.get(key)))
 
 
 # ---------------------------------------------------------------- tools
 def arguments_of(value: object) -> JSON:
     """Return a call's arguments as plain data; those that are given as JSON text are read."""
-    if isinstance(value, str):
-        try:
-            return orjson.loads(value)  # type: ignore[no-any-return]
-        except orjson.JSONDecodeError:
-            return str.__str__(value)
-    return plain_data(value)
+    text = text_of(value)
+    if text is None:
+        return plain_data(value)
+    try:
+        return orjson.loads(text)  # type: ignore[no-any-return]
+    except ValueError:
+        return text
+
+
+_ARGUMENTS = ("args", "input", "arguments", "tool_kwargs")
+_NO_ARGUMENTS: tuple[JSON, ...] = (None, "", {})
 
 
 def _call(block: Block, *, server: bool = False) -> Parts:
-    function = block.get("function")
-    inner: Block = function if isinstance(function, Mapping) else block
-    name = inner.get("name") or inner.get("tool_name") or inner.get("toolName")
-    keys = ("args", "input", "arguments", "tool_kwargs")
-    arguments = next((inner[key] for key in keys if inner.get(key) is not None), None)
-    if arguments in (None, "", {}) and inner.get("partial_json"):  # Anthropic's stream, put together by LangChain
-        arguments = inner["partial_json"]
-    if not name and arguments in (None, "", {}):
+    inner = fields_of(block.get("function")) or block
+    name = text_of(inner.get("name")) or text_of(inner.get("tool_name")) or text_of(inner.get("toolName"))
+    arguments = next((arguments_of(inner[key]) for key in _ARGUMENTS if inner.get(key) is not None), None)
+    if (
+        arguments in _NO_ARGUMENTS and inner.get("partial_json") is not None
+    ):  # Anthropic's stream, put together by LangChain
+        arguments = arguments_of(inner["partial_json"])
+    if not name and arguments in _NO_ARGUMENTS:
         return NO_PARTS
-    return (
-        ToolCall(
-            name=str(name or "tool"),
-            arguments=arguments_of(arguments),
-            id=id_of(block, "call_id", "id", "tool_call_id", "toolUseId"),
-            server=server,
-            error=text_of(block.get("error")) or None,
-        ),
-    )
+    identity = id_of(block, "call_id", "id", "tool_call_id", "toolUseId")
+    error = text_of(block.get("error")) or None
+    return (ToolCall(name=name or "tool", arguments=arguments, id=identity, server=server, error=error),)
 
 
 def _server_call(block: Block) -> Parts:
@@ -199,25 +184,28 @@ def _server_result(block: Block) -> Parts:
     return _result(block, server=True)
 
 
+_RESULTS = ("output", "content", "result", "response", "toolResult", "status")
+
+
 def _result(block: Block, *, server: bool = False) -> Parts:
-    keys = ("output", "content", "result", "response", "toolResult", "status")
-    result = next((block[key] for key in keys if block.get(key) is not None), None)
+    result = next((plain_data(block[key]) for key in _RESULTS if block.get(key) is not None), None)
     if result is None:
         return NO_PARTS
-    if isinstance(result, (list, tuple)) and not server:
-        texts = [item.get("text") for item in result if isinstance(item, Mapping) and set(item) <= {"type", "text"}]
-        if len(texts) == len(result) == 1 and isinstance(texts[0], str):
-            result = texts[0]
-    call_id = id_of(block, "tool_call_id", "tool_use_id", "call_id", "toolUseId", "id")
-    return (ToolResult(result=plain_data(result), id=call_id, server=server),)
+    if isinstance(result, list) and len(result) == 1 and not server:
+        only = result[0]
+        if isinstance(only, dict) and only.keys() <= {"type", "text"} and isinstance(only.get("text"), str):
+            result = only["text"]
+    identity = id_of(block, "tool_call_id", "tool_use_id", "call_id", "toolUseId", "id")
+    return (ToolResult(result=result, id=identity, server=server),)
 
 
 def id_of(fields: Block, *keys: str) -> str | None:
-    """Return the first id that *fields* has under *keys*."""
+    """Return the first id, a text or a number, that *fields* has under *keys*."""
     for key in keys:
         value = fields.get(key)
-        if value is not None and value != "":
-            return str(value)
+        found = str(value) if type(value) is int else text_of(value)
+        if found:
+            return found
     return None
 
 
@@ -228,29 +216,26 @@ _CALL_RESULTS = ("results", "outputs", "output", "tools", "error")
 def _openai_call(kind: str, block: Block) -> Parts:
     """Read an item of OpenAI's Responses: a tool that the provider ran, with what it was asked and what it found."""
     identity = id_of(block, "id", "call_id")
-    arguments = {key: block[key] for key in _CALL_ARGUMENTS if block.get(key) is not None}
-    asked = arguments_of(next(iter(arguments.values()))) if len(arguments) == 1 else plain_data(arguments)
-    if "code" in arguments or "queries" in arguments:
-        asked = plain_data(arguments)
-    name = block.get("name")
-    named = name if isinstance(name, str) and name else kind.removesuffix("_call")
-    call = ToolCall(name=named, arguments=asked, id=identity, server=True)
-    found = next((block[key] for key in _CALL_RESULTS if block.get(key)), None)
-    result = () if found is None else (ToolResult(result=plain_data(found), id=identity, server=True),)
-    return (call, *result)
+    arguments = {key: arguments_of(block[key]) for key in _CALL_ARGUMENTS if block.get(key) is not None}
+    only = next(iter(arguments)) if len(arguments) == 1 else None
+    asked = arguments if only in (None, "code", "queries") else arguments[only]
+    name = text_of(block.get("name")) or kind.removesuffix("_call")
+    call = ToolCall(name=name, arguments=asked, id=identity, server=True)
+    for key in _CALL_RESULTS:
+        found = plain_data(block.get(key))
+        if found not in (None, "", [], {}):
+            return call, ToolResult(result=found, id=identity, server=True)
+    return (call,)
 
 
 def _image_generation(block: Block) -> Parts:
-    data = block.get("result")
-    if not isinstance(data, str) or not data:
-        return NO_PARTS
-    return media("image", {"base64": data, "format": block.get("output_format") or "png"})
+    return media("image", {"base64": block.get("result"), "format": text_of(block.get("output_format")) or "png"})
 
 
 def _executable_code(block: Block) -> Parts:
     code = block.get("executable_code", block.get("executableCode", block))
-    fields = code if isinstance(code, Mapping) else {"code": code, "language": block.get("language")}
-    asked = {key: text_of(fields.get(key)) for key in ("code", "language") if fields.get(key)}
+    fields = fields_of(code) or {"code": code, "language": block.get("language")}
+    asked = {key: text for key in ("code", "language") if (text := text_of(fields.get(key)))}
     return (
         (ToolCall(name="code_interpreter", arguments=asked, id=id_of(block, "id"), server=True),) if asked else NO_PARTS
     )
@@ -258,23 +243,26 @@ def _executable_code(block: Block) -> Parts:
 
 def _code_result(block: Block) -> Parts:
     result = block.get("code_execution_result", block.get("codeExecutionResult"))
-    if isinstance(result, Mapping):
-        result = result.get("output")
+    fields = fields_of(result)
+    found = plain_data(fields.get("output") if fields else result)
     call_id = id_of(block, "tool_call_id", "id")
-    return (ToolResult(result=plain_data(result), id=call_id, server=True),) if result is not None else NO_PARTS
+    return (ToolResult(result=found, id=call_id, server=True),) if found is not None else NO_PARTS
 
 
-def executed_tools(value: object) -> Iterable[Part]:
+def executed_tools(value: object) -> list[Part]:
     """Return what Groq ran itself: `additional_kwargs["executed_tools"]`."""
-    for item in value[:MAX_BLOCKS] if isinstance(value, (list, tuple)) else ():
+    parts: list[Part] = []
+    for item in items_of(value):
         fields = fields_of(item)
         identity = id_of(fields, "id", "index")
-        name = fields.get("name") or fields.get("type")
+        name = text_of(fields.get("name")) or text_of(fields.get("type"))
         if name:
             arguments = arguments_of(fields.get("arguments"))
-            yield ToolCall(name=str(name), arguments=arguments, id=identity, server=True)
-        if fields.get("output"):
-            yield ToolResult(result=plain_data(fields["output"]), id=identity, server=True)
+            parts.append(ToolCall(name=name, arguments=arguments, id=identity, server=True))
+        found = plain_data(fields.get("output"))
+        if found not in (None, "", [], {}):
+            parts.append(ToolResult(result=found, id=identity, server=True))
+    return parts
 
 
 # ---------------------------------------------------------------- the table
@@ -314,21 +302,20 @@ _TYPES: dict[str, Reader] = {
     "executable_code": _executable_code,
     "code_execution_result": _code_result,
 }
+Inner = Callable[[Any, Block], Parts]
 
 
-def _inner(read: Reader) -> Callable[[Any, Block], Parts]:
-    return lambda inner, block: read(fields_of(inner)) if not isinstance(inner, str) else NO_PARTS
+def _inner(read: Reader) -> Inner:
+    return lambda inner, block: read(fields_of(inner))
 
 
-def _inner_media(kind: str) -> Callable[[Any, Block], Parts]:
+def _inner_media(kind: str) -> Inner:
     return lambda inner, block: media(kind, fields_of(inner))
 
 
 # Blocks without a type: the key that says what they are, in the order in which they are looked for.
-_KEYS: dict[str, Callable[[Any, Block], Parts]] = {
-    "reasoningContent": lambda inner, block: _joined_reasoning(
-        {"reasoning_content": fields_of(inner), **fields_of(inner)}
-    ),
+_KEYS: dict[str, Inner] = {
+    "reasoningContent": lambda inner, block: _joined_reasoning({"reasoning_content": inner}),
     "reasoning_content": lambda inner, block: _joined_reasoning({"reasoning_content": inner}),
     "image": _inner_media("image"),
     "document": _inner_media("document"),

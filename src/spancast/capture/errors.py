@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from .lookup import fields_of
+from .lookup import fields_of, items_of, text_of
 
 MAX_TEXT = 10_000  # characters of an error's message
 
@@ -23,13 +20,9 @@ def tool_error(content: object) -> ToolError:
 
 def error_text(content: object) -> str:
     """Return the words of an answer: itself, or the texts of its blocks, one a line."""
-    if isinstance(content, str):
-        return str.__str__(content)[:MAX_TEXT]
-    if isinstance(content, Mapping):
-        content = [content]
-    texts: list[str] = []
-    for block in content[:64] if isinstance(content, (list, tuple)) else ():
-        text: Any = block if isinstance(block, str) else fields_of(block).get("text")
-        if isinstance(text, str) and text:
-            texts.append(text)
+    text = text_of(content)
+    if text is not None:
+        return text[:MAX_TEXT]
+    blocks = items_of(content, 64) or [content]
+    texts = [text for block in blocks if (text := text_of(block) or text_of(fields_of(block).get("text")))]
     return "\n".join(texts)[:MAX_TEXT]

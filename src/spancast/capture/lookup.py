@@ -1,10 +1,15 @@
-"""Look-ups in what others made: mappings and objects of any class, without running code of theirs."""
+"""Look-ups in what others made: mappings, lists and objects of any class, without running code of theirs.
+
+So a value of others is never compared, never tested for truth, and never asked by `isinstance`, which looks at its
+`__class__`: its type decides.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from .spellings import Paths
@@ -37,7 +42,7 @@ def fields_of(value: object) -> Mapping[str, Any]:
             extra = object.__getattribute__(value, "__pydantic_extra__")
         except AttributeError:  # a model that was put together without its constructor
             extra = None
-    return {**held, **extra} if type(extra) is dict and extra else held
+    return {**held, **extra} if type(extra) is dict and len(extra) else held
 
 
 @lru_cache(maxsize=256)
@@ -60,6 +65,17 @@ def values_at(fields: Mapping[str, Any], paths: Paths) -> list[Any]:
         if value is not None:
             found.append(value)
     return found
+
+
+def items_of(value: object, most: int = 4096) -> list[Any]:
+    """Return the items of a list or tuple, at most *most*, by the iterator of that class; none of anything else."""
+    kind = type(value)
+    if kind is list or kind is tuple:
+        return list(value[:most])  # type: ignore[index]
+    for sequence in (list, tuple):
+        if issubclass(kind, sequence):
+            return list(islice(sequence.__iter__(value), most))  # type: ignore[arg-type]
+    return []
 
 
 def _step(value: object, name: str) -> Any:

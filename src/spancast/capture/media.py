@@ -7,10 +7,11 @@ import mimetypes
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from io import BytesIO
+from pathlib import PurePath
 from typing import Any
 
 from ..record.message import Media, Part, Text
-from .lookup import fields_of
+from .lookup import fields_of, items_of, text_of
 
 # block type -> modality; None: the MIME type says it
 MODALITIES: Mapping[str, str | None] = {
@@ -60,25 +61,30 @@ _NESTED = (
 def media(kind: str, block: Mapping[str, Any]) -> Sequence[Part]:
     """Return the part that a block of type *kind* stands for; none where neither address, id nor data is there."""
     source = _source(kind, block)
-    if source.get("type") in ("text", "content") and source is not block:  # Anthropic's documents of plain text
+    if source is not block and text_of(source.get("type")) in (
+        "text",
+        "content",
+    ):  # Anthropic's documents of plain text
         return _text_of(source)
     url, data = _first_text(source, _URLS), _data(source)
     mime_type = _first_text(source, _MIME_TYPES) or _first_text(block, _MIME_TYPES)
     if url is not None and url.startswith("data:"):
         head, _, data = url.partition(",")
         mime_type, url = mime_type or head[5:].split(";")[0], None
-    if isinstance(data, str) and data.startswith("data:"):
+    if data is not None and data.startswith("data:"):
         head, _, data = data.partition(",")
         mime_type = mime_type or head[5:].split(";")[0]
     modality = MODALITIES.get(kind, kind) or _modality(mime_type)
     if mime_type is None:
-        mime_type = _type_of_format(modality, _first_text(source, ("format",)) or _first_text(block, ("format",)))
+        mime_type = _type_of_format(modality, _first_text(source, ("format",)))
     file_id = _first_text(source, _FILE_IDS) or _first_text(block, _FILE_IDS)
-    if not (url or data or file_id):
-        file_id = _first_text(source, ("id",))
     transcript = _first_text(source, ("transcript",))
     if not (url or data or file_id):
-        return (Text(transcript),) if transcript else ()
+        if transcript:
+            return (Text(transcript),)
+        file_id = _first_text(source, ("id",))
+        if not file_id:
+            return ()
     return (
         Media(
             modality=modality, mime_type=mime_type, url=url, data=data or None, file_id=file_id, transcript=transcript
@@ -88,46 +94,61 @@ def media(kind: str, block: Mapping[str, Any]) -> Sequence[Part]:
 
 def _source(kind: str, block: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the mapping in which address or data stand: the block itself, or one inside it, with the block's format."""
-    inherited = {}
+    inherited: dict[str, Any] = {}
     for _ in range(3):
-        inner = next((block[key] for key in (kind, *_NESTED) if isinstance(block.get(key), Mapping)), None)
+        inner = next((found for key in (kind, *_NESTED) if (found := _mapping(block.get(key)))), None)
         if inner is None:
             break
-        if block.get("format"):
+        if block.get("format") is not None:
             inherited["format"] = block["format"]
         block = inner
-    plain = block.get(kind)
-    if isinstance(plain, str) and kind.endswith("_url"):
-        inherited["url"] = plain
+    address = text_of(block.get(kind)) if kind.endswith("_url") else None
+    if address:
+        inherited["url"] = address
     return {**inherited, **block} if inherited else block
 
 
+def _mapping(value: object) -> Mapping[str, Any] | None:
+    """Return a mapping; not the fields of objects such as addresses and buffers."""
+    return fields_of(value) or None if issubclass(type(value), dict) else None
+
+
 def _text_of(source: Mapping[str, Any]) -> Sequence[Part]:
-    text = source.get("data", source.get("text"))
-    if isinstance(text, str):
-        return (Text(text),) if text else ()
-    pieces = source.get("content")
-    if isinstance(pieces, str):
-        return (Text(pieces),) if pieces else ()
+    for key in ("data", "text", "content"):
+        text = text_of(source.get(key))
+        if text:
+            return (Text(text),)
     found: list[Part] = []
-    for piece in pieces[:256] if isinstance(pieces, (list, tuple)) else ():
+    for piece in items_of(source.get("content"), 256):
         fields = fields_of(piece)
-        text = fields.get("text")
-        found.extend((Text(text),) if isinstance(text, str) and text else media(str(fields.get("type")), fields))
+        text = text_of(fields.get("text"))
+        found += (Text(text),) if text else media(text_of(fields.get("type")) or "document", fields)
     return found
 
 
 def _first_text(fields: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
     for key in keys:
         value = fields.get(key)
-        if value is None or isinstance(value, (Mapping, bytes, bytearray, list)):
+        if value is None:
             continue
-        if isinstance(value, str):
-            text = str.__str__(value)
+        text = text_of(value)
+        if text:
+            return text
+        if key in _ADDRESSES and text is None:
+            text = _address(value)
             if text:
                 return text
-        elif key in ("url", "path", "uri"):  # pydantic's AnyUrl, pathlib's paths
-            return str(value)
+    return None
+
+
+_ADDRESSES = frozenset({"url", "path"})
+
+
+def _address(value: object) -> str | None:
+    """Return the text of an address that is an object: pydantic's AnyUrl, pathlib's paths; of nothing else."""
+    kind = type(value)
+    if issubclass(kind, PurePath) or kind.__module__.startswith("pydantic"):
+        return str(value)
     return None
 
 
@@ -135,13 +156,15 @@ def _data(fields: Mapping[str, Any]) -> str | None:
     """Return the data as base64: bytes are encoded, texts are base64 already."""
     for key in _DATA:
         value = fields.get(key)
-        if isinstance(value, str):
-            text = str.__str__(value)
-            if text:
-                return text
-        if isinstance(value, (bytes, bytearray)) and value:
-            return base64.b64encode(value).decode("ascii")
-        if type(value) is BytesIO:
+        if value is None:
+            continue
+        text = text_of(value)
+        if text:
+            return text
+        kind = type(value)
+        if kind is bytes or kind is bytearray:
+            return base64.b64encode(value).decode("ascii") or None
+        if kind is BytesIO:
             return base64.b64encode(value.getvalue()).decode("ascii") or None
     return None
 

@@ -70,8 +70,8 @@ def _langchain(fields: Mapping[str, Any]) -> Counts | None:
     if not fields.keys() <= _LANGCHAIN:
         return None
     given, made = fields.get("input_token_details"), fields.get("output_token_details")
-    asked = given if isinstance(given, Mapping) else _NO_DETAILS
-    answered = made if isinstance(made, Mapping) else _NO_DETAILS
+    asked = fields_of(given) if given is not None else _NO_DETAILS
+    answered = fields_of(made) if made is not None else _NO_DETAILS
     return {
         "input_tokens": count_of(fields.get("input_tokens")),
         "output_tokens": count_of(fields.get("output_tokens")),
@@ -101,11 +101,9 @@ def _add_tiers(fields: Mapping[str, Any], counts: Counts) -> None:
     """Read LangChain's details of a call with a service tier, and of Anthropic's cache writes by lifetime."""
     for name, (place, ending) in TIERED.items():
         if not counts[name]:
-            details = fields.get(place)
-            if isinstance(details, Mapping):
-                for key, value in list(details.items())[:64]:
-                    if isinstance(key, str) and key.endswith(ending) and (count := count_of(value)) is not None:
-                        counts[name] = (counts[name] or 0) + count
+            for key, value in list(fields_of(fields.get(place)).items())[:64]:
+                if type(key) is str and key.endswith(ending) and (count := count_of(value)) is not None:
+                    counts[name] = (counts[name] or 0) + count
     if not counts["cache_write_tokens"] and "input_token_details" in fields:
         writes = [count for path in WRITES_BY_LIFETIME if (count := _first(fields, (path,))) is not None]
         if writes:

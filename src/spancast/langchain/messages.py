@@ -10,11 +10,11 @@ from langchain_core.documents import Document as LangChainDocument
 from langchain_core.messages import BaseMessage
 from langchain_core.prompt_values import ChatPromptValue
 
-from ..capture.blocks import arguments_of, known_parts, parts_of
-from ..capture.lookup import fields_of
+from ..capture.blocks import id_of, known_parts, parts_of
+from ..capture.lookup import fields_of, items_of, text_of
 from ..capture.messages import BESIDE, ROLES, calls_beside, loose_message, with_further
 from ..capture.shapes import Shape
-from ..capture.snapshot import ShapeTable, Snapshot
+from ..capture.snapshot import ShapeTable, Snapshot, plain_data
 from ..record.json import JSON
 from ..record.message import Message, Part, Text, ToolCall, turn
 from ..recording.message_cache import MESSAGE_CACHE
@@ -238,10 +238,8 @@ def _content_parts(held: MessageSnapshot | dict[str, Any], content: object) -> l
         return parts_of(content)
     parts: list[Part] = []
     for block in content:
-        if isinstance(block, str):
-            parts += parts_of(block)
-            continue
-        found = known_parts(fields_of(block))
+        fields = fields_of(block)
+        found = known_parts(fields) if fields else parts_of(block)
         if found is None:
             return parts_of(_standard_blocks(held, content))
         parts += found
@@ -280,17 +278,16 @@ def _with_calls(parts: list[Part], data: Mapping[str, Any]) -> list[Part]:
 def _calls(data: Mapping[str, Any]) -> list[ToolCall]:
     found = []
     for key in ("tool_calls", "invalid_tool_calls"):
-        calls = data.get(key)
-        for call in calls if isinstance(calls, (list, tuple)) else ():
-            if isinstance(call, Mapping):
-                failed = key == "invalid_tool_calls"
-                arguments = call.get("args")
+        for each in items_of(data.get(key)):
+            call = fields_of(each)
+            if call:
+                text = text_of(call.get("args"))
                 found.append(
                     ToolCall(
-                        name=str(call.get("name") or ""),
-                        arguments=str.__str__(arguments) if isinstance(arguments, str) else arguments_of(arguments),
-                        id=_id(call.get("id")),
-                        error=str(call.get("error") or "invalid") if failed else None,
+                        name=text_of(call.get("name")) or "",
+                        arguments=plain_data(call.get("args")) if text is None else text,
+                        id=id_of(call, "id"),
+                        error=(text_of(call.get("error")) or "invalid") if key == "invalid_tool_calls" else None,
                     )
                 )
     return found
