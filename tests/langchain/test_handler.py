@@ -23,6 +23,7 @@ import spancast
 from spancast import destinations, langchain
 from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler
+from spancast.langchain.runs import Runs
 from spancast.recording import guard
 
 from .models import USAGE, ScriptedChat, call
@@ -353,7 +354,7 @@ def test_our_own_faults_are_counted_and_never_raised(
     """A bug of ours costs a span, not the application; it is logged once, not with every event."""
     monkeypatch.setattr(guard, "strict", False)
     monkeypatch.setattr(guard, "_faults", {})
-    monkeypatch.setattr(SpancastCallbackHandler, "_open", lambda *args, **kwargs: 1 / 0)
+    monkeypatch.setattr(Runs, "open", lambda *args, **kwargs: 1 / 0)
     with caplog.at_level(logging.WARNING):
         assert ["x"] * 3 == [RunnableLambda(lambda text: text).invoke("x", config) for _ in range(3)]
     assert 1 == len(caplog.messages)

@@ -1,50 +1,37 @@
-"""SpancastCallbackHandler: receives LangChain's and LangGraph's events and opens and closes operations.
+"""SpancastCallbackHandler: receives LangChain's and LangGraph's events.
 
-Synchronous with `run_inline`, so that each event runs in the caller's own context, also in async code. All state lives
+Synchronous with `run_inline`, so that each event runs in the caller's own context, also in async code. All state lies
 in the recorder: one handler may be shared by any number of concurrent runs, copied and pickled.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.messages import ToolMessage
 
-from ..capture.endings import ending_of
-from ..capture.errors import ToolError
 from ..capture.messages import begins_answer
-from ..capture.snapshot import Snapshot
 from ..record.operation import Kind
-from ..record.parameters import CONTENT_FREE
-from ..recording.captured import Translate
 from ..recording.current import add_event
 from ..recording.fields import fields_from_kwargs
 from ..recording.guard import guarded, report_fault
-from ..recording.nested import note_inner
 from ..recording.open_operation import OpenOperation
-from ..recording.recorder import Recorder
-from ..recording.tasks import watch
 from ..recording.trace import TraceHandle
-from . import feedback, translate
-from .messages import SHAPES, hold_messages
-from .outcome import hold_answer
-from .pauses import INTERRUPTED, interrupted, pause, resumed
-from .siblings import surrounding_rule
-from .translate import hold, hold_parameters, is_plumbing_tag, is_scored
+from . import agents, graphs, models, retrievers, tools, trace_lookup, translate
+from .chains import capture_chain_end, capture_chain_start
+from .content import capture
+from .dispatch import RUN_INLINE, HandlerType
+from .pauses import INTERRUPTED, pause
+from .runs import Runs
 
 if TYPE_CHECKING:
     from ..pipeline import Pipeline
 
-_HIDDEN = "langsmith:hidden"
-_NO_INPUT: Any = object()
 
-
-class SpancastCallbackHandler(BaseCallbackHandler):
+class SpancastCallbackHandler(BaseCallbackHandler, metaclass=HandlerType):
     """Add it to any chain, agent or graph: `config={"callbacks": [SpancastCallbackHandler()]}`.
 
     Args:
@@ -55,30 +42,23 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             further keywords are custom metadata.
     """
 
-    run_inline = True
+    run_inline = RUN_INLINE
     raise_error = False
+    ignore_llm = ignore_retry = ignore_agent = ignore_chain = False
+    ignore_chat_model = ignore_retriever = ignore_custom_event = False
 
     def __new__(cls, **keywords: Any) -> SpancastCallbackHandler:
-        """Make a handler that LangGraph also tells about interrupts, where LangGraph is loaded already.
-
-        It tells only instances of its own class, and importing that costs seconds: not for those who use no graphs.
-        """
-        return super().__new__(_graph_class(cls) if "langgraph" in sys.modules else cls)
+        """Make a handler that LangGraph also tells about interrupts, where LangGraph is loaded already."""
+        return super().__new__(graphs.class_for_graphs(cls))
 
     def __init__(self, *, pipeline: Pipeline | None = None, detail: str = "normal", **fields: object) -> None:
         if detail not in ("normal", "full"):
             from ..validation import SettingsError
 
             raise SettingsError(f"detail={detail!r} is not known: use 'normal' or 'full'.")
-        from ..pipeline import in_use, surrounding
-
-        self._in_use = in_use  # an import statement in each callback cost 1 us
-        self._pipeline = pipeline
-        self._answering: UUID | None = None  # the run whose token came last, once its first one is noted
-        self._made_in = surrounding()  # plain threads do not see the block that the handler was made in
-        self._fold = detail == "normal"
+        self._answering = 0  # the run whose token came last, once its first one is noted
         self._arguments = {"detail": detail, **fields}
-        self._defaults = fields_from_kwargs(fields)
+        self._runs = Runs(self, pipeline, fields_from_kwargs(fields), fold=detail == "normal")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the arguments; the pipeline, with its threads and sockets, stays behind."""
@@ -90,97 +70,13 @@ class SpancastCallbackHandler(BaseCallbackHandler):
     def __deepcopy__(self, memo: Any) -> SpancastCallbackHandler:
         return self
 
-    def _recorder(self) -> Recorder | None:
-        pipeline = self._pipeline or self._in_use(self._made_in)
-        return pipeline.recorder if pipeline.enabled else None
-
-    # ------------------------------------------------------------------ opening and closing
-    def _open(
-        self,
-        kind: Kind,
-        name: str,
-        run_id: UUID,
-        parent_run_id: UUID | None,
-        tags: Sequence[str] | None,
-        metadata: Mapping[str, Any] | None,
-        translator: Translate,
-        current: bool = True,
-        inputs: Any = _NO_INPUT,
-        batch_size: int = 1,
-    ) -> OpenOperation | None:
-        """Open an operation; None when nothing is to be kept of it: folded, known already, or recorded nowhere."""
-        recorder = self._recorder()
-        key = run_id.int  # a UUID's own hash and comparison are Python code: five look-ups a span cost 2 us more
-        if recorder is None or recorder.find(key) is not None:
-            return None
-        parent = recorder.find(parent_run_id.int) if parent_run_id is not None else None
-        if self._fold and parent is not None and ((tags and _HIDDEN in tags) or _is_plumbing(name, metadata)):
-            recorder.fold(key, parent)
-            return None
-        operation = recorder.open(  # by position: matching ten keywords costs 0.3 us
-            key,
-            kind,
-            name,
-            parent,
-            metadata,
-            self._defaults,
-            self,
-            None if parent is not None else surrounding_rule(batch_size),
-            translator,
-            current,
-            None if parent is not None or inputs is _NO_INPUT else resumed(recorder, inputs, metadata),
-        )
-        if tags:  # the user's own are content; the frameworks' say what a run is
-            operation.snapshots["tags"] = tuple(tags) if operation.capture else tuple(filter(is_plumbing_tag, tags))
-        if parent is None:
-            feedback.remember(run_id, operation)
-            if kind is Kind.LLM and operation.parent is None:
-                watch(operation, recorder.end)
-        return operation
-
-    def _find(self, run_id: UUID) -> tuple[Recorder, OpenOperation] | None:
-        """Return the open operation of a run, unless it is folded into another."""
-        recorder = self._recorder()
-        operation = recorder.find(run_id.int) if recorder is not None else None
-        if recorder is None or operation is None:
-            return None
-        if operation.key != run_id.int:
-            recorder.release(run_id.int)
-            return None
-        return recorder, operation
-
-    def _close(self, run_id: UUID, output: object = None, inputs: object = None) -> None:
-        found = self._find(run_id)
-        if found is None:
-            return
-        recorder, operation = found
-        if operation.capture:
-            if output is not None:
-                operation.snapshots["output"] = hold(output, operation)
-            if inputs is not None:  # a stream's true input is known only at its end
-                operation.snapshots["input"] = hold(inputs, operation)
-        # a synchronous stream that its consumer closed early is reported as finished, while its model is still open
-        recorder.close(operation, ending="abandoned" if output is None and _has_open_model(operation) else None)
-
-    def _fail(self, run_id: UUID, error: BaseException, inputs: object = None) -> None:
-        found = self._find(run_id)
-        if found is None:
-            return
-        recorder, operation = found
-        if operation.capture and inputs is not None:
-            operation.snapshots["input"] = hold(inputs, operation)
-        failed, ending = ending_of(error)
-        if ending == INTERRUPTED:
-            interrupted(recorder, operation, error)
-        recorder.close(operation, error=failed, ending=ending)
-
     # ------------------------------------------------------------------ for feedback links
     def trace_id_for(self, run_id: UUID) -> str | None:
         """Return the trace id (32 hex digits) of a run that has no parent, by LangChain's own id of it.
 
         Known for the newest 10,000 runs of the process; None for others, and for runs that have a parent.
         """
-        return feedback.trace_id_for(run_id)
+        return trace_lookup.trace_id_for(run_id)
 
     @property
     def last_trace(self) -> TraceHandle | None:
@@ -188,9 +84,10 @@ class SpancastCallbackHandler(BaseCallbackHandler):
 
         Safe with concurrent runs: each task and each thread sees its own.
         """
-        return feedback.last_trace()
+        return trace_lookup.last_trace()
 
-    # The events of each run guard themselves: `guarded` packs and unpacks their keywords once more, 1 us an event.
+    # The starts of runs guard themselves: `guarded` packs and unpacks their keywords once more, 1 us an event. Ends are
+    # guarded by `Runs`.
 
     # ------------------------------------------------------------------ chains, graphs, agents
     def on_chain_start(
@@ -209,13 +106,14 @@ class SpancastCallbackHandler(BaseCallbackHandler):
     ) -> None:
         """A chain, graph or node starts; or a decision model, which LangChain runs as a chain of type `llm`."""
         try:
-            agent = self._agent_name(parent_run_id, metadata) if metadata else None
+            name = name or _name_in(serialized) or "chain"
+            agent = self._agent(name, inputs, parent_run_id, metadata) if metadata else None
             kind, translator = (Kind.AGENT, translate.agent) if agent else (Kind.CHAIN, translate.chain)
             if run_type == "llm":
                 kind, translator = Kind.LLM, translate.decision
-            operation = self._open(
+            operation = self._runs.open(
                 kind,
-                name or _name(serialized) or "chain",
+                name,
                 run_id,
                 parent_run_id,
                 tags,
@@ -224,39 +122,44 @@ class SpancastCallbackHandler(BaseCallbackHandler):
                 not defers_inputs,  # between two chunks of a stream the consumer must not see it as current
                 inputs,
             )
-            if operation is None or not operation.capture:
-                return
-            if agent:
-                operation.snapshots["agent"] = agent
-            if not defers_inputs:
-                operation.snapshots["input"] = held = hold(inputs, operation)
-                if operation.parent is not None and operation.parent.kind is Kind.AGENT:
-                    operation.parent.snapshots.setdefault("began_with", held)  # its first node
-                if run_type == "prompt" and operation.parent is not None:
-                    operation.parent.snapshots["variables"] = held  # for the model call that comes next
+            if operation is not None:
+                if agent:
+                    operation.snapshots["agent"] = agent
+                capture_chain_start(operation, None if defers_inputs else inputs, run_type, metadata)
         except Exception as error:
             report_fault("on_chain_start", error)
 
-    def _agent_name(self, parent_run_id: UUID | None, metadata: Mapping[str, Any] | None) -> str | None:
-        """Return the agent's name where one begins: `create_agent` says so in its run's metadata (never by substring)."""
-        name = _agent_in(metadata)
-        if name is None or metadata is None or parent_run_id is None or "langgraph_node" not in metadata:
-            return name
-        recorder = self._recorder()
-        parent = recorder.find(parent_run_id.int) if recorder is not None else None
-        return name if parent is None or _agent_in(parent.mapping) != name else None
+    def _agent(self, name: str, inputs: Any, parent_run_id: UUID | None, metadata: Mapping[str, Any]) -> str | None:
+        """Return the agent that begins with this run; and mark the one that this run shows its graph to be."""
+        if parent_run_id is None and metadata.get("ls_integration") is not None:
+            graphs.obey_trace_policies(type(self))
+        parent = self._runs.peek(parent_run_id)
+        if name == agents.PREBUILT_CALL:
+            agents.mark_prebuilt(inputs, metadata, parent)
+        return agents.begins_agent(metadata, parent)
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, inputs: Any = None, **kwargs: Any) -> None:
         """A chain, graph or node has its output; a graph that waits for a person has one too."""
-        try:
-            self._close(run_id, outputs, inputs)
-        except Exception as error:
-            report_fault("on_chain_end", error)
+        self._runs.close("on_chain_end", run_id, capture_chain_end, outputs, inputs, self)
 
-    @guarded
     def on_chain_error(self, error: BaseException, *, run_id: UUID, inputs: Any = None, **kwargs: Any) -> None:
         """A chain, graph or node failed or was stopped."""
-        self._fail(run_id, error, inputs)
+        self._runs.fail("on_chain_error", run_id, error, capture_chain_end, None, inputs, self)
+
+    @guarded
+    def on_agent_action(self, action: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        """A classic agent has decided what to do: its executor's run is an agent."""
+        self._mark_agent(run_id)
+
+    @guarded
+    def on_agent_finish(self, finish: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        """A classic agent has decided that it is done."""
+        self._mark_agent(run_id)
+
+    def _mark_agent(self, run_id: UUID) -> None:
+        operation = self._runs.peek(run_id)
+        if operation is not None and operation.key == run_id.int:
+            agents.mark_agent(operation)
 
     # ------------------------------------------------------------------ models
     def on_chat_model_start(
@@ -276,16 +179,10 @@ class SpancastCallbackHandler(BaseCallbackHandler):
     ) -> None:
         """A chat model is called."""
         try:
-            operation = self._open_model(
-                serialized, run_id, parent_run_id, tags, metadata, invocation_params, name, batch_size
-            )
-            asked = options.get("ls_structured_output_format") if options else None
-            if asked and operation is not None and operation.capture:
-                operation.snapshots["answer_schema"] = hold(asked, operation)
-            if operation is not None and operation.capture:
-                taken = Snapshot(SHAPES)
-                operation.snapshots["messages"] = hold_messages(messages[0], taken)
-                operation.size += taken.size
+            name = name or _name_in(serialized)
+            operation = self._open_model(name, run_id, parent_run_id, tags, metadata, invocation_params, batch_size)
+            if operation is not None:
+                models.capture_chat(operation, messages, options)
         except Exception as error:
             report_fault("on_chat_model_start", error)
 
@@ -305,30 +202,24 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """A completion model is called."""
-        operation = self._open_model(
-            serialized, run_id, parent_run_id, tags, metadata, invocation_params, name, batch_size
-        )
+        name = name or _name_in(serialized)
+        operation = self._open_model(name, run_id, parent_run_id, tags, metadata, invocation_params, batch_size)
         if operation is not None:
-            operation.snapshots["operation"] = "text_completion"
-            if operation.capture:
-                taken = Snapshot(SHAPES)
-                operation.snapshots["prompts"] = [taken.take(prompt) for prompt in prompts]
-                operation.size += taken.size
+            models.capture_prompts(operation, prompts)
 
     def _open_model(
         self,
-        serialized: dict[str, Any] | None,
+        name: str | None,
         run_id: UUID,
         parent_run_id: UUID | None,
         tags: list[str] | None,
         metadata: dict[str, Any] | None,
         parameters: dict[str, Any] | None,
-        name: str | None,
         batch_size: int,
     ) -> OpenOperation | None:
-        operation = self._open(
+        operation = self._runs.open(
             Kind.LLM,
-            name or _name(serialized) or "model",
+            name or "model",
             run_id,
             parent_run_id,
             tags,
@@ -336,26 +227,20 @@ class SpancastCallbackHandler(BaseCallbackHandler):
             translate.generation,
             batch_size=batch_size,
         )
-        if operation is not None and operation.parent is not None and "variables" in operation.parent.snapshots:
-            operation.snapshots["variables"] = operation.parent.snapshots.pop("variables")
-        if operation is not None and parameters:
-            kept = parameters
-            if not operation.capture:
-                kept = {key: value for key, value in parameters.items() if key in _WITHOUT_CONTENT}
-            operation.snapshots["parameters"] = hold_parameters(kept, operation)
+        if operation is not None:
+            models.capture_call(operation, parameters)
         return operation
 
     def on_llm_new_token(self, token: Any, *, run_id: UUID, chunk: Any = None, **kwargs: Any) -> None:
         """Note when the first piece of an answer came. Called for every token: the later ones cost one comparison."""
-        if run_id is self._answering:
+        if run_id.int == self._answering:
             return
         try:
-            recorder = self._recorder()
-            operation = recorder.find(run_id.int) if recorder is not None else None
+            operation = self._runs.peek(run_id)
             if operation is not None and not operation.first_token_ns and (token or begins_answer(chunk)):
                 operation.first_token_ns = time_ns()
             if operation is None or operation.first_token_ns:
-                self._answering = run_id
+                self._answering = run_id.int
         except Exception as error:
             report_fault("on_llm_new_token", error)
 
@@ -363,37 +248,17 @@ class SpancastCallbackHandler(BaseCallbackHandler):
     def on_stream_event(self, event: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """Note when the first piece of an answer came (streams of version 3)."""
         kind = event.get("event") if isinstance(event, Mapping) else getattr(event, "event", None)
-        found = self._find(run_id) if kind == "content-block-delta" else None
-        if found is not None and not found[1].first_token_ns:
-            found[1].first_token_ns = time_ns()
+        operation = self._runs.peek(run_id) if kind == "content-block-delta" else None
+        if operation is not None and operation.key == run_id.int and not operation.first_token_ns:
+            operation.first_token_ns = time_ns()
 
     def on_llm_end(self, response: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """A model has answered."""
-        try:
-            found = self._find(run_id)
-            if found is None:
-                return
-            recorder, operation = found
-            self._hold_response(operation, response)
-            recorder.close(operation)
-        except Exception as error:
-            report_fault("on_llm_end", error)
+        self._runs.close("on_llm_end", run_id, models.capture_answer, response)
 
-    def _hold_response(self, operation: OpenOperation, response: Any) -> None:
-        if not operation.sampled:
-            return
-        taken = Snapshot(SHAPES)
-        operation.snapshots["answer"] = answer = hold_answer(response, taken, content=operation.capture)
-        operation.size += taken.size
-        note_inner(operation, answer)
-
-    @guarded
     def on_llm_error(self, error: BaseException, *, run_id: UUID, response: Any = None, **kwargs: Any) -> None:
         """A model failed or was stopped; a part of its answer may be there."""
-        found = self._find(run_id)
-        if found is not None and response is not None:
-            self._hold_response(found[1], response)
-        self._fail(run_id, error)
+        self._runs.fail("on_llm_error", run_id, error, models.capture_answer, response)
 
     # ------------------------------------------------------------------ tools
     def on_tool_start(
@@ -412,39 +277,20 @@ class SpancastCallbackHandler(BaseCallbackHandler):
     ) -> None:
         """A tool is called."""
         try:
-            called = name or _name(serialized) or "tool"
-            operation = self._open(Kind.TOOL, called, run_id, parent_run_id, tags, metadata, translate.tool)
-            if operation is None:
-                return
-            operation.snapshots["call_id"] = tool_call_id
-            if operation.capture:
-                operation.snapshots["description"] = (serialized or {}).get("description")
-                operation.snapshots["input"] = hold(inputs if inputs is not None else input_str, operation)
+            name = name or _name_in(serialized) or "tool"
+            operation = self._runs.open(Kind.TOOL, name, run_id, parent_run_id, tags, metadata, translate.tool)
+            if operation is not None:
+                tools.capture_tool(operation, tool_call_id, serialized, input_str if inputs is None else inputs)
         except Exception as error:
             report_fault("on_tool_start", error)
 
     def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """A tool has its result, or an error that it turned into one."""
-        try:
-            found = self._find(run_id)
-            if found is None:
-                return
-            recorder, operation = found
-            is_message = issubclass(type(output), ToolMessage)
-            failed = is_message and output.status == "error"
-            content = output.content if is_message else output
-            if operation.capture:
-                operation.snapshots["output"] = hold(content, operation)
-                if is_message and output.artifact is not None:
-                    operation.snapshots["artifact"] = hold(output.artifact, operation)
-            recorder.close(operation, error=ToolError(content if isinstance(content, str) else "") if failed else None)
-        except Exception as error:
-            report_fault("on_tool_end", error)
+        self._runs.close("on_tool_end", run_id, tools.capture_result, output)
 
-    @guarded
     def on_tool_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """A tool failed or was stopped."""
-        self._fail(run_id, error)
+        self._runs.fail("on_tool_error", run_id, error)
 
     # ------------------------------------------------------------------ retrievers
     @guarded
@@ -461,28 +307,18 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """A retriever is asked."""
-        called = name or _name(serialized) or "retriever"
-        operation = self._open(Kind.RETRIEVER, called, run_id, parent_run_id, tags, metadata, translate.retriever)
+        name = name or _name_in(serialized) or "retriever"
+        operation = self._runs.open(Kind.RETRIEVER, name, run_id, parent_run_id, tags, metadata, translate.retriever)
         if operation is not None and operation.capture:
-            operation.snapshots["input"] = hold(query, operation)
+            operation.snapshots["input"] = capture(query, operation)
 
-    @guarded
     def on_retriever_end(self, documents: Any, *, run_id: UUID, **kwargs: Any) -> None:
-        """A retriever has found documents; one that asked another and scored what it found is a reranker."""
-        found = self._find(run_id)
-        if found is not None and found[1].capture:
-            operation = found[1]
-            operation.snapshots["output"] = held = hold(list(documents), operation)
-            if "found" in operation.snapshots and is_scored(held):
-                operation.kind, operation.translate = Kind.RERANKER, translate.reranker
-            if operation.parent is not None and operation.parent.kind is Kind.RETRIEVER:
-                operation.parent.snapshots["found"] = held
-        self._close(run_id)
+        """A retriever has found documents."""
+        self._runs.close("on_retriever_end", run_id, retrievers.capture_found, documents)
 
-    @guarded
     def on_retriever_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """A retriever failed or was stopped."""
-        self._fail(run_id, error)
+        self._runs.fail("on_retriever_error", run_id, error)
 
     # ------------------------------------------------------------------ moments
     @guarded
@@ -498,9 +334,9 @@ class SpancastCallbackHandler(BaseCallbackHandler):
     @guarded
     def on_interrupt(self, event: Any) -> None:
         """A graph pauses for a person, also where it was compiled to stop before or after a node."""
-        found = self._find(event.run_id)
-        if found is not None:
-            recorder, operation = found
+        recorder = self._runs.recorder()
+        operation = self._runs.peek(event.run_id)
+        if recorder is not None and operation is not None and operation.key == event.run_id.int:
             pause(recorder, operation)
             operation.ending = INTERRUPTED
             add_event(operation, "interrupt", {"checkpoint_id": event.checkpoint_id, "status": event.status})
@@ -511,64 +347,19 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         self._note(event.run_id, "resume", {"checkpoint_id": event.checkpoint_id})
 
     def _note(self, run_id: UUID | None, name: str, values: Mapping[str, Any]) -> None:
-        recorder = self._recorder()
-        operation = recorder.find(run_id.int) if recorder is not None and run_id is not None else None
+        operation = self._runs.peek(run_id)
         if operation is not None and operation.capture:
-            add_event(
-                operation, name, {key: hold(value, operation) for key, value in values.items() if value is not None}
-            )
+            captured = {key: capture(value, operation) for key, value in values.items() if value is not None}
+            add_event(operation, name, captured)
 
 
-# What is held of a model's parameters when no destination may see content.
-_WITHOUT_CONTENT = CONTENT_FREE | {"_type", "model_id"}
-
-
-def _agent_in(metadata: Mapping[str, Any] | None) -> str | None:
-    """Return the agent that a run belongs to, by LangChain's own marks; one that was given no name is `agent`."""
-    if not metadata:
-        return None
-    name = metadata.get("lc_agent_name")
-    if name is None and metadata.get("ls_integration") == "langchain_create_agent":
-        name = "agent"
-    return name if isinstance(name, str) and name else None
-
-
-def _has_open_model(operation: OpenOperation) -> bool:
-    return any(child.kind is Kind.LLM for child in list(operation.children or ()))
-
-
-def _is_plumbing(name: str, metadata: Mapping[str, Any] | None) -> bool:
-    """Return whether a run inside a node is LangGraph's own wrapper around a function without a name."""
-    return name in _PLUMBING and metadata is not None and "langgraph_node" in metadata
-
-
-_PLUMBING = frozenset({"ChannelRead", "ChannelWrite", "PregelNode", "RunnableCallable", "RunnableSeq", "chain"})
-
-
-def _name(serialized: Mapping[str, Any] | None) -> str | None:
+def _name_in(serialized: Mapping[str, Any] | None) -> str | None:
     if not serialized:
         return None
     name = serialized.get("name")
     if not name and serialized.get("id"):
         name = serialized["id"][-1]
     return name if isinstance(name, str) else None
-
-
-_graph_classes: dict[type, type] = {}
-
-
-def _graph_class(cls: type) -> type:
-    made = _graph_classes.get(cls)
-    if made is None:
-        try:
-            from langgraph.callbacks import GraphCallbackHandler
-        except ImportError:  # an older LangGraph, without these events
-            return cls
-        if issubclass(cls, GraphCallbackHandler):
-            return cls
-        made = type(cls.__name__, (cls, GraphCallbackHandler), {"__module__": cls.__module__, "__doc__": cls.__doc__})
-        _graph_classes[cls] = made
-    return made
 
 
 def _rebuilt(arguments: dict[str, Any]) -> SpancastCallbackHandler:

@@ -9,7 +9,7 @@ from ..recording.current import add_event
 from ..recording.open_operation import OpenOperation
 from ..recording.paused import Pause
 from ..recording.recorder import Recorder
-from .translate import hold
+from .content import capture
 
 INTERRUPTED = "interrupted"
 
@@ -27,7 +27,7 @@ def interrupted(recorder: Recorder, operation: OpenOperation, error: BaseExcepti
     if operation.parent is not None:
         operation.parent.ending = INTERRUPTED
     for interrupt in error.args[0] if error.args and isinstance(error.args[0], (tuple, list)) else ():
-        held = hold(getattr(interrupt, "value", None), operation)
+        held = capture(getattr(interrupt, "value", None), operation)
         add_event(operation, "interrupt", {"id": getattr(interrupt, "id", None), "value": held})
 
 

@@ -9,9 +9,6 @@ from typing import Any
 
 from ..capture.agents import said_in_run
 from ..capture.answer import NO_ANSWER, is_handed_on
-from ..capture.numbers import number_of
-from ..capture.shapes import key_text
-from ..capture.snapshot import Snapshot, plain_data
 from ..capture.tools import tools_of
 from ..capture.usage import read_usage
 from ..record.fast_frozen import positional
@@ -21,7 +18,6 @@ from ..record.operation import (
     NOTHING,
     Agent,
     Detail,
-    Document,
     Generation,
     Reranking,
     Retrieval,
@@ -29,17 +25,10 @@ from ..record.operation import (
 )
 from ..record.prices import estimate
 from ..recording.captured import CapturedOperation, Content
-from ..recording.fields import CONSUMED
-from ..recording.open_operation import OpenOperation
-from .messages import SHAPES, DocumentSnapshot, as_data, conversation_of, to_messages, turns_of
+from .documents import documents_of
+from .messages import as_data, conversation_of, to_messages, turns_of
+from .metadata import NO_TAGS, read_tags, shown_metadata
 
-# What LangChain and LangGraph put into metadata for themselves; ls_stop would even carry stop words past privacy mode.
-_PLUMBING = ("ls_", "lc_", "__")
-_PLUMBING_KEYS = frozenset({*CONSUMED, "checkpoint_ns", "langgraph_auth_user", "langgraph_request_id", "revision_id"})
-_RETRY = re.compile(r"retry:attempt:(\d+)")
-_PLUMBING_TAGS = re.compile(
-    r"(seq:step|retry:attempt|graph:step|map:key|map:item|condition|branch|langsmith|langgraph):.*"
-)
 # Parts of invocation_params that are no parameters, and names under which secrets travel.
 _NO_PARAMETERS = frozenset({"_type", "functions", "messages", "prompt", "input", "tools", "model_kwargs"})
 _SECRET = re.compile(r"api_?key|secret|passw|authoriz|credential|headers|(access|auth|bearer|session)_?token", re.I)
@@ -74,7 +63,7 @@ def tool(captured: CapturedOperation) -> Content:
     )
     content = _content(captured, as_data(held.get("input")), as_data(held.get("output")), detail)
     if "artifact" in held:  # what the tool gives the application besides what the model reads
-        content.attributes = {"spancast.tool.artifact": as_data(held["artifact"])}
+        content.attributes = {**content.attributes, "spancast.tool.artifact": as_data(held["artifact"])}
     return content
 
 
@@ -83,7 +72,7 @@ def retriever(captured: CapturedOperation) -> Content:
     held = captured.snapshots
     query = held.get("input")
     found = held.get("output")
-    documents = _documents(found)
+    documents = documents_of(found)
     source = (captured.mapping or {}).get("ls_retriever_name")
     detail = Retrieval(
         query=query if isinstance(query, str) else "",
@@ -100,40 +89,10 @@ def reranker(captured: CapturedOperation) -> Content:
     query = held.get("input")
     detail = Reranking(
         query=query if isinstance(query, str) else "",
-        input_documents=_documents(held.get("found")),
-        output_documents=_documents(held.get("output")),
+        input_documents=documents_of(held.get("found")),
+        output_documents=documents_of(held.get("output")),
     )
     return _content(captured, as_data(query), as_data(held.get("output")), detail)
-
-
-def is_scored(found: object) -> bool:
-    """Return whether documents carry the score that LangChain's rerankers put on them."""
-    first = found[0] if isinstance(found, list) and found else None
-    return isinstance(first, DocumentSnapshot) and "relevance_score" in (first.metadata or {})
-
-
-def _documents(found: object) -> tuple[Document, ...]:
-    return (
-        tuple(_document(item) for item in found if isinstance(item, DocumentSnapshot))
-        if isinstance(found, list)
-        else ()
-    )
-
-
-_SCORES = ("relevance_score", "score", "_score", "similarity_score")
-
-
-def _document(held: DocumentSnapshot) -> Document:
-    metadata = as_data(held.metadata)
-    values: Mapping[str, JSON] = metadata if isinstance(metadata, Mapping) else {}
-    score = next((number for key in _SCORES if (number := number_of(values.get(key))) is not None), None)
-    identity = held.id if held.id is not None else values.get("id", values.get("_id"))
-    return Document(
-        content=held.content if isinstance(held.content, str) else "",
-        id=None if identity is None else str(identity),
-        score=score,
-        metadata=values,
-    )
 
 
 _generation = positional(Generation)
@@ -174,7 +133,10 @@ def generation(captured: CapturedOperation) -> Content:
         _variables(held.get("variables")),
         answer.service_tier,
     )
-    return _content(captured, None, None, detail)
+    content = _content(captured, None, None, detail)
+    if "prompt" in held:  # which prompt of a hub the messages were made of
+        content.metadata = {**held["prompt"], **content.metadata}
+    return content
 
 
 def decision(captured: CapturedOperation) -> Content:
@@ -247,8 +209,8 @@ def _content(captured: CapturedOperation, input: JSON, output: JSON, detail: Det
     tags = captured.snapshots.get("tags")
     if not mapping and not tags:
         return Content(input, output, detail)
-    metadata = _metadata(mapping)
-    own, is_node, attempt = _read_tags(tuple(map(str, tags))) if tags else _NO_TAGS
+    metadata, attributes = shown_metadata(mapping)
+    own, is_node, attempt = read_tags(tuple(map(str, tags))) if tags else NO_TAGS
     if attempt:
         metadata = {**metadata, "retry_attempt": attempt}
     agent, node = (mapping.get("lc_agent_name"), mapping.get("langgraph_node")) if mapping else (None, None)
@@ -261,74 +223,5 @@ def _content(captured: CapturedOperation, input: JSON, output: JSON, detail: Det
         (),
         agent if isinstance(agent, str) else None,
         node if is_node and isinstance(node, str) else None,
+        attributes,
     )
-
-
-_NO_TAGS: tuple[tuple[str, ...], bool, int] = ((), False, 0)
-
-
-@lru_cache(maxsize=1024)  # the frameworks' own tags repeat: 0.2 us instead of 1.5
-def _read_tags(tags: tuple[str, ...]) -> tuple[tuple[str, ...], bool, int]:
-    """Return the user's own tags, whether the frameworks' say that this is a node, and which retry it is."""
-    attempts = [int(match[1]) for tag in tags if (match := _RETRY.fullmatch(tag))]
-    own = tuple(tag for tag in tags if not is_plumbing_tag(tag))
-    return own, any(tag.startswith("graph:step:") for tag in tags), attempts[-1] if attempts else 0
-
-
-def _metadata(mapping: Mapping[str, Any] | None) -> Mapping[str, JSON]:
-    if not mapping:
-        return NOTHING
-    kept: dict[str, JSON] = {}
-    for key, value in dict(mapping).items():  # the frameworks may still write to it: copied in one go
-        if value is None:
-            continue
-        name = _kept_name(key) if type(key) is str else key_text(key)
-        if name is not None:
-            kept[name] = (
-                value if type(value) is str else _path(value) if name == "langgraph_path" else plain_data(value)
-            )
-    return kept or NOTHING
-
-
-@lru_cache(maxsize=4096)
-def _kept_name(key: str) -> str | None:
-    """Return the name under which a key of the frameworks' metadata is shown; None for those they put there themselves."""
-    return None if key in _PLUMBING_KEYS or key.startswith(_PLUMBING) else key
-
-
-def _path(value: object) -> str:
-    """Write LangGraph's path, a tuple of mixed types, always as text: a column of changing type breaks dashboards."""
-    plain = plain_data(value)
-    return "/".join(map(str, plain)) if isinstance(plain, list) else str(plain)
-
-
-@lru_cache(maxsize=4096)
-def is_plumbing_tag(tag: str) -> bool:
-    """Return whether a tag is one that LangChain or LangGraph put there."""
-    return _PLUMBING_TAGS.fullmatch(tag) is not None
-
-
-def hold(value: object, operation: OpenOperation) -> object:
-    """Take a snapshot of *value* for *operation*, and count what it holds."""
-    if type(value) is str:
-        operation.size += len(value)
-        return value
-    taken = Snapshot(SHAPES)
-    held = taken.take(value)
-    operation.size += taken.size
-    return held
-
-
-def hold_parameters(parameters: Mapping[str, Any], operation: OpenOperation) -> dict[str, Any]:
-    """Hold what a model was asked for. Tools are held as they are: nobody changes them, and they are long."""
-    held = dict(parameters)
-    for key, value in held.items():
-        if key in _TOOLS and type(value) is list:
-            held[key] = value.copy()
-        elif value is not None and type(value) not in _SCALARS:
-            held[key] = hold(value, operation)
-    return held
-
-
-_TOOLS = ("tools", "functions")
-_SCALARS = frozenset({str, int, float, bool})

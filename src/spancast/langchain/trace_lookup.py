@@ -10,8 +10,9 @@ from uuid import UUID
 from ..recording.open_operation import OpenOperation
 from ..recording.trace import TraceHandle, handle_of
 
-_MOST = 10_000
-_by_run: OrderedDict[UUID, int] = OrderedDict()
+_MAX_RUNS = 10_000
+# run id -> trace id, both as numbers: the id object itself must not be kept alive (see lost_runs.py)
+_by_run: OrderedDict[int, int] = OrderedDict()
 # ids only: who asks gets the handle, and hardly anybody asks; formatting it for every root cost 2 us
 _last: ContextVar[tuple[int, int] | None] = ContextVar("spancast_last_trace", default=None)
 
@@ -19,15 +20,15 @@ _last: ContextVar[tuple[int, int] | None] = ContextVar("spancast_last_trace", de
 def remember(run_id: UUID, operation: OpenOperation) -> None:
     """Note a root's trace by its run id and in the caller's context (its start runs there, its end may not)."""
     _last.set((operation.trace_id, operation.span_id))
-    _by_run[run_id] = operation.trace_id
-    if len(_by_run) > _MOST:
+    _by_run[run_id.int] = operation.trace_id
+    if len(_by_run) > _MAX_RUNS:
         with suppress(KeyError):  # another thread was faster
             _by_run.popitem(last=False)
 
 
 def trace_id_for(run_id: UUID) -> str | None:
     """Return the trace id of a remembered run."""
-    trace_id = _by_run.get(run_id)
+    trace_id = _by_run.get(run_id.int)
     return None if trace_id is None else f"{trace_id:032x}"
 
 

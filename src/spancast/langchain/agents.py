@@ -1,0 +1,54 @@
+"""Where an agent begins, by the frameworks' own marks: never by a part of a name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..record.operation import Kind
+from ..recording.open_operation import OpenOperation
+from . import translate
+
+_UNNAMED = "agent"  # the name of an agent that was given none
+_UNNAMED_GRAPH = "LangGraph"
+
+
+def agent_in(metadata: Mapping[str, Any] | None) -> str | None:
+    """Return the agent that a run belongs to, by the marks of LangChain's `create_agent`."""
+    if not metadata:
+        return None
+    name = metadata.get("lc_agent_name")
+    if name is None and metadata.get("ls_integration") == "langchain_create_agent":
+        name = _UNNAMED
+    return name if isinstance(name, str) and name else None
+
+
+def begins_agent(metadata: Mapping[str, Any], parent: OpenOperation | None) -> str | None:
+    """Return the agent's name where one begins: on its graph's own run, or where the name is not its parent's."""
+    name = agent_in(metadata)
+    if name is None or parent is None or "langgraph_node" not in metadata:
+        return name
+    return name if agent_in(parent.mapping) != name else None
+
+
+def mark_agent(operation: OpenOperation) -> None:
+    """Make an open chain an agent: its framework has told so after it began."""
+    if operation.kind is Kind.CHAIN:
+        operation.kind, operation.translate = Kind.AGENT, translate.agent
+        operation.snapshots["agent"] = _UNNAMED if operation.name == _UNNAMED_GRAPH else operation.name
+
+
+PREBUILT_CALL = "call_model"  # the function in the model node of LangGraph's `create_react_agent`
+
+
+def mark_prebuilt(inputs: Any, metadata: Mapping[str, Any], parent: OpenOperation | None) -> None:
+    """Mark the graph of LangGraph's `create_react_agent`, which is known when its model node calls `PREBUILT_CALL`.
+
+    Three marks together are its alone: the node `agent`, in it a run of its own for that function (a plain function as a
+    node has none), and its managed value `remaining_steps` in the state.
+    """
+    if metadata.get("langgraph_node") != "agent" or parent is None or parent.name != "agent" or parent.parent is None:
+        return
+    state = inputs if type(inputs) is dict else getattr(inputs, "__dict__", None)
+    if type(state) is dict and "remaining_steps" in state:
+        mark_agent(parent.parent)

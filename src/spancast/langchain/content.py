@@ -1,0 +1,35 @@
+"""Captures what a run is given and makes, as bounded snapshots; called in the callback."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..capture.snapshot import Snapshot
+from ..recording.open_operation import OpenOperation
+from .messages import SHAPES
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+_TOOLS = ("tools", "functions")
+
+
+def capture(value: object, operation: OpenOperation) -> object:
+    """Return a snapshot of *value* for *operation*, and count its size."""
+    if type(value) is str:
+        operation.size += str.__sizeof__(value)
+        return value
+    snapshot = Snapshot(SHAPES)
+    captured = snapshot.capture(value)
+    operation.size += snapshot.size
+    return captured
+
+
+def capture_parameters(parameters: Mapping[str, Any], operation: OpenOperation) -> dict[str, Any]:
+    """Capture what a model was asked for. Tools are kept as they are: nobody changes them, and they are long."""
+    captured = dict(parameters)
+    for key, value in captured.items():
+        if key in _TOOLS and type(value) is list:
+            captured[key] = value.copy()
+        elif type(value) not in _SCALARS:
+            captured[key] = capture(value, operation)
+    return captured

@@ -1,0 +1,55 @@
+"""What is special about LangGraph: its handler class, its tracers' payloads, its own wrappers around functions."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+_HIDDEN = "langsmith:hidden"
+_INTERNAL = frozenset({"ChannelRead", "ChannelWrite", "PregelNode", "RunnableCallable", "RunnableSeq", "chain"})
+_graph_classes: dict[type, type] = {}
+_tracers: set[type] = set()
+
+
+def is_internal(name: str, tags: Any, metadata: Mapping[str, Any] | None) -> bool:
+    """Return whether a run is LangGraph's or LangChain's own wrapper, which a reader does not ask for."""
+    if tags and _HIDDEN in tags:
+        return True
+    return name in _INTERNAL and metadata is not None and "langgraph_node" in metadata
+
+
+def class_for_graphs(cls: type) -> type:
+    """Return *cls*, or where LangGraph is loaded the class derived from it that LangGraph also tells about interrupts.
+
+    It tells only instances of its own class, and importing that costs seconds: not for those who use no graphs.
+    """
+    if "langgraph" not in sys.modules:
+        return cls
+    found = _graph_classes.get(cls)
+    if found is None:
+        obey_trace_policies(cls)
+        found = _graph_classes[cls] = _derived(cls)
+    return found
+
+
+def _derived(cls: type) -> type:
+    try:
+        from langgraph.callbacks import GraphCallbackHandler
+    except ImportError:  # an older LangGraph, without these events
+        return cls
+    if issubclass(cls, GraphCallbackHandler):
+        return cls
+    return type(cls.__name__, (cls, GraphCallbackHandler), {"__module__": cls.__module__, "__doc__": cls.__doc__})
+
+
+def obey_trace_policies(cls: type) -> None:
+    """Let *cls* count as a tracer: a node's TracePolicy then shapes what we see as it shapes what LangSmith sees.
+
+    LangGraph gives the shortened payload to instances of langchain-core's BaseTracer only, an abstract base class.
+    """
+    if cls not in _tracers:
+        from langchain_core.tracers.base import BaseTracer  # loaded with LangGraph already
+
+        _tracers.add(cls)
+        BaseTracer.register(cls)

@@ -1,0 +1,116 @@
+"""A tool's call and its result: whether it failed, and why, in each form that LangChain and LangGraph give it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from langchain_core.messages import ToolMessage
+
+from ..capture.errors import ToolError, tool_error
+from ..record.operation import Kind
+from ..recording.open_operation import OpenOperation
+from ..recording.recorder import Recorder
+from . import translate
+from .content import capture
+
+_MAX_MESSAGES = 64  # of one result that are looked at
+_INVALID_TOOL = "invalid_tool"  # what langchain-classic's executor calls where the model asked for no tool that exists
+
+
+def capture_tool(
+    operation: OpenOperation, call_id: str | None, described: Mapping[str, Any] | None, arguments: Any
+) -> None:
+    """Capture a tool's call."""
+    operation.snapshots["call_id"] = call_id
+    node = operation.parent
+    if call_id is not None and node is not None and node.mapping and "langgraph_node" in node.mapping:
+        node.snapshots.setdefault("called", set()).add(call_id)  # see `show_uncalled`
+    if operation.capture:
+        operation.snapshots["description"] = described.get("description") if described else None
+        operation.snapshots["input"] = capture(arguments, operation)
+
+
+def capture_result(
+    recorder: Recorder, operation: OpenOperation, output: Any
+) -> tuple[BaseException | None, str | None]:
+    """Capture a tool's result, and return the error that it stands for."""
+    failed = _error_in(output, operation.snapshots.get("call_id"))
+    if failed is None and operation.name == _INVALID_TOOL:
+        failed = tool_error(output)
+    if operation.capture:
+        is_message = issubclass(type(output), ToolMessage)
+        operation.snapshots["output"] = capture(output.content if is_message else output, operation)
+        if is_message and output.artifact is not None:
+            operation.snapshots["artifact"] = capture(output.artifact, operation)
+    return failed, None
+
+
+def _error_in(output: object, call_id: str | None) -> ToolError | None:
+    """Return the error that a result stands for: a tool message with status `error`.
+
+    It stands alone, in a list, or in the update of a `Command`, where *call_id* tells the tool's own from others.
+    """
+    for message in _messages_of(output):
+        if message.status == "error" and (message is output or call_id in (None, message.tool_call_id)):
+            return tool_error(message.content)
+    return None
+
+
+def _messages_of(output: object) -> Iterator[ToolMessage]:
+    kind = type(output)
+    if issubclass(kind, ToolMessage):
+        yield output  # type: ignore[misc]
+    elif kind is list or kind is tuple:
+        for item in output[:_MAX_MESSAGES]:  # type: ignore[index]
+            if type(item) is not list and type(item) is not tuple:
+                yield from _messages_of(item)
+    elif kind is dict:
+        yield from _messages_in(output)
+    elif kind.__name__ == "Command" and kind.__module__ == "langgraph.types":
+        yield from _messages_in(getattr(output, "update", None))
+
+
+def _messages_in(state: object) -> Iterator[ToolMessage]:
+    """Yield the tool messages in a state or an update of it: under `messages`, or the list itself."""
+    found = state.get("messages") if type(state) is dict else state
+    if issubclass(type(found), ToolMessage):
+        found = [found]
+    for item in found[-_MAX_MESSAGES:] if type(found) is list else ():
+        if issubclass(type(item), ToolMessage):
+            yield item
+
+
+# ---------------------------------------------------------------- tools that were not called
+def show_uncalled(recorder: Recorder, node: OpenOperation, outputs: object, origin: object) -> None:
+    """Open and close a failed tool for each call that a tool node answered with an error without calling anything.
+
+    A model that asks for a tool that does not exist gets such an answer, and LangChain sends no event of it.
+    """
+    called = node.snapshots.pop("called", ())
+    if not node.mapping or node.mapping.get("langgraph_node") != node.name or "." in node.name:  # a middleware's hook
+        return
+    for message in _messages_of(outputs):
+        if message.status != "error" or message.tool_call_id in called:
+            continue
+        name = message.name or "tool"
+        operation = recorder.open(
+            (node.key, message.tool_call_id),
+            Kind.TOOL,
+            name,
+            node,
+            node.mapping,
+            origin=origin,
+            translate=translate.tool,
+        )
+        operation.snapshots["call_id"] = message.tool_call_id
+        if operation.capture:
+            operation.snapshots["input"] = _arguments_of(node.snapshots.get("input"), message.tool_call_id)
+            operation.snapshots["output"] = capture(message.content, operation)
+        recorder.close(operation, error=tool_error(message.content))
+
+
+def _arguments_of(captured: object, call_id: str) -> Any:
+    """Return the arguments of a call from what was captured of its node's input; None where they are not there."""
+    call = captured.get("tool_call") if type(captured) is dict else None
+    return call.get("args") if type(call) is dict and call.get("id") == call_id else None
