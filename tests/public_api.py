@@ -24,9 +24,9 @@ BESIDE = (CommonKeywords, MemorySpan, MemoryEvent, MemoryLink, Status, Kind)
 BETWEEN_ROOMS = {
     "Pipeline.after_fork_in_child",
     "Pipeline.keep_safe",
-    "TraceFields.in_session_of",
+    "TraceFields.with_thread_session",
     "TraceFields.inherited",
-    "TraceFields.over",
+    "TraceFields.merged_over",
     "Destination.named",
     "Destination.render",
     "Destination.span_attributes",

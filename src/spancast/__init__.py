@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from .delivery.ledger import DeliveryReport, DestinationReport
     from .pipeline import Pipeline, configure, flush, report, shutdown
     from .recording.fields import TraceFields
-    from .recording.trace import TraceHandle, current_trace, trace
+    from .recording.handle import TraceHandle, current_trace
+    from .recording.trace import trace
     from .validation import SettingsError
 
 _HOMES = {
@@ -23,7 +24,7 @@ _HOMES = {
     "Pipeline": "pipeline",
     "SettingsError": "validation",
     "TraceFields": "recording.fields",
-    "TraceHandle": "recording.trace",
+    "TraceHandle": "recording.handle",
     "configure": "pipeline",
     "current_trace": "pipeline",
     "flush": "pipeline",

@@ -18,8 +18,8 @@ from ..record.operation import Kind
 from ..recording.current import add_event
 from ..recording.fields import fields_from_kwargs
 from ..recording.guard import guarded, report_fault
+from ..recording.handle import TraceHandle
 from ..recording.open_operation import OpenOperation
-from ..recording.trace import TraceHandle
 from . import agents, graphs, models, retrievers, tools, trace_lookup, translate
 from .chains import capture_chain_end, capture_chain_start
 from .content import capture

@@ -7,8 +7,8 @@ from contextlib import suppress
 from contextvars import ContextVar
 from uuid import UUID
 
+from ..recording.handle import TraceHandle, handle_of
 from ..recording.open_operation import OpenOperation
-from ..recording.trace import TraceHandle, handle_of
 
 _MAX_RUNS = 10_000
 # run id -> trace id, both as numbers: the id object itself must not be kept alive (see lost_runs.py)

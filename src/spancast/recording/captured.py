@@ -6,7 +6,6 @@ times as much.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 
 _operation = positional(Operation)
-_translating = threading.Lock()  # guards `CapturedOperation._operation`; only threads of ours take it
 
 
 class Content:
@@ -100,14 +98,14 @@ class CapturedOperation:
     _operation: Operation | None = field(default=None, init=False, repr=False)
 
     def operation(self) -> Operation:
-        """Return the Operation; translated at the first call, by whichever thread of ours comes first."""
+        """Return the Operation; translated at the first call, in the encoder's thread.
+
+        No lock: a process that is forked meanwhile would inherit it locked. Two threads at once would make two equal ones.
+        """
         operation = self._operation
         if operation is None:
-            with _translating:
-                operation = self._operation
-                if operation is None:
-                    operation = _finished(self)
-                    object.__setattr__(self, "_operation", operation)
+            operation = _finished(self)
+            object.__setattr__(self, "_operation", operation)
         return operation
 
 

@@ -94,11 +94,23 @@ class TraceFields:
 EMPTY: Final = TraceFields()
 
 
+class ReservedPlace:
+    """The ids that a block without a span has given out: the first root that begins inside it takes them."""
+
+    __slots__ = ("operation", "span_id", "trace_id")
+
+    def __init__(self, trace_id: int, span_id: int) -> None:
+        self.trace_id = trace_id
+        self.span_id = span_id
+        self.operation: object = None  # the operation that took the place
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FieldScope:
     """What a `with trace(...)` block says, over what the blocks around it say. Compared by identity."""
 
     fields: TraceFields
+    reserved: ReservedPlace | None = None
 
 
 # The innermost block; an operation opened under the same scope as its parent has already inherited it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..record.operation import NOTHING, Event, Failure, Kind, Link
@@ -131,6 +132,10 @@ class OpenOperation:
     def sampled(self) -> int:
         """A bit mask of the destinations that record it."""
         return self.state.sampled
+
+    def captured_so_far(self) -> CapturedOperation:
+        """Return a frozen copy of an operation that goes on: what is there now, and no more."""
+        return replace(self.captured(), snapshots=dict(self.snapshots))
 
     def captured(self) -> CapturedOperation:
         """Return the frozen copy that is handed over; called once, when the operation has closed."""

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from time import time_ns
 from typing import Any, Final
 
-from ..record.message import conversation
-from ..record.operation import Generation, Kind
+from ..record.operation import Kind
+from .block_content import shown_io
 from .captured import CapturedOperation, Content, Translate, no_content
 from .current import activate, deactivate, is_inside
 from .failure import failure_of
@@ -210,7 +210,8 @@ class Recorder:
             defaults = own.state.fields.merged_over(defaults)
         fields = parse_raw_fields(raw).merged_over(scope.fields.merged_over(defaults) if scope else defaults)
         fields = fields.with_thread_session(raw)
-        operation = placed_root(kind, name, around, fields, now, resumes)
+        reserved = scope.reserved if scope is not None else None
+        operation = placed_root(kind, name, around, fields, now, resumes, reserved)
         fields = with_original_id(fields)
         chosen, pending = self._sample(operation, around, fields)
         self._name(operation, fields, root=True)
@@ -314,7 +315,7 @@ class Recorder:
             wrapper.end_ns = operation.end_ns
             wrapper.failure = operation.failure
             wrapper.ending = operation.ending
-            wrapper.translate = shows(captured)
+            wrapper.translate = _shows(captured)
             self._offer(wrapper.captured())
             wrapper = wrapper.wrapped_in
 
@@ -398,19 +399,12 @@ def _leave_parent(operation: OpenOperation) -> OpenOperation | None:
     return parent
 
 
-def shows(inner: CapturedOperation) -> Translate:
+def _shows(inner: CapturedOperation) -> Translate:
     """Return a translation that shows the input and output of *inner*, not its details."""
 
     def translate(_: CapturedOperation) -> Content:
         inside = inner.operation()
-        detail = inside.detail
-        if not isinstance(detail, Generation):
-            return Content(input=inside.input, output=inside.output, metadata=inside.metadata, tags=inside.tags)
-        return Content(
-            input=conversation(detail.input_messages),
-            output=conversation(detail.output_messages),
-            metadata=inside.metadata,
-            tags=inside.tags,
-        )
+        asked, answered = shown_io(inside)
+        return Content(input=asked, output=answered, metadata=inside.metadata, tags=inside.tags)
 
     return translate

@@ -1,12 +1,12 @@
 """Where a root lies: its trace, its parent, its links, from what the user says, what surrounds it, and what it resumes.
 
-Pure: nothing here knows the recorder.
+Nothing here knows the recorder.
 """
 
 from __future__ import annotations
 
 from ..record.operation import Kind, Link
-from .fields import EMPTY, FieldScope, RawFields, TraceFields, parse_raw_fields
+from .fields import EMPTY, FieldScope, RawFields, ReservedPlace, TraceFields, parse_raw_fields
 from .identity import new_span_id, new_trace_id, read_span_id, read_trace_id
 from .notice import warn_once
 from .open_operation import OpenOperation
@@ -15,14 +15,26 @@ from .paused import Pause
 
 
 def placed_root(
-    kind: Kind, name: str, around: ParentContext, fields: TraceFields, start_ns: int, resumes: Pause | None
+    kind: Kind,
+    name: str,
+    around: ParentContext,
+    fields: TraceFields,
+    start_ns: int,
+    resumes: Pause | None,
+    reserved: ReservedPlace | None,
 ) -> OpenOperation:
     """Return a root with its trace and parent: `parent_span_id` with `trace_id`, a pause, the current span, or none."""
+    if reserved is not None and reserved.operation is not None:
+        reserved = None  # the block's first root has taken the place
     if fields.trace_id:
         trace_id = read_trace_id(fields.trace_id)[0]
+    elif resumes is not None:
+        trace_id = resumes.trace_id
     else:
-        trace_id = resumes.trace_id if resumes else around.trace_id or new_trace_id()
+        trace_id = around.trace_id or (reserved.trace_id if reserved is not None else 0) or new_trace_id()
     operation = OpenOperation(kind, name, start_ns, trace_id, new_span_id())
+    if reserved is not None and reserved.trace_id == trace_id:
+        operation.span_id, reserved.operation = reserved.span_id, operation
     if fields.parent_span_id:
         operation.parent_span_id, hashed = read_span_id(fields.parent_span_id)
         operation.parent_is_remote = True

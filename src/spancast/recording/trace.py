@@ -1,106 +1,176 @@
-"""`spancast.trace(...)`: says fields for everything inside a block, and opens a span when it has a name."""
+"""`spancast.trace(...)`: says fields for everything inside a block, and opens a span when it has a name or a kind."""
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from ..record.operation import Kind
-from .fields import EMPTY, FieldScope, field_scope, fields_from_kwargs
-from .identity import traceparent
+from .block_content import ShownRuns, translate_block
+from .current import running
+from .decorator import decorated
+from .fields import EMPTY, FieldScope, ReservedPlace, field_scope, fields_from_kwargs
+from .guard import report_fault
+from .handle import (
+    TraceHandle,
+    capture,
+    current_trace,
+    handle_around,
+    handle_of_nothing,
+    handle_of_operation,
+    handle_of_reserved,
+)
+from .identity import new_span_id, new_trace_id, read_trace_id
+from .notice import warn_once
 from .open_operation import OpenOperation, TraceState
-from .parent_context import ParentContext, current_parent_context
+from .parent_context import current_parent_context
 from .recorder import Recorder
 
+__all__ = ["TraceHandle", "current_trace", "recorder_in_use", "trace", "trace_into", "use_recorder"]
 F = TypeVar("F", bound=Callable[..., Any])
 _ORIGIN = object()
 
 
-@dataclass(frozen=True, slots=True)
-class TraceHandle:
-    """Where we are: for feedback links, log lines and calls to other services.
+class Block:
+    """One passage through a `trace` block: what it opened, and what held before. Of one task or thread at a time."""
 
-    Attributes:
-        trace_id: 32 hex digits.
-        span_id: 16 hex digits.
-        traceparent: The W3C header value that continues the trace in another process.
-    """
+    __slots__ = ("_around", "_inside", "_operation", "_recorder", "_runs", "_scope", "_suspends", "handle")
 
-    trace_id: str
-    span_id: str
-    traceparent: str
+    def __init__(self, block: trace, name: str | None) -> None:
+        fields = block._fields
+        outer = field_scope.get()
+        self._around: Any = (outer, running.get())  # what held before; None while the block is left for a moment
+        self._inside: Any = None  # what held inside it, then
+        self._suspends = False
+        self._recorder: Recorder | None = None
+        self._operation: OpenOperation | None = None
+        self._runs: ShownRuns | None = None
+        merged = fields.merged_over(outer.fields if outer else EMPTY)
+        if name is None:
+            self._scope, self.handle = _place_of(merged, outer)
+        else:
+            self._scope, self.handle = self._open(block, name, FieldScope(merged))
+        field_scope.set(self._scope)
 
+    def _open(self, block: trace, name: str, scope: FieldScope) -> tuple[FieldScope, TraceHandle]:
+        recorder = block._recorder()
+        field_scope.set(scope)
+        operation = recorder.open(object(), block._kind or Kind.CHAIN, name, origin=_ORIGIN, translate=translate_block)
+        if operation.given_name is None:
+            operation.given_name = name  # under a parent `trace_name` is not the root's; the block's span takes it
+        scope = FieldScope(scope.fields.inherited())
+        state = operation.state
+        operation.state = TraceState(state.fields, state.raw_fields, scope, state.sampled, state.decision)
+        self._recorder, self._operation = recorder, operation
+        for key, value in (("input", block._input), ("output", block._output)):
+            if value is not None:
+                capture(operation, key, value)
+        if operation.capture:
+            self._runs = ShownRuns()
+            operation.on_child_closed = self._runs.note
+        return scope, handle_of_operation(operation)
 
-def current_trace() -> TraceHandle | None:
-    """Return the handle of the operation that is open here, or of the application's span beneath it; else None."""
-    return _handle(current_parent_context())
+    def capture(self, name: str, value: object) -> None:
+        """Capture an input or an output of the block, where none was given explicitly."""
+        if self._operation is not None and name not in self._operation.snapshots:
+            capture(self._operation, name, value)
 
+    def suspend(self) -> None:
+        """Leave the block for a moment: between two pieces of a generator its consumer is not inside."""
+        outer = self._around
+        if outer is not None:
+            self._suspends = True
+            self._inside = field_scope.get(), running.get()
+            self._around = None
+            field_scope.set(outer[0])
+            running.set(outer[1])
 
-def _handle(around: ParentContext) -> TraceHandle | None:
-    if around.own is None or not around.trace_id:
-        return None
-    return handle_of(around.trace_id, around.span_id, around.sampled)
+    def resume(self) -> None:
+        """Go on inside the block, and inside what was begun in it, in the context that is running now."""
+        inside = self._inside
+        if inside is not None:
+            self._around = field_scope.get(), running.get()
+            self._inside = None
+            field_scope.set(inside[0])
+            running.set(inside[1])
 
-
-def handle_of(trace_id: int, span_id: int, sampled: bool = True) -> TraceHandle:
-    """Return the handle of a span."""
-    return TraceHandle(f"{trace_id:032x}", f"{span_id:016x}", traceparent(trace_id, span_id, sampled))
+    def end(self, error: BaseException | None) -> None:
+        """End the block's span; streams and tasks that were begun inside go on."""
+        self.resume()
+        around = self._around
+        if field_scope.get() is self._scope:
+            field_scope.set(around[0])
+        operation, recorder = self._operation, self._recorder
+        if recorder is None or operation is None:
+            return
+        if self._runs is not None:
+            self._runs.show_in(operation)
+        ended, ending = _ending(error)
+        recorder.close(operation, error=ended, ending=ending, keep_children=True, keep_place=True)
+        if self._suspends:  # by value: the last piece may have been asked for in another context than the first
+            field_scope.set(around[0])
+            running.set(around[1])
 
 
 class trace:  # noqa: N801  (used as a verb: `with trace(...)`)
     """Say trace fields for a block, or for each call of a decorated function, sync or async.
 
-    With a name (`trace_name` or `span_name`) it opens a span of that name; without one it only sets fields. Every
-    keyword that is no trace field is custom metadata. Malformed values are ignored with a warning; nothing raises.
+    With a name (`trace_name` or `span_name`), a *kind*, an *input* or an *output* it opens a span; else it only sets
+    fields. Every keyword that is no trace field is custom metadata. Malformed values are ignored with a warning; nothing
+    raises. Entering the block gives a `TraceHandle`, always.
 
         with spancast.trace(trace_name="Nightly report", session_id="s1", environment="staging") as handle:
-            ...
+            handle.set_output(report())
+
+        @spancast.trace(kind="TOOL")
+        def look_up(order: int) -> str: ...
+
+    A decorated function's arguments are the span's input and its result the output; of a generator, all that it yields.
+    Without a name the span is called like the function. A block that says neither input nor output shows those of the runs
+    inside it: the first one's input, the last one's output.
+
+    Args:
+        kind: What the span is, as in `spancast.record.operation.Kind`: CHAIN (the default), AGENT, LLM, TOOL, RETRIEVER, ...
+        input: What goes in: any plain data, or text.
+        output: What comes out, where that is known at once; else `TraceHandle.set_output`.
+        capture_input: Whether a decorated function's arguments are captured.
+        capture_output: Whether its result is captured.
+        fields: Trace fields (`trace_name`, `span_name`, `generation_name`, `trace_id`, `parent_span_id`, `user`,
+            `session_id`), and custom metadata.
     """
 
-    __slots__ = ("_entered", "_fields", "_recorder")
+    __slots__ = ("_captures", "_entered", "_fields", "_input", "_kind", "_output", "_recorder")
 
-    def __init__(self, **fields: object) -> None:
+    def __init__(
+        self,
+        *,
+        kind: Kind | str | None = None,
+        input: object = None,
+        output: object = None,
+        capture_input: bool = True,
+        capture_output: bool = True,
+        **fields: object,
+    ) -> None:
         self._fields = fields_from_kwargs(fields)
+        self._kind = _kind_of(kind)
+        self._input = input
+        self._output = output
+        self._captures = (bool(capture_input), bool(capture_output))
         self._recorder: Callable[[], Recorder] = recorder_in_use
-        self._entered: list[tuple[Recorder | None, OpenOperation | None, FieldScope | None, FieldScope]] = []
+        self._entered: list[Block | None] = []
 
-    def __enter__(self) -> TraceHandle | None:
-        fields = self._fields
-        outer = field_scope.get()
-        scope = FieldScope(fields.merged_over(outer.fields if outer else EMPTY))
-        recorder = operation = None
-        name = fields.trace_name or fields.span_name
-        if name:
-            recorder = self._recorder()
-            field_scope.set(scope)
-            operation = recorder.open(object(), Kind.CHAIN, name, origin=_ORIGIN)
-            _name_under_parent(operation, name)
-            scope = FieldScope(scope.fields.inherited())
-            state = operation.state
-            operation.state = TraceState(state.fields, state.raw_fields, scope, state.sampled, state.decision)
-        field_scope.set(scope)
-        self._entered.append((recorder, operation, outer, scope))
-        return (
-            handle_of(operation.trace_id, operation.span_id)
-            if operation is not None and operation.sampled
-            else current_trace()
-        )
+    def __enter__(self) -> TraceHandle:
+        block = self.begin(self._block_name())
+        self._entered.append(block)
+        return block.handle if block is not None else handle_of_nothing()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        recorder, operation, outer, scope = self._entered.pop()
-        if field_scope.get() is scope:
-            field_scope.set(outer)
-        if recorder is not None and operation is not None:
-            ended, ending = _ending(error)
-            recorder.close(operation, error=ended, ending=ending)
+        end(self._entered.pop(), error)
 
-    async def __aenter__(self) -> TraceHandle | None:
+    async def __aenter__(self) -> TraceHandle:
         return self.__enter__()
 
     async def __aexit__(
@@ -108,27 +178,78 @@ class trace:  # noqa: N801  (used as a verb: `with trace(...)`)
     ) -> None:
         self.__exit__(kind, error, traceback)
 
-    def _again(self) -> trace:
-        block = trace()
-        block._fields, block._recorder = self._fields, self._recorder
-        return block
+    def _block_name(self) -> str | None:
+        name = self._fields.trace_name or self._fields.span_name
+        if name is None and (self._kind is not None or self._input is not None or self._output is not None):
+            name = (self._kind or Kind.CHAIN).value.lower()
+        return name
+
+    def function_name(self, function: Callable[..., Any]) -> str | None:
+        """Return the name of a decorated function's span; None where only fields are set."""
+        if self._kind is None and self._fields is not EMPTY:
+            return self._block_name()
+        return self._fields.trace_name or self._fields.span_name or getattr(function, "__name__", "function")
+
+    @property
+    def captures(self) -> tuple[bool, bool]:
+        """Whether the arguments and the result of a decorated function are captured."""
+        return self._captures
+
+    def begin(self, name: str | None) -> Block | None:
+        """Begin a passage through the block; None where a fault of ours prevents it."""
+        try:
+            return Block(self, name)
+        except Exception as error:  # the application's own work must not stop
+            report_fault("trace", error)
+            return None
 
     def __call__(self, function: F) -> F:
         """Decorate *function*: each of its calls, and each iteration of a generator, is a block of its own."""
-        return cast("F", _around(function, self._again))
+        return cast("F", decorated(function, self))
 
 
-def trace_into(recorder: Callable[[], Recorder], fields: Mapping[str, object]) -> trace:
+def end(block: Block | None, error: BaseException | None) -> None:
+    """End a passage through a block; never raises."""
+    if block is None:
+        return
+    try:
+        block.end(error)
+    except Exception as fault:
+        report_fault("trace", fault)
+
+
+def trace_into(recorder: Callable[[], Recorder], fields: Mapping[str, Any]) -> trace:
     """Return `trace(**fields)` for another recorder than the one in use."""
     block = trace(**fields)
     block._recorder = recorder
     return block
 
 
-def _name_under_parent(operation: OpenOperation, name: str) -> None:
-    """Under a parent `trace_name` is not the root's; the block's span takes it all the same."""
-    if operation.given_name is None:
-        operation.given_name = name
+def _place_of(fields: Any, outer: FieldScope | None) -> tuple[FieldScope, TraceHandle]:
+    """Return the scope and the handle of a block without a span: that of what is current, else of the run to come."""
+    around = current_parent_context()
+    handle = handle_around(around)
+    if handle is not None:
+        return FieldScope(fields), handle
+    trace_id = read_trace_id(fields.trace_id)[0] if fields.trace_id else around.trace_id or new_trace_id()
+    place = outer.reserved if outer is not None else None
+    if place is None or place.operation is not None or place.trace_id != trace_id:
+        place = ReservedPlace(trace_id, new_span_id())
+    return FieldScope(fields, place), handle_of_reserved(place)
+
+
+def _kind_of(kind: object) -> Kind | None:
+    if kind is None or isinstance(kind, Kind):
+        return kind
+    name = kind.upper() if isinstance(kind, str) else ""
+    found = Kind.__members__.get(name)
+    if found is None:
+        known = ", ".join(Kind.__members__)
+        warn_once(
+            f"kind:{name}", "spancast: trace(kind=%.40r) is not a kind: use one of %s. CHAIN is used.", kind, known
+        )
+        return Kind.CHAIN
+    return found
 
 
 def _ending(error: BaseException | None) -> tuple[BaseException | None, str | None]:
@@ -140,38 +261,6 @@ def _ending(error: BaseException | None) -> tuple[BaseException | None, str | No
     if name == "GeneratorExit":
         return None, "abandoned"
     return error, None
-
-
-def _around(function: Callable[..., Any], block: Callable[[], trace]) -> Callable[..., Any]:
-    """Wrap a function of any of the four forms so that each call runs inside a block of its own."""
-    if inspect.isasyncgenfunction(function):
-
-        async def async_generator(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-            with block():
-                async for item in function(*args, **kwargs):
-                    yield item
-
-        return functools.wraps(function)(async_generator)
-    if inspect.iscoroutinefunction(function):
-
-        async def coroutine(*args: Any, **kwargs: Any) -> Any:
-            with block():
-                return await function(*args, **kwargs)
-
-        return functools.wraps(function)(coroutine)
-    if inspect.isgeneratorfunction(function):
-
-        def generator(*args: Any, **kwargs: Any) -> Iterator[Any]:
-            with block():
-                yield from function(*args, **kwargs)
-
-        return functools.wraps(function)(generator)
-
-    def plain(*args: Any, **kwargs: Any) -> Any:
-        with block():
-            return function(*args, **kwargs)
-
-    return functools.wraps(function)(plain)
 
 
 _in_use: Callable[[], Recorder] | None = None

@@ -1,0 +1,94 @@
+"""What the span of a `trace` block shows: the input and output that were given, else those of the runs inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..record.json import JSON
+from ..record.message import Message, Text, conversation
+from ..record.operation import Agent, Detail, Document, Generation, Kind, Operation, Retrieval, ToolUse
+from .captured import CapturedOperation, Content
+from .open_operation import OpenOperation
+
+
+class ShownRuns:
+    """The runs inside a block whose input and output it shows: the one that began first, the one that ended last.
+
+    Written by the threads that close those runs: each step stores one reference.
+    """
+
+    __slots__ = ("_first", "_last")
+
+    def __init__(self) -> None:
+        self._first: CapturedOperation | None = None
+        self._last: CapturedOperation | None = None
+
+    def note(self, captured: CapturedOperation) -> None:
+        """A run directly beneath the block has ended."""
+        first = self._first
+        if first is None or captured.start_ns < first.start_ns:
+            self._first = captured
+        self._last = captured
+
+    def show_in(self, operation: OpenOperation) -> None:
+        """Let the block's operation, which is about to close, show them where nothing was said."""
+        shown = operation.snapshots
+        if "input" not in shown:
+            open_now = [child for child in list(operation.children or ()) if "input" in child.snapshots]
+            first = self._first
+            if open_now:  # a stream that is read after the block: its question is there already
+                child = min(open_now, key=lambda each: each.start_ns)
+                if first is None or child.start_ns < first.start_ns:
+                    first = child.captured_so_far()
+            if first is not None:
+                shown["first_run"] = first
+        if "output" not in shown and self._last is not None:
+            shown["last_run"] = self._last
+
+
+def translate_block(captured: CapturedOperation) -> Content:
+    """Translate the snapshots of a `trace` block."""
+    given = captured.snapshots
+    asked, answered = given.get("input"), given.get("output")
+    if "first_run" in given:
+        asked = shown_io(given["first_run"].operation())[0]
+    if "last_run" in given:
+        answered = shown_io(given["last_run"].operation())[1]
+    name = captured.given_name or captured.name
+    agent = name if captured.kind is Kind.AGENT else None
+    return Content(asked, answered, _detail(captured.kind, name, given, asked, answered), agent=agent)
+
+
+def shown_io(operation: Operation) -> tuple[JSON, JSON]:
+    """Return the input and output of an operation as another one shows them: conversations in the form people read."""
+    detail = operation.detail
+    if isinstance(detail, Generation):
+        return conversation(detail.input_messages), conversation(detail.output_messages)
+    return operation.input, operation.output
+
+
+def _detail(kind: Kind, name: str, given: Mapping[str, Any], asked: JSON, answered: JSON) -> Detail:
+    if kind is Kind.TOOL:
+        return ToolUse(name=name, description=given.get("description"))
+    if kind is Kind.AGENT:
+        return Agent(name=name)
+    if kind is Kind.RETRIEVER and isinstance(answered, list):
+        return Retrieval(query=asked if isinstance(asked, str) else "", documents=tuple(map(_document, answered)))
+    if kind is Kind.LLM and isinstance(asked, str):
+        answer = (Message(role="assistant", parts=(Text(answered),)),) if isinstance(answered, str) else ()
+        return Generation(input_messages=(Message(role="user", parts=(Text(asked),)),), output_messages=answer)
+    return None
+
+
+def _document(value: JSON) -> Document:
+    if not isinstance(value, dict):
+        return Document(content=value if isinstance(value, str) else str(value))
+    content = next((value[key] for key in ("page_content", "content", "text") if isinstance(value.get(key), str)), "")
+    metadata, score, id = value.get("metadata"), value.get("score"), value.get("id")
+    return Document(
+        content=str(content),
+        id=id if isinstance(id, str) else None,
+        score=float(score) if isinstance(score, (int, float)) else None,
+        metadata=metadata if isinstance(metadata, dict) else {},
+    )
