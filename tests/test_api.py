@@ -132,7 +132,11 @@ def test_every_preset_takes_the_common_keywords(preset: type) -> None:
         (spancast.shutdown, "(timeout: 'float' = 5.0) -> 'bool'"),
         (spancast.report, "() -> 'DeliveryReport'"),
         (spancast.current_trace, "() -> 'TraceHandle | None'"),
-        (spancast.trace, "(**fields: 'object') -> 'None'"),
+        (
+            spancast.trace,
+            "(*, kind: 'Kind | str | None' = None, input: 'object' = None, output: 'object' = None, "
+            "capture_input: 'bool' = True, capture_output: 'bool' = True, **fields: 'object') -> 'None'",
+        ),
     ],
 )
 def test_the_signatures_are_these(function: object, expected: str) -> None:
@@ -159,7 +163,8 @@ def test_the_written_api_holds_what_the_documents_promise() -> None:
     lines = GOLDEN.read_text(encoding="utf-8").splitlines()
     promised = [
         "flush(timeout: float = 5.0) -> bool",
-        "class trace(**fields: object)",
+        "class trace(*, kind: Kind | str | None = None, input: object = None, output: object = None, "
+        "capture_input: bool = True, capture_output: bool = True, **fields: object)",
         "    sampling_rate: float = 1.0",
         "    sampled_out: int",
         "    traceparent: str",

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableLambda
-from opentelemetry import trace as otel
 from opentelemetry.context import attach, detach
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
@@ -125,7 +124,7 @@ def test_a_block_without_a_name_inside_a_span_gives_that_span(
             beneath.add_event("asked")
             assert {"order": 17} == dict(span.attributes)  # type: ignore[attr-defined]
             assert ["asked"] == [event.name for event in span.events]  # type: ignore[attr-defined]
-    assert otel.INVALID_SPAN is otel.get_current_span()
+    assert None is spancast.current_trace()
 
 
 def test_a_block_says_what_it_did(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:

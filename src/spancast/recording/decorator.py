@@ -13,21 +13,30 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextvars import copy_context
 from functools import partial
 from types import AsyncGeneratorType, GeneratorType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from .guard import report_fault
 from .streams import AsyncGeneratorInContext, GeneratorInContext
-
-if TYPE_CHECKING:
-    from .trace import Block, trace
 
 _MAX_PIECES = 10_000  # pieces of a generator that are kept for the output
 _UNREAD = (GeneratorType, AsyncGeneratorType)
 
 
-def decorated(function: Callable[..., Any], block: trace) -> Callable[..., Any]:
-    """Return *function* of any of the four forms so that each call runs inside a passage through *block*."""
-    call = Call(function, block)
+class Passage(Protocol):
+    """One passage through a block, as a call of a decorated function sees it."""
+
+    def capture(self, name: str, value: object) -> None:
+        """Capture an input or an output, where none was given explicitly."""
+
+    def suspend(self) -> None:
+        """Leave the block for a moment."""
+
+    def resume(self) -> None:
+        """Go on inside the block."""
+
+
+def decorated(function: Callable[..., Any], call: Call) -> Callable[..., Any]:
+    """Return *function* of any of the four forms so that each call runs inside a passage through a block."""
     if inspect.isasyncgenfunction(function):
         made = _async_generator(function, call)
     elif inspect.iscoroutinefunction(function):
@@ -134,25 +143,34 @@ def _async_generator(function: Callable[..., Any], call: Call) -> Callable[..., 
 class Call:
     """How the calls of one decorated function are recorded. Frozen after its making; shared by all calls."""
 
-    __slots__ = ("_block", "_description", "_function", "_name", "_signature")
+    __slots__ = ("_begin", "_captures", "_description", "_end", "_name", "_signature")
 
-    def __init__(self, function: Callable[..., Any], block: trace) -> None:
-        self._function = function
-        self._block = block
-        self._name = block.function_name(function)
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        name: str | None,
+        captures: tuple[bool, bool],
+        begin: Callable[[str | None], Passage | None],
+        end: Callable[[Any, BaseException | None], None],
+    ) -> None:
+        """Args say the name of the calls' spans (None: no span), and whether arguments and results are captured."""
+        self._name = name
+        self._captures = captures if name is not None else (False, False)
+        self._begin = begin
+        self._end = end
         self._description = (inspect.getdoc(function) or "").partition("\n\n")[0] or None
         try:
             self._signature: inspect.Signature | None = inspect.signature(function)
         except (TypeError, ValueError):  # of C: it has none
             self._signature = None
 
-    def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any], *, suspended: bool = False) -> Block | None:
+    def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any], *, suspended: bool = False) -> Passage | None:
         """Begin a block for one call; *suspended*: leave it until the first piece is asked for."""
-        passage = self._block.begin(self._name)
+        passage = self._begin(self._name)
         if passage is None:
             return None
         try:
-            if self._name is not None and self._block.captures[0]:
+            if self._captures[0]:
                 passage.capture("input", self._arguments(args, kwargs))
             if self._description is not None and self._name is not None:
                 passage.capture("description", self._description)
@@ -182,17 +200,15 @@ class Call:
             return AsyncGeneratorInContext(result, copy_context())
         return result
 
-    def end(self, passage: Block | None, error: BaseException | None, result: Any) -> None:
+    def end(self, passage: Passage | None, error: BaseException | None, result: Any) -> None:
         """End the block of one call."""
-        from .trace import end
-
-        if passage is not None and result is not None and self._name is not None and self._block.captures[1]:
+        if passage is not None and result is not None and self._captures[1]:
             if not isinstance(result, (*_UNREAD, GeneratorInContext, AsyncGeneratorInContext)):
                 try:
                     passage.capture("output", result)
                 except Exception as fault:
                     report_fault("trace", fault)
-        end(passage, error)
+        self._end(passage, error)
 
 
 class Pieces:
@@ -216,11 +232,11 @@ class Pieces:
         return "".join(pieces) if all(type(piece) is str for piece in pieces) else pieces
 
 
-def _resume(passage: Block | None) -> None:
+def _resume(passage: Passage | None) -> None:
     if passage is not None:
         passage.resume()
 
 
-def _suspend(passage: Block | None) -> None:
+def _suspend(passage: Passage | None) -> None:
     if passage is not None:
         passage.suspend()

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 from ..record.operation import Kind
 from .block_content import ShownRuns, translate_block
 from .current import running
-from .decorator import decorated
+from .decorator import Call, decorated
 from .fields import EMPTY, FieldScope, ReservedPlace, field_scope, fields_from_kwargs
 from .guard import report_fault
 from .handle import (
@@ -161,7 +161,7 @@ class trace:  # noqa: N801  (used as a verb: `with trace(...)`)
         self._entered: list[Block | None] = []
 
     def __enter__(self) -> TraceHandle:
-        block = self.begin(self._block_name())
+        block = self._begin(self._block_name())
         self._entered.append(block)
         return block.handle if block is not None else handle_of_nothing()
 
@@ -184,18 +184,13 @@ class trace:  # noqa: N801  (used as a verb: `with trace(...)`)
             name = (self._kind or Kind.CHAIN).value.lower()
         return name
 
-    def function_name(self, function: Callable[..., Any]) -> str | None:
+    def _function_name(self, function: Callable[..., Any]) -> str | None:
         """Return the name of a decorated function's span; None where only fields are set."""
         if self._kind is None and self._fields is not EMPTY:
             return self._block_name()
         return self._fields.trace_name or self._fields.span_name or getattr(function, "__name__", "function")
 
-    @property
-    def captures(self) -> tuple[bool, bool]:
-        """Whether the arguments and the result of a decorated function are captured."""
-        return self._captures
-
-    def begin(self, name: str | None) -> Block | None:
+    def _begin(self, name: str | None) -> Block | None:
         """Begin a passage through the block; None where a fault of ours prevents it."""
         try:
             return Block(self, name)
@@ -205,7 +200,8 @@ class trace:  # noqa: N801  (used as a verb: `with trace(...)`)
 
     def __call__(self, function: F) -> F:
         """Decorate *function*: each of its calls, and each iteration of a generator, is a block of its own."""
-        return cast("F", decorated(function, self))
+        call = Call(function, self._function_name(function), self._captures, self._begin, end)
+        return cast("F", decorated(function, call))
 
 
 def end(block: Block | None, error: BaseException | None) -> None:
