@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from from_code.markdown import code, table
-from spancast.privacy import KEYS
+from spancast.privacy.keys import KEYS
 
 
 def leaves() -> str:

@@ -8,7 +8,8 @@ import pytest
 
 from spancast.conventions import gen_ai, openinference
 from spancast.conventions.span import CLIENT, INTERNAL
-from spancast.privacy import Redaction, only_safe, without_content
+from spancast.privacy.allow_list import only_safe, without_content
+from spancast.privacy.redaction import Redaction
 from spancast.record.operation import Detail, Document, Embedding, Generation, Kind, Operation, Reranking
 
 EMBEDDING = Embedding(

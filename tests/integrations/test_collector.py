@@ -18,7 +18,7 @@ import yaml
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 import spancast
-from spancast import destinations, privacy
+from spancast import destinations
 from spancast.config import schema as catalogue
 from spancast.conventions.span import Span
 from spancast.demo import support_agent as demo
@@ -26,12 +26,14 @@ from spancast.destinations import PRESETS, MemoryDestination
 from spancast.destinations.destination import DEFAULT_REQUEST_BYTES
 from spancast.destinations.rendering import preparation
 from spancast.destinations.targets.http import HttpTarget
+from spancast.privacy import allow_list, keys
+from spancast.privacy.keys import CONTENT
 
 from ..otlp.test_protobuf import pairs
+from ..privacy.test_privacy import generation, operations
 from ..receivers.recording import recording_receiver
 from ..receivers.rotel import FOUND, MISSING, WAIT, rotel
 from ..test_phoenix import ADMIN, PROJECT, Phoenix, phoenix, python, stored  # noqa: F401 - fixtures
-from ..test_privacy import generation, operations
 from .collector_config import COLLECTOR, Config, commands, composed, expanded, faults, pipelines, variables
 
 README = (COLLECTOR / "README.md").read_text()
@@ -311,8 +313,8 @@ def alternatives(form: str) -> set[str]:
 def test_the_lists_are_those_of_privacy_mode() -> None:
     """The allow-list and the list of content are the table that privacy mode itself goes by."""
     keep, delete = (alternatives(form) for form in forms())
-    assert {name for name, safe in privacy.KEYS.items() if safe} == keep
-    assert {name for name, safe in privacy.KEYS.items() if not safe} == delete
+    assert {name for name, safe in keys.KEYS.items() if safe} == keep
+    assert {name for name, safe in keys.KEYS.items() if not safe} == delete
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
@@ -324,7 +326,7 @@ def test_spans_of_ours_keep_what_privacy_mode_keeps(convention: str) -> None:
     for operation in operations():
         span = render(operation)
         kept = {name for name in span.attributes if keep.search(name)}
-        assert set(privacy.only_safe(span).attributes) == kept
+        assert set(allow_list.only_safe(span).attributes) == kept
         lost += len(span.attributes) - len(kept)
     assert True is (lost > 50)
 
@@ -335,8 +337,8 @@ def test_spans_of_others_lose_every_name_of_content(convention: str) -> None:
     delete = re.compile(forms()[1])
     render: Callable[..., Span] = preparation(destinations.memory(convention=convention))
     names = {name for operation in operations() for name in render(operation).attributes}
-    judged = {name: privacy.judged(name) for name in names}
-    assert True is (privacy.CONTENT in judged.values())
+    judged = {name: keys.classification(name) for name in names}
+    assert True is (CONTENT in judged.values())
     for name, safe in judged.items():
         if safe is not None:
             assert (name, not safe) == (name, delete.search(name) is not None)

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 import spancast
-from spancast import destinations, privacy
+from spancast import destinations
 from spancast.conventions.span import ERROR
 from spancast.demo import support_agent as demo
 from spancast.destinations import MemoryDestination
 from spancast.destinations.rendering import preparation
+from spancast.privacy import keys
 
-from ..test_privacy import operations
+from ..privacy.test_privacy import operations
 from . import traceql
 
 FOLDER = Path(__file__).parents[2] / "integrations" / "grafana"
@@ -79,7 +80,7 @@ def test_a_query_finds_spans_with_every_attribute_that_it_names(
     for name in (*asked.filtered, *asked.measured, *asked.grouped, *asked.selected):
         assert True is any(name in values for values in looked_at), name
         if name.startswith("span."):
-            assert True is privacy.is_safe(name.removeprefix("span."))
+            assert True is keys.is_safe(name.removeprefix("span."))
     for name in asked.measured:
         assert {int, float} >= {type(values[name]) for values in looked_at if name in values}
 

@@ -93,8 +93,8 @@ class _Budget:
         return beginning(text, limit)
 
     def _looks_small(self, text: str) -> bool:
-        """Return whether a text may be read as JSON: at most 1 MB, or with few parts for its length."""
-        return len(text) <= 1_000_000 or text.count(",") + text.count("[") + text.count("{") <= self.parts
+        """Return whether a text may be read as JSON: short, or with few parts for its length."""
+        return len(text) <= 60_000 or text.count(",") + text.count("[") + text.count("{") <= self.parts
 
     # ------------------------------------------------------------------ from the leaves up
     def _measured(self, value: Any, depth: int) -> _Part:

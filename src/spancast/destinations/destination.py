@@ -10,7 +10,7 @@ from ..conventions import Convention
 from ..conventions.span import Attributes, Span
 from ..diagnostics.result import CheckResult
 from ..otlp.outcome import Outcome
-from ..privacy import Redact
+from ..privacy.redaction import Redact
 
 DEFAULT_REQUEST_BYTES = 4_000_000  # below every published limit but Datadog's 3.2 MB and New Relic's 1 MB
 

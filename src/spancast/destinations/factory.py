@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from .. import secret_refs, validation
 from ..conventions import CONVENTIONS, Convention
 from ..otlp.http import Headers, Tls
-from ..privacy import Redact
+from ..privacy.redaction import Redact
 from .destination import DEFAULT_REQUEST_BYTES, MAX_ATTRIBUTE_LENGTH, Destination, Target
 from .targets.http import HttpTarget
 

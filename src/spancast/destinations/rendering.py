@@ -10,7 +10,9 @@ from typing import cast
 from ..conventions import Convention, gen_ai, openinference
 from ..conventions.limits import shorten
 from ..conventions.span import Span
-from ..privacy import Redaction, only_safe, with_short_content, without_content, without_media
+from ..privacy.allow_list import only_safe, with_short_content, without_content
+from ..privacy.media import without_media
+from ..privacy.redaction import Redaction
 from ..record.operation import Kind, Operation
 from ..recording.identity import new_span_id, new_trace_id
 from .destination import Destination

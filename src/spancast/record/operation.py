@@ -125,11 +125,16 @@ class Generation:
 @fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolUse:
-    """What belongs to an operation of kind TOOL. Its arguments are the operation's input, its result the output."""
+    """What belongs to an operation of kind TOOL. Its arguments are the operation's input, its result the output.
+
+    Attributes:
+        declared: Whether the program has a tool of that name; False where a model made the name up.
+    """
 
     name: str
     description: str | None = None
     call_id: str | None = None
+    declared: bool = True
 
 
 @fast_frozen

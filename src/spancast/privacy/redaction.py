@@ -1,0 +1,143 @@
+"""Redaction: a user's function on every text; where it fails, the content does not leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, cast
+
+from ..record.json import JSON
+from ..record.operation import NOTHING, Operation
+from ..recording.notice import warn_once
+from .allow_list import without_content
+from .secrets import is_secret_name
+
+Redact = Callable[[str], str]
+
+_MAX_DEPTH = 40  # levels of plain data that are walked; what lies deeper does not leave
+_LONG_NUMBER = 10**8  # from nine digits on, a number may be one of a card, an account or a person
+_MAX_NAMED = 10_000  # characters of a value that is also shown as `name: value`
+_OWN_ROLES = frozenset({"system", "user", "assistant", "tool"})
+_OWN_WORDS = frozenset({"modality", "operation", "source", "finish_reason", "finish_reasons"})
+"""Fields whose words are our own or a provider's, and which decide how a span is rendered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """Applies a user's *redact* to every text and every long number in an operation.
+
+    A value that has a name is also shown as `name: value`, so that a function which recognises secrets by their names
+    recognises those in structured data. Where *redact* raises or returns no text, the content is dropped.
+    """
+
+    redact: Redact
+
+    def __call__(self, operation: Operation) -> Operation:
+        """Return *operation* with redacted content."""
+        try:
+            return self._redacted(operation)
+        except Exception as error:  # fail closed: content that could not be redacted does not leave
+            warn_once("redact", "spancast: redact raised %s: spans go without content.", type(error).__name__)
+            # redact would have seen names and metadata too
+            kind = operation.kind.value.lower()
+            return replace(without_content(operation), name=kind, given_name=None, metadata=NOTHING, **_NOBODY)
+
+    def _redacted(self, operation: Operation) -> Operation:
+        failure = operation.failure
+        return replace(
+            operation,
+            name=self._text(operation.name),
+            given_name=self._optional(operation.given_name),
+            user=self._optional(operation.user),
+            session_id=self._optional(operation.session_id),
+            agent=self._optional(operation.agent),
+            node=self._optional(operation.node),
+            input=self._data(operation.input),
+            output=self._data(operation.output),
+            detail=self._detail(operation.detail),
+            failure=replace(failure, message=self._text(failure.message), stacktrace=self._text(failure.stacktrace))
+            if failure
+            else None,
+            events=tuple(
+                replace(event, name=self._text(event.name), attributes=self._mapping(event.attributes))
+                for event in operation.events
+            ),
+            links=tuple(replace(link, attributes=self._mapping(link.attributes)) for link in operation.links),
+            attributes=self._mapping(operation.attributes),
+            metadata=self._mapping(operation.metadata),
+            tags=tuple(self._text(tag) for tag in operation.tags),
+        )
+
+    def _optional(self, text: str | None) -> str | None:
+        return self._text(text) if text else text
+
+    def _text(self, text: str) -> str:
+        redacted = self.redact(text) if text else text
+        if not isinstance(redacted, str):
+            raise TypeError(f"redact returned {type(redacted).__name__}, not text")
+        return redacted
+
+    def _named(self, name: str, text: str) -> str:
+        """Return *text* redacted, by itself and as the value of *name*."""
+        redacted = self._text(text)
+        if not name or not redacted or len(redacted) > _MAX_NAMED:
+            return redacted
+        shown = f"{name}: {redacted}"
+        found = self._text(shown)
+        if found == shown or found.endswith(f": {redacted}"):
+            return redacted
+        return found.removeprefix(f"{name}: ")
+
+    def _number(self, name: str, value: float) -> JSON:
+        if type(value) is bool or not (abs(value) >= _LONG_NUMBER or is_secret_name(name)):
+            return value
+        text = str(int(value)) if isinstance(value, int) or value.is_integer() else repr(value)
+        redacted = self._named(name, text)
+        return value if redacted == text else redacted
+
+    def _data(self, value: JSON, name: str = "", depth: int = _MAX_DEPTH) -> JSON:
+        if isinstance(value, str):
+            return self._named(name, value)
+        if isinstance(value, (int, float)):
+            return self._number(name, value)
+        if value is None:
+            return None
+        if not depth:
+            return f"<{type(value).__name__}>"
+        if isinstance(value, Mapping):
+            return self._mapping(value, depth)
+        return [self._data(item, name, depth - 1) for item in value]
+
+    def _mapping(self, value: Mapping[str, JSON], depth: int = _MAX_DEPTH) -> Mapping[str, JSON]:
+        """Redact keys too, as in `{"jane@example.com": 3}`. Those that become equal are numbered."""
+        redacted: dict[str, JSON] = {}
+        counts: dict[str, int] = {}
+        for key, item in value.items():
+            name = text = self._text(key)
+            while name in redacted:
+                counts[text] = counts.get(text, 1) + 1
+                name = f"{text} ({counts[text]})"
+            redacted[name] = self._data(item, key, depth - 1)
+        return redacted
+
+    def _detail(self, value: Any) -> Any:
+        """Redact every text in a detail, names, ids and parameters among them."""
+        if not is_dataclass(value) or isinstance(value, type):
+            return self._data(cast("JSON", value))
+        changes: dict[str, Any] = {}
+        for field in fields(value):
+            held = getattr(value, field.name)
+            if held is None or isinstance(held, (bool, int, float)) or field.name in _OWN_WORDS:
+                continue
+            if not field.init:  # what was written of a message as it is; the redacted copy begins without
+                continue
+            if field.name == "role" and held in _OWN_ROLES:
+                continue
+            if isinstance(held, tuple):
+                changes[field.name] = tuple([self._detail(item) for item in held])
+            else:
+                changes[field.name] = self._detail(held)
+        return replace(value, **changes)
+
+
+_NOBODY: Mapping[str, Any] = {"user": None, "session_id": None, "agent": None, "node": None}

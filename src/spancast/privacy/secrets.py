@@ -1,0 +1,159 @@
+"""What looks like a key: the one list of names under which secrets travel, and of the forms that keys have.
+
+Every pattern is linear in the text: whatever may repeat is bounded, possessive, or begins where nothing of it can stand
+before it. A form can be recognised, never proven.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+MASK = "[redacted]"
+
+# ---------------------------------------------------------------- names of parameters, headers, fields, variables
+# Words before `key` and `token` that make a secret of it; `cache_key`, `foreign_key`, `max_token`, `next_token` are none.
+_KEYS = (
+    "access|account|admin|api|app|application|auth|consumer|encryption|ingest|ingestion|license|master|private|secret|"
+    "service|shared|signing|space|ssh|subscription|write"
+)
+_TOKENS = (
+    "access|admin|api|app|auth|bearer|bot|csrf|github|gitlab|hf|huggingface|id|oauth|oauth2|personal|refresh|sas|secret|"
+    "security|service|session|slack|user|xsrf"
+)
+_SECRET_NAME = (
+    rf"(?:{_KEYS})[ _-]?key(?:[ _-]?id)?|(?:{_TOKENS})[ _-]?token|secrets?|passwords?|passwd|passphrase|passcode|"
+    r"client[ _-]?secret|authorization|credentials?|connection[ _-]?string"
+)
+_NAME = re.compile(
+    rf"(?:^|[ ._-])(?:{_SECRET_NAME}|pwd|bearer|cookies?|jwt|dsn)(?:$|[ ._-])|(?:key|secret|password|token)s?[ _-]?hash$",
+    re.IGNORECASE,
+)
+_PARAMETER = re.compile(r"(?:^|_)headers?$|^(?:auth)?token$|^auth$|(?:^|_)proxy(?:_url)?$", re.IGNORECASE)
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_MAX_NAME = 200  # characters of a name that are looked at
+
+
+@lru_cache(maxsize=2048)
+def _named_secret(name: str) -> bool:
+    return _NAME.search(_HUMP.sub("_", name)) is not None
+
+
+def is_secret_name(name: str) -> bool:
+    """Return whether a value of this name is a secret: `api_key`, `X-Api-Key`, `clientSecret`, `db.password`, `Cookie`."""
+    return _named_secret(name[:_MAX_NAME])
+
+
+def is_secret_parameter(name: str) -> bool:
+    """Return whether a model's parameter of this name may hold a secret: those names, and `default_headers`, `token`."""
+    return is_secret_name(name) or _PARAMETER.search(name[:_MAX_NAME]) is not None
+
+
+# ---------------------------------------------------------------- forms of keys, as those publish them who give keys out
+# What every key of the form begins with, and the form: where no beginning is in a text, it is not searched at all.
+_FORMS: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("sk-",), r"sk-(?:ant-|proj-|or-v1-|svcacct-|lf-)?[A-Za-z0-9_-]{16,}"),  # OpenAI, Anthropic, OpenRouter, Langfuse
+    (("pk-lf-",), r"pk-lf-[A-Za-z0-9-]{16,}"),
+    (("AKIA", "ASIA"), r"A(?:KI|SI)A[0-9A-Z]{16}"),  # AWS
+    (("AIza",), r"AIza[0-9A-Za-z_-]{35}"),  # Google
+    (("ya29.",), r"ya29\.[0-9A-Za-z_-]{20,}"),
+    (("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"gh[pousr]_[A-Za-z0-9]{36,}"),
+    (("github_pat_",), r"github_pat_[A-Za-z0-9_]{40,}"),
+    (("glpat-",), r"glpat-[A-Za-z0-9_-]{20,}"),
+    (("xox",), r"xox[abeoprs]-[A-Za-z0-9-]{10,}"),  # Slack
+    (("hf_",), r"hf_[A-Za-z0-9]{30,}"),
+    (("gsk_",), r"gsk_[A-Za-z0-9]{32,}"),  # Groq
+    (("xai-",), r"xai-[A-Za-z0-9]{32,}"),
+    (("pplx-",), r"pplx-[A-Za-z0-9]{32,}"),  # Perplexity
+    (("nvapi-",), r"nvapi-[A-Za-z0-9_-]{32,}"),
+    (("tvly-",), r"tvly-[A-Za-z0-9-]{20,}"),  # Tavily
+    (("pcsk_",), r"pcsk_[A-Za-z0-9_]{32,}"),  # Pinecone
+    (("r8_",), r"r8_[A-Za-z0-9]{32,}"),  # Replicate
+    (("lsv2_",), r"lsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}"),  # LangSmith
+    (("xaat-", "xapt-"), r"xa[ap]t-[0-9a-f-]{36}"),  # Axiom
+    (("glc_",), r"glc_[A-Za-z0-9+/=]{20,}"),  # Grafana Cloud
+    (("hc",), r"hc[a-z]{2}k_[A-Za-z0-9]{20,}"),  # Honeycomb
+    (("sk_live_", "sk_test_", "rk_live_", "rk_test_"), r"[sr]k_(?:live|test)_[A-Za-z0-9]{16,}"),  # Stripe
+    (("whsec_",), r"whsec_[A-Za-z0-9+/=]{20,}"),
+    (("npm_",), r"npm_[A-Za-z0-9]{36}"),
+    (("pypi-",), r"pypi-[A-Za-z0-9_-]{50,}"),
+    (("dop_v1_",), r"dop_v1_[0-9a-f]{64}"),  # DigitalOcean
+    (("SG.",), r"SG\.[A-Za-z0-9_-]{16,64}\.[A-Za-z0-9_-]{16,64}"),  # SendGrid
+    # JSON Web Tokens
+    (("eyJ",), r"eyJ(?<![A-Za-z0-9_-]eyJ)[A-Za-z0-9_-]{8,}+\.eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]*+"),
+)
+_COMPILED = tuple([(beginnings, re.compile(form)) for beginnings, form in _FORMS])
+
+# `api_key=x`, `"password": "x"`, `clientSecret: x`, also with escaped quotes: the name stays, the value goes
+_VALUE = r"""(?P<quote>\\{0,7}["'])[^"'\\\n]{4,}|[^\s"',;}{\\]{4,}"""
+_AFTER_NAME = r"""(?:\\{0,7}["'])?\s{0,20}[:=]\s{0,20}(?:(?i:bearer|basic|token|digest)\s{1,20})?"""
+
+
+def _after_one_of(words: str, last: str) -> str:
+    """Return an expression that looks behind *last* for one of *words*: a name is searched by its last word only."""
+    return "|".join(f"(?<={word}{last})|(?<={word}[ _-]{last})" for word in words.split("|"))
+
+
+_LAST_WORDS = {
+    "key": rf"(?:{_after_one_of(_KEYS, 'key')})(?:[ _-]?id)?",
+    "token": f"(?:{_after_one_of(_TOKENS, 'token')})",
+    "secret": "(?:s|[ _-]?key)?",
+    "password": "s?",
+    "passwd": "",
+    "passphrase": "",
+    "passcode": "",
+    "authorization": "",
+    "credential": "s?",
+    "connection": "[ _-]?string",
+}
+_NAMED = re.compile(  # alternatives that begin with a letter each: `re` skips to those letters
+    "(?P<name>(?:"
+    + "|".join(
+        f"{first}(?i:{word[1:]}{rest})" for word, rest in _LAST_WORDS.items() for first in (word[0], word[0].upper())
+    )
+    + f"){_AFTER_NAME})(?:{_VALUE})"
+)
+_SCHEME = re.compile(
+    r"\b(?P<name>(?:b(?i:earer|asic)|B(?i:earer|asic))\s{1,20})(?=[A-Za-z0-9+/_.~=-]{0,4096}[0-9+/_=])[A-Za-z0-9+/_.~=-]{8,}"
+)
+_IN_URL = re.compile(r"""(?P<name>://[^\s/:@"]{0,256}:)[^\s/@"]{1,512}(?=@)""")
+_IN_QUERY = re.compile(
+    r"""(?P<name>[?&](?i:key|sig|signature|token|x-amz-(?:signature|credential|security-token))=)[^\s&"'\\#]{4,}"""
+)
+_BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
+_BLOCK_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
+
+
+def without_secrets(text: str) -> str:
+    """Return *text* without API keys, tokens, private keys, passwords in addresses and values named like them."""
+    if "PRIVATE KEY-----" in text:
+        text = "".join(_without_blocks(text))
+    for beginnings, form in _COMPILED:
+        if any([beginning in text for beginning in beginnings]):
+            text = form.sub(MASK, text)
+    lower = text.lower()
+    if "bearer" in lower or "basic" in lower:
+        text = _SCHEME.sub(_masked, text)
+    if any([word in lower for word in _LAST_WORDS]):
+        text = _NAMED.sub(_masked, text)
+    if "://" in text:
+        text = _IN_URL.sub(_masked, text) if "@" in text else text
+        text = _IN_QUERY.sub(_masked, text) if "=" in text else text
+    return text
+
+
+def _masked(found: re.Match[str]) -> str:
+    quote = found["quote"] if "quote" in found.re.groupindex else None
+    return f"{found['name']}{quote or ''}{MASK}"
+
+
+def _without_blocks(text: str) -> Iterator[str]:
+    """Yield the pieces between blocks of private keys, and the mask for each; one without an end reaches to the end."""
+    place = 0
+    while begin := _BLOCK.search(text, place):
+        yield text[place : begin.start()]
+        yield MASK
+        end = _BLOCK_END.search(text, begin.end())
+        place = end.end() if end else len(text)
+    yield text[place:]
