@@ -15,6 +15,7 @@ from ..privacy.media import without_media
 from ..privacy.redaction import Redaction
 from ..record.operation import Kind, Operation
 from ..recording.identity import new_span_id, new_trace_id
+from ..recording.notice import warn_once
 from .destination import Destination
 
 CHECK_NAME = "spancast-connection-test"
@@ -91,5 +92,9 @@ def _steps(destination: Destination) -> list[Callable[[Operation], Operation]]:
     elif not destination.media:
         steps.append(without_media)
     if destination.redact is not None:
-        steps.append(Redaction(destination.redact))
+        steps.append(Redaction(destination.redact, _redact_failed))
     return steps
+
+
+def _redact_failed(error: Exception) -> None:
+    warn_once("redact", "spancast: redact raised %s: spans go without content.", type(error).__name__)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from ..capture.agents import said_in_run
 from ..capture.answer import NO_ANSWER, is_handed_on
 from ..capture.tools import tools_of
 from ..capture.usage import read_usage
+from ..privacy.secrets import is_secret_parameter
 from ..record.fast_frozen import positional
 from ..record.json import JSON, dumps
 from ..record.message import Message, Text
@@ -29,9 +28,8 @@ from .documents import documents_of
 from .messages import as_data, conversation_of, to_messages, turns_of
 from .metadata import NO_TAGS, read_tags, shown_metadata
 
-# Parts of invocation_params that are no parameters, and names under which secrets travel.
+# Parts of invocation_params that are no parameters.
 _NO_PARAMETERS = frozenset({"_type", "functions", "messages", "prompt", "input", "tools", "model_kwargs"})
-_SECRET = re.compile(r"api_?key|secret|passw|authoriz|credential|headers|(access|auth|bearer|session)_?token", re.I)
 
 
 def chain(captured: CapturedOperation) -> Content:
@@ -188,14 +186,9 @@ def _parameters(parameters: Mapping[str, Any]) -> Mapping[str, JSON]:
     kept = {
         str(key): as_data(value)
         for key, value in parameters.items()
-        if value is not None and key not in _NO_PARAMETERS and not _is_secret(str(key))
+        if value is not None and key not in _NO_PARAMETERS and not is_secret_parameter(str(key))
     }
     return kept or NOTHING
-
-
-@lru_cache(maxsize=1024)
-def _is_secret(name: str) -> bool:
-    return _SECRET.search(name) is not None
 
 
 def _with_schema(parameters: Mapping[str, JSON], schema: object) -> Mapping[str, JSON]:

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from ..record.json import JSON
 from ..record.operation import NOTHING, Operation
-from ..recording.notice import warn_once
 from .allow_list import without_content
 from .secrets import is_secret_name
 
@@ -27,17 +26,19 @@ class Redaction:
     """Applies a user's *redact* to every text and every long number in an operation.
 
     A value that has a name is also shown as `name: value`, so that a function which recognises secrets by their names
-    recognises those in structured data. Where *redact* raises or returns no text, the content is dropped.
+    recognises those in structured data. Where *redact* raises or returns no text, the content is dropped, and *failed* is
+    called with the error.
     """
 
     redact: Redact
+    failed: Callable[[Exception], None] = lambda error: None
 
     def __call__(self, operation: Operation) -> Operation:
         """Return *operation* with redacted content."""
         try:
             return self._redacted(operation)
         except Exception as error:  # fail closed: content that could not be redacted does not leave
-            warn_once("redact", "spancast: redact raised %s: spans go without content.", type(error).__name__)
+            self.failed(error)
             # redact would have seen names and metadata too
             kind = operation.kind.value.lower()
             return replace(without_content(operation), name=kind, given_name=None, metadata=NOTHING, **_NOBODY)

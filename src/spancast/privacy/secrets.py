@@ -45,6 +45,7 @@ def is_secret_name(name: str) -> bool:
     return _named_secret(name[:_MAX_NAME])
 
 
+@lru_cache(maxsize=2048)
 def is_secret_parameter(name: str) -> bool:
     """Return whether a model's parameter of this name may hold a secret: those names, and `default_headers`, `token`."""
     return is_secret_name(name) or _PARAMETER.search(name[:_MAX_NAME]) is not None
