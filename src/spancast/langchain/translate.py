@@ -109,7 +109,7 @@ def generation(captured: CapturedOperation) -> Content:
         if "inner" in held and is_handed_on(answer, held["inner"]):
             usage = cost = None
         elif cost is None:
-            cost = estimate(usage, (answer.model, model), provider)
+            cost = estimate(usage, (answer.model, model), provider, answer.service_tier)
     first = captured.first_token_ns
     detail = _generation(  # in the order of Generation's fields
         held.get("operation", "chat"),

@@ -138,7 +138,7 @@ def generation(captured: CapturedOperation) -> Content:
         if "inner" in held and is_handed_on(answer, held["inner"]):
             usage = cost = None
         elif cost is None:
-            cost = estimate(usage, (answer.model, held.get("model")), held.get("provider"))
+            cost = estimate(usage, (answer.model, held.get("model")), held.get("provider"), answer.service_tier)
     detail = Generation(
         operation=held["operation"],
         provider=held.get("provider"),

@@ -1,7 +1,15 @@
-"""What a generation would cost by the public price lists, where its provider says nothing: the `prices` extra."""
+"""What a generation would cost by the public price lists, where its provider says nothing: the `prices` extra.
+
+The list (`genai-prices`) needs 65 us for a price. A price is linear in the tokens between two of its thresholds, so the list
+is asked once for the rates of each price, and these are multiplied: 4 us, and the same sums. Which price holds (provider,
+model, time of day, service tier) is looked up in the list each time.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -21,7 +29,14 @@ _PROVIDERS = {
 }
 
 
-def estimate(usage: Usage, models: tuple[str | None, ...], provider: str | None) -> Cost | None:
+_USUAL_TIERS = frozenset({"default", "standard", "auto", "on_demand"})
+_MILLION = 1_000_000
+_MOST = 1024
+
+
+def estimate(
+    usage: Usage, models: tuple[str | None, ...], provider: str | None, service_tier: str | None = None
+) -> Cost | None:
     """Return an estimate by the price list of `genai-prices`, for the first of *models* that is on it.
 
     None without that package, or when it knows none of the models.
@@ -29,36 +44,113 @@ def estimate(usage: Usage, models: tuple[str | None, ...], provider: str | None)
     prices = _prices()
     if prices is None or usage.input_tokens is None:
         return None
-    known = _PROVIDERS.get(provider or "", provider)
-    for name, model in ((name, model) for model in models if model for name in (known, None)):
-        if (name, model) not in _unknown:
-            cost = _priced(prices, usage, model, name)
-            if cost is not None:
-                return cost
+    listed = _PROVIDERS.get(provider or "", provider)
+    tier = None if service_tier in _USUAL_TIERS else service_tier
+    for model in models:
+        if model:
+            for name in (listed, None) if listed else (None,):
+                if (name, model) not in _unlisted:
+                    cost = _priced(prices, usage, model, name, tier)
+                    if cost is not None:
+                        return cost
     return None
 
 
-_unknown: set[tuple[str | None, str]] = set()
+_unlisted: set[tuple[str | None, str]] = set()
+_known_starts: dict[int, tuple[object, list[int]]] = {}
+_rates: dict[tuple[int, str | None, int], tuple[object, _Rates]] = {}
 
 
-def _priced(prices: Any, usage: Usage, model: str, provider: str | None) -> Cost | None:
-    counted = prices.Usage(
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens or 0,
-        cache_read_tokens=usage.cache_read_tokens,
-        cache_write_tokens=usage.cache_write_tokens,
-    )
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    """US dollars a token, and the charge for a request as a whole."""
+
+    request: Decimal
+    input: Decimal
+    cache_read: Decimal
+    cache_write: Decimal
+    output: Decimal
+
+    def cost(self, usage: Usage) -> Cost:
+        """Return the cost of *usage*."""
+        read, write = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
+        plain = (usage.input_tokens or 0) - read - write
+        asked = self.input * plain + self.cache_read * read + self.cache_write * write
+        made = self.output * (usage.output_tokens or 0)
+        return Cost(total=float(self.request + asked + made), input=float(asked), output=float(made), source="estimate")
+
+
+def _priced(prices: Any, usage: Usage, model: str, provider: str | None, tier: str | None) -> Cost | None:
     try:
-        price = prices.calc_price(counted, model_ref=model, provider_id=provider)
+        found, price = _price(prices, model, provider)
     except (LookupError, ValueError):
-        if len(_unknown) < 1024:  # looking up costs 20 us; models that are on no list are asked for again and again
-            _unknown.add((provider, model))
+        if len(_unlisted) < _MOST:  # looking up costs 20 us; models that are on no list are asked for again and again
+            _unlisted.add((provider, model))
         return None
-    return Cost(
-        total=float(price.total_price),
-        input=float(price.input_price),
-        output=float(price.output_price),
-        source="estimate",
+    tier = tier if tier is not None and getattr(found, "price_variants", None) else None
+    tokens = usage.input_tokens or 0
+    same = _known_starts.get(id(price))
+    starts = _starts(price) if same is None or same[0] is not price else same[1]
+    key = (id(price), tier, sum([tokens > start for start in starts]) if starts else 0)
+    known = _rates.get(key)
+    if known is None or known[0] is not price:
+        try:
+            rates = _asked(prices, model, provider, tier, _inside(starts, tokens))
+        except (LookupError, ValueError):
+            return None
+        if len(_rates) >= _MOST:
+            _rates.clear()
+        known = _rates[key] = (price, rates)
+    if (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0) > tokens:
+        return None  # counts that cannot be
+    return known[1].cost(usage)
+
+
+def _price(prices: Any, model: str, provider: str | None) -> tuple[Any, Any]:
+    """Return the listed model, and its price at this time of day; raises LookupError where the list has none."""
+    _, found = prices.data_snapshot.get_snapshot().find_provider_model(model, None, provider, None)
+    listed = found.prices
+    if type(listed) is list and len(listed) == 1:
+        return found, listed[0].prices
+    return found, found.get_prices(datetime.now(tz=UTC)) if type(listed) is list else listed
+
+
+def _starts(price: Any) -> list[int]:
+    """Return the numbers of input tokens above which another rate holds."""
+    tiers = [tier.start for value in vars(price).values() if hasattr(value, "tiers") for tier in value.tiers]
+    if len(_known_starts) >= _MOST:
+        _known_starts.clear()
+    starts = sorted(set(tiers))
+    _known_starts[id(price)] = (price, starts)  # the price is kept, so that its id stays its own
+    return starts
+
+
+def _inside(starts: list[int], tokens: int) -> int:
+    """Return a number of input tokens for which the same rates hold as for *tokens*."""
+    below = [start for start in starts if start < tokens]
+    if below:
+        return below[-1] + 1
+    return min(starts[0], _MILLION) if starts else _MILLION
+
+
+def _asked(prices: Any, model: str, provider: str | None, tier: str | None, tokens: int) -> _Rates:
+    """Ask the list for the price of *tokens* input tokens of each kind, and of as many output tokens."""
+    context = {"price_context": {"service_tier": tier}} if tier else {}
+
+    def price(**counts: int) -> Any:
+        return prices.calc_price(prices.Usage(**counts), model_ref=model, provider_id=provider, **context)
+
+    plain = price(input_tokens=tokens, output_tokens=0)
+    request = plain.total_price - plain.input_price - plain.output_price
+    read = price(input_tokens=tokens, output_tokens=0, cache_read_tokens=tokens)
+    written = price(input_tokens=tokens, output_tokens=0, cache_write_tokens=tokens)
+    made = price(input_tokens=tokens, output_tokens=tokens)
+    return _Rates(
+        request,
+        plain.input_price / tokens,
+        read.input_price / tokens,
+        written.input_price / tokens,
+        made.output_price / tokens,
     )
 
 
@@ -66,6 +158,7 @@ def _priced(prices: Any, usage: Usage, model: str, provider: str | None) -> Cost
 def _prices() -> Any:
     try:
         import genai_prices
+        import genai_prices.data_snapshot
     except ImportError:
         return None
     return genai_prices

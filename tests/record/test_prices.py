@@ -1,0 +1,66 @@
+"""Estimated costs are those of the price list, whatever the model, the cache and the length of the input."""
+
+from __future__ import annotations
+
+import genai_prices
+import pytest
+from genai_prices import data_snapshot
+
+from spancast.record.prices import estimate
+from spancast.record.usage import Usage
+
+PROVIDERS = data_snapshot.get_snapshot().providers
+COUNTS = [(0, 0, 0, 7), (1_000, 0, 0, 20), (150_000, 50_000, 20_000, 5), (200_000, 1, 0, 0), (300_001, 0, 9, 4_000)]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.id)
+def test_an_estimate_is_what_the_list_computes(provider: genai_prices.types.Provider) -> None:
+    """For every model of a provider, below and above the lengths at which its rates change."""
+    for model in provider.models:
+        for given, read, written, made in COUNTS:
+            asked = genai_prices.Usage(
+                input_tokens=given,
+                output_tokens=made,
+                cache_read_tokens=read or None,
+                cache_write_tokens=written or None,
+            )
+            try:
+                listed = genai_prices.calc_price(asked, model_ref=model.id, provider_id=provider.id)
+            except (LookupError, ValueError):
+                continue
+            usage = Usage(
+                input_tokens=given,
+                output_tokens=made,
+                cache_read_tokens=read or None,
+                cache_write_tokens=written or None,
+            )
+            cost = estimate(usage, (model.id,), provider.id)
+            assert cost is not None
+            expected = (float(listed.total_price), float(listed.input_price), float(listed.output_price))
+            assert expected == pytest.approx((cost.total, cost.input, cost.output), rel=1e-12, abs=0)
+
+
+def test_a_service_tier_has_its_own_price() -> None:
+    """OpenAI's flex tier costs half; a tier that the list does not know costs what the usual one does."""
+    usage = Usage(input_tokens=10_000, output_tokens=500, cache_read_tokens=9_000)
+    usual = estimate(usage, ("o4-mini",), "openai")
+    flex = estimate(usage, ("o4-mini",), "openai", "flex")
+    odd = estimate(usage, ("o4-mini",), "openai", "no-such-tier")
+    assert usual is not None
+    assert flex is not None
+    assert odd == usual == estimate(usage, ("o4-mini",), "openai", "default")
+    assert flex.total == pytest.approx((usual.total or 0) / 2, rel=0.01)
+
+
+def test_the_first_listed_model_counts() -> None:
+    """The model that answered comes first; one that is on no list leaves it to the one that was asked for."""
+    usage = Usage(input_tokens=10, output_tokens=5)
+    assert estimate(usage, ("no-such-model-1", "gpt-4o"), "openai") == estimate(usage, ("gpt-4o",), "openai")
+    assert None is estimate(usage, ("no-such-model-1", None), "openai")
+    assert None is estimate(Usage(output_tokens=5), ("gpt-4o",), "openai")
+
+
+def test_counts_that_cannot_be_have_no_price() -> None:
+    """More tokens from the cache than in the input: no estimate, and the model stays known."""
+    assert None is estimate(Usage(input_tokens=5, output_tokens=1, cache_read_tokens=9), ("gpt-4o",), "openai")
+    assert None is not estimate(Usage(input_tokens=5, output_tokens=1), ("gpt-4o",), "openai")
