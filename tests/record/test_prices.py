@@ -6,8 +6,16 @@ import genai_prices
 import pytest
 from genai_prices import data_snapshot
 
+from spancast.record import prices
 from spancast.record.prices import estimate
 from spancast.record.usage import Usage
+
+
+@pytest.fixture(autouse=True)
+def _with_price_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo what keeps the goldens of other tests free of prices."""
+    monkeypatch.setattr(prices, "_prices", lambda: genai_prices)
+
 
 PROVIDERS = data_snapshot.get_snapshot().providers
 COUNTS = [(0, 0, 0, 7), (1_000, 0, 0, 20), (150_000, 50_000, 20_000, 5), (200_000, 1, 0, 0), (300_001, 0, 9, 4_000)]

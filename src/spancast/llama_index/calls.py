@@ -77,7 +77,7 @@ class Progress:
         member: Of the run of several agents: the one that is at work.
         sends_events: The model's integration sends events, so that the end of a stream will be reported.
         has_begun: A piece of the stream was read.
-        counted: The last raw answer with token counts in a stream.
+        counted: Which raw chunks of a stream say something besides the content: token counts, why it ended (ChunkFacts).
         response: The last answer that a layer of it, or LlamaIndex's own event, reported.
         pieces: Of a chat engine's streamed answer, where LlamaIndex does not keep it.
         failure: That of the call beneath it which ended last.

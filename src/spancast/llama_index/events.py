@@ -10,10 +10,11 @@ from llama_index.core.base.llms.types import TextBlock
 from llama_index.core.chat_engine.types import StreamingAgentChatResponse
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 
+from ..capture.endings import ending_of
 from ..recording.guard import report_fault
 from .calls import Call, visible
 from .classify import STRUCTURED
-from .outcome import counts, ending_of
+from .outcome import noted
 from .spans import SpanHandler
 
 
@@ -59,7 +60,7 @@ def _model_starts(spans: SpanHandler, call: Call, event: Any) -> None:
 
 
 def _model_piece(spans: SpanHandler, call: Call, event: Any) -> None:
-    """Note when the first piece came, and which chunk had token counts last; the chunk itself is not kept."""
+    """Note when the first piece came, and which chunks say something besides the content; no other chunk is kept."""
     operation = call.operation
     response = event.response
     outermost = call.wraps or call
@@ -67,8 +68,8 @@ def _model_piece(spans: SpanHandler, call: Call, event: Any) -> None:
     if operation is not None and not operation.first_token_ns and _says_something(response):
         operation.first_token_ns = time_ns()
     raw = response.raw  # no copy: a chunk costs 1.5 us here, where LlamaIndex's event itself costs 6
-    if raw is not None and counts(raw):
-        outermost.progress.counted = raw
+    if raw is not None:
+        outermost.progress.counted = noted(outermost.progress.counted, raw)
 
 
 def _says_something(response: Any) -> bool:
@@ -91,8 +92,8 @@ def _model_ends(spans: SpanHandler, call: Call, event: Any) -> None:
     response = event.response
     outermost = call.wraps
     if outermost is not None:  # a layer: the model call around it has the answer, but perhaps not the token counts
-        if response is not None and counts(response.raw):
-            outermost.progress.counted = response.raw
+        if response is not None:
+            outermost.progress.counted = noted(outermost.progress.counted, response.raw)
         if outermost.progress.sends_events or outermost.operation is None:
             return
         # the call around it reports nothing (`OpenAILike`): what its layer reports is its answer

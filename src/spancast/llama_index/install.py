@@ -20,6 +20,7 @@ from llama_index.core.settings import Settings as LlamaIndexSettings
 from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.span import active_span_id
 
+from ..capture.endings import ending_of
 from ..record.operation import Kind
 from ..recording.fields import fields_from_kwargs
 from ..recording.guard import guarded
@@ -29,7 +30,6 @@ from .agents import ORIGIN
 from .events import EventHandler
 from .global_name import GlobalName
 from .options import InstrumentationOptions
-from .outcome import ending_of
 from .spans import SpanHandler
 
 if TYPE_CHECKING:

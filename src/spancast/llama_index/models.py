@@ -10,6 +10,7 @@ import orjson
 from llama_index.core.base.llms.types import CompletionResponse
 
 from ..record.json import PLAIN_ONLY
+from ..recording.nested import note_inner
 from ..recording.open_operation import OpenOperation
 from .calls import Call
 from .instances import attributes_of, first, first_text
@@ -134,13 +135,14 @@ def _template(arguments: Mapping[str, Any]) -> tuple[object, dict[str, Any]]:
 
 
 def capture_response(call: Call, operation: OpenOperation, response: Any) -> None:
-    """Capture a model's answer, with the last token counts that any chunk of it had."""
+    """Capture a model's answer, with what its chunks said besides the content."""
     counted, call.progress.counted = call.progress.counted, None
     if not operation.sampled:
         return
     taken = snapshot()
-    operation.snapshots["answer"] = hold_answer(response, counted, taken, content=operation.capture)
+    operation.snapshots["answer"] = answer = hold_answer(response, counted, taken, content=operation.capture)
     operation.size += taken.size
+    note_inner(operation, answer)
     if operation.snapshots.get("model") is None and call.instance is not None:
         operation.snapshots["model"] = model_of(call.instance)
 

@@ -8,14 +8,11 @@ from typing import Any
 from llama_index.core.base.llms.types import ChatResponse
 
 from ..capture.answer import ModelAnswer, read_answer
-from ..capture.endings import ending_of
 from ..capture.facts import ChunkFacts, facts_in
 from ..capture.lookup import fields_of
 from ..capture.snapshot import Snapshot
 from ..record.message import Message, Text
 from .messages import SHAPES, MessageSnapshot, to_message
-
-__all__ = ["AnswerSnapshot", "counts", "ending_of", "hold_answer", "noted", "snapshot"]
 
 
 class AnswerSnapshot:
@@ -82,11 +79,6 @@ def noted(chunks: ChunkFacts | None, raw: Any) -> ChunkFacts | None:
             chunks = ChunkFacts()
         chunks.add(raw)
     return chunks
-
-
-def counts(raw: Any) -> bool:
-    """Return whether a raw answer has token counts, or says why it ended."""
-    return bool(noted(None, raw))
 
 
 def snapshot() -> Snapshot:

@@ -9,6 +9,7 @@ from llama_index.core.base.response.schema import AsyncStreamingResponse, Stream
 from llama_index.core.chat_engine.types import StreamingAgentChatResponse
 from llama_index.core.response_synthesizers import BaseSynthesizer
 
+from ..capture.endings import ending_of
 from ..recording.current import detach, nearest
 from ..recording.guard import report_fault
 from ..recording.open_operation import OpenOperation
@@ -19,7 +20,6 @@ from .finalizers import FinalizerThread
 from .generators import GeneratorCalls
 from .messages import hold
 from .models import capture_own_answer, capture_response, model_of
-from .outcome import ending_of
 from .streams import AsyncTokenStream, TokenStream, in_stream, wrapped
 
 

@@ -16,6 +16,7 @@ from llama_index_instrumentation.dispatcher import active_instrument_tags
 from llama_index_instrumentation.span import active_span_id
 from workflows.events import Event
 
+from ..capture.endings import ending_of
 from ..record.operation import Kind
 from ..recording.current import nearest
 from ..recording.fields import TraceFields
@@ -27,7 +28,6 @@ from .agents import ORIGIN
 from .calls import Call, mark_parents, visible
 from .classify import AGENT, CALL, EMBEDDING, GENERATION, INTERNAL, OWN_REQUEST, QUERY, RERANKING, RUN, STEP, TOOL
 from .options import InstrumentationOptions
-from .outcome import ending_of
 from .pending import PendingStreams, is_beneath
 from .translate import TRANSLATIONS, call
 

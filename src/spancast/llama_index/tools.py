@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..capture.errors import ToolError
 from ..recording.open_operation import OpenOperation
 from .arguments import plain_arguments
 from .instances import attributes_of
 from .messages import hold
 
 _MAX_WORDS = 2_000  # characters of a tool's words that become an error's message
-
-
-class ToolError(Exception):
-    """A tool answered with an error instead of raising one."""
-
-    __module__ = "spancast"
 
 
 def capture_tool(instance: object, arguments: Mapping[str, Any], operation: OpenOperation) -> None:
