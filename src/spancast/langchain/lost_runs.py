@@ -6,18 +6,16 @@ while its operation is open means that the call is over: by `asyncio.timeout`, `
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 from uuid import UUID
 from weakref import ref
-
-from langchain_core.callbacks import manager
 
 from ..record.operation import Kind
 from ..recording.guard import report_fault
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
 from ..recording.tasks import watch as watch_task
+from .calls import MANAGER_FILE, current_task
 
 CALLS = frozenset({Kind.LLM, Kind.RETRIEVER, Kind.TOOL})  # runs of one call; chains get their last event in any case
 _MAX_WATCHED = 100_000
@@ -60,16 +58,11 @@ def _gone(reference: Any) -> None:
         report_fault("run without an end", error)
 
 
-_MANAGER_FILE = manager.ahandle_event.__code__.co_filename
-
-
 def _in_callback_task() -> bool:
     """Return whether this is a task that LangChain made for the event alone: its end says nothing about the run.
 
     Text models get their start event so when they are called asynchronously.
     """
-    if asyncio._get_running_loop() is None:
-        return False
-    task = asyncio.current_task()
+    task = current_task()
     code = getattr(task.get_coro(), "cr_code", None) if task is not None else None
-    return code is not None and code.co_filename == _MANAGER_FILE
+    return code is not None and code.co_filename == MANAGER_FILE

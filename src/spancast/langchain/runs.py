@@ -14,6 +14,7 @@ from ..recording.guard import report_fault
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
 from . import lost_runs, trace_lookup
+from .calls import watch_place
 from .graphs import is_internal
 from .metadata import is_framework_tag
 from .parents import surrounding_rule
@@ -96,8 +97,11 @@ class Runs:
             operation.snapshots["tags"] = tuple(tags) if operation.capture else tuple(filter(is_framework_tag, tags))
         if parent is None:
             trace_lookup.remember(run_id, operation)
+            if metadata and "ls_integration" in metadata:  # a graph, whose stream may be read in the caller's context
+                watch_place(operation, key)
         if kind in lost_runs.CALLS:
             lost_runs.watch(run_id, operation, recorder)
+            watch_place(operation, key)
         return operation
 
     def close(

@@ -65,6 +65,8 @@ class CurrentSpan(Span):
         outer: The span that was current before.
         outer_own: The nearest span of ours around this one.
         before, inside: OpenTelemetry's contexts around the operation and with it as the current span; until it ends.
+        left: Asks whether the running code is outside of the call that the operation stands for: dropped, or between two
+            chunks. Set by an adapter; the span that was current before is meant then, as after the end.
         skipped_by: The rule by which siblings were skipped when this one was opened; `behind` and `behind_own` are what the
             rule led to, so that the next sibling need not walk past all of them again.
     """
@@ -74,6 +76,7 @@ class CurrentSpan(Span):
         "behind",
         "behind_own",
         "inside",
+        "left",
         "operation",
         "outer",
         "outer_own",
@@ -90,22 +93,23 @@ class CurrentSpan(Span):
         self.outer_own: CurrentSpan | None = first_live_own(outer_own)
         self.before: Any = None
         self.inside: Any = None
+        self.left: Callable[[], bool] | None = None
         self.skipped_by: Rule | None = None
         self.behind: Span = INVALID_SPAN
         self.behind_own: CurrentSpan | None = None
 
     def expire(self) -> None:
         """The operation has ended: stand for the outer span from now on."""
-        self.operation = self.before = self.inside = None
+        self.operation = self.before = self.inside = self.left = None
 
     def _target(self) -> OpenOperation | Span | None:
         """Return what is meant: the operation, the span around it, or None for a kept span whose operation has ended."""
         operation = self.operation
-        if operation is not None:
+        if operation is not None and (self.left is None or not self.left()):
             return None if operation.end_ns else operation
         here = running.get()
         if here.get(_SPAN_KEY) is not self or here.get(_KEY) is not self:
-            return None
+            return operation  # kept by somebody
         target = first_live(self)
         return target.operation if type(target) is CurrentSpan else target
 
@@ -188,6 +192,26 @@ class CurrentSpan(Span):
 
 
 def first_live(span: Span) -> Span:
+    """Return *span*, or the nearest one around it whose operation is open and whose call the running code is inside."""
+    if type(span) is not CurrentSpan or (span.operation is not None and span.left is None):
+        return span
+    found = _first_open(span)
+    while type(found) is CurrentSpan and found.left is not None and found.left():
+        found = _first_open(found.outer)
+    return found
+
+
+def first_live_own(span: CurrentSpan | None) -> CurrentSpan | None:
+    """The same along the spans of ours."""
+    if span is None or (span.operation is not None and span.left is None):
+        return span
+    found = _first_open_own(span)
+    while found is not None and found.left is not None and found.left():
+        found = _first_open_own(found.outer_own)
+    return found
+
+
+def _first_open(span: Span) -> Span:
     """Return *span*, or where its operation has ended the nearest one around it that goes on; shortens the way there."""
     if type(span) is not CurrentSpan or span.operation is not None:
         return span
@@ -199,8 +223,7 @@ def first_live(span: Span) -> Span:
     return found
 
 
-def first_live_own(span: CurrentSpan | None) -> CurrentSpan | None:
-    """The same along the spans of ours."""
+def _first_open_own(span: CurrentSpan | None) -> CurrentSpan | None:
     if span is None or span.operation is not None:
         return span
     found = span.outer_own

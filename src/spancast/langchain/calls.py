@@ -1,0 +1,88 @@
+"""Whether the code that runs now is inside a call of LangChain's that is still open, or the call is over or suspended.
+
+A model's or retriever's span stays the current one in its caller's context when its call is dropped (`asyncio.timeout`),
+and between the chunks of a stream. The caller's code that runs then is not inside the call: the call's own frame, which
+holds its run manager, is not on the stack.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from threading import get_ident
+from types import CodeType, FrameType
+from typing import Any
+from uuid import UUID
+from weakref import ref
+
+from langchain_core.callbacks import manager
+
+from ..recording.open_operation import OpenOperation
+
+MANAGER_FILE = manager.ahandle_event.__code__.co_filename
+_MANAGERS = frozenset({"run_manager", "run_managers"})  # where the calls of LangChain and LangGraph keep them
+# What LangChain's models, retrievers, tools and LangGraph's graphs run in; `trace_as_chain_group`, a block, is none.
+_CALLS = frozenset({"generate", "agenerate", "stream", "astream", "invoke", "ainvoke", "run", "arun"})
+_MAX_EVENT_FRAMES = 16
+_MAX_FRAMES = 1_000
+
+
+class CallLeft:
+    """Asks whether the running code is outside of one call. Holds no frame: that would keep what is in it alive."""
+
+    __slots__ = ("_code", "_key", "_task", "_thread")
+
+    def __init__(self, key: int, code: CodeType) -> None:
+        task = current_task()
+        self._key = key
+        self._code = code
+        self._thread = get_ident()
+        self._task: Any = None if task is None else ref(task)
+
+    def __call__(self) -> bool:
+        """Return True where this is the thread and the task that the call began in, and its frame is not on the stack."""
+        if get_ident() != self._thread:
+            return False
+        task = current_task()
+        if task is not (None if self._task is None else self._task()):
+            return False
+        frame: FrameType | None = sys._getframe(1)
+        for _ in range(_MAX_FRAMES):
+            if frame is None:
+                return True
+            if frame.f_code is self._code and self._is_of_this_run(frame):
+                return False
+            frame = frame.f_back
+        return False
+
+    def _is_of_this_run(self, frame: FrameType) -> bool:
+        found = frame.f_locals
+        for name in _MANAGERS:
+            managers = found.get(name)
+            for one in managers if type(managers) is list else (managers,):
+                run_id = getattr(one, "run_id", None)
+                if type(run_id) is UUID and run_id.int == self._key:
+                    return True
+        return False
+
+
+def watch_place(operation: OpenOperation, key: int) -> None:
+    """Let the current span of *operation* stand aside for code outside of its call. Called in the start event."""
+    span = operation.current
+    if span is None:
+        return
+    frame: FrameType | None = sys._getframe(1)
+    for _ in range(_MAX_EVENT_FRAMES):  # from the handler through LangChain's manager to the call
+        if frame is None:
+            return
+        code = frame.f_code
+        if code.co_name in _CALLS:
+            if not _MANAGERS.isdisjoint(code.co_varnames) or not _MANAGERS.isdisjoint(code.co_cellvars):
+                span.left = CallLeft(key, code)
+            return
+        frame = frame.f_back
+
+
+def current_task() -> asyncio.Task[Any] | None:
+    """Return the running asyncio task; None outside of one."""
+    return asyncio.current_task() if asyncio._get_running_loop() is not None else None
