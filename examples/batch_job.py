@@ -1,6 +1,6 @@
 """A batch job: many rows at once, one trace for the job; at the end it says what became of every span, or fails.
 
-    pip install "spancast[langchain,cli]" && python examples/batch_job.py
+    pip install ".[langchain,cli]" && python examples/batch_job.py
 
 No key, no network.
 """

@@ -1,6 +1,6 @@
 """A FastAPI application: one trace a request, under the caller's `traceparent`, with the session from a header.
 
-    pip install "spancast[demo]" fastapi httpx && python examples/fastapi_app.py
+    pip install ".[demo]" fastapi httpx && python examples/fastapi_app.py
 
 With OpenTelemetry's own instrumentation of FastAPI the middleware is not needed: runs lie under the request's span.
 """

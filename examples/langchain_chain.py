@@ -1,6 +1,6 @@
 """A chain of LangChain, traced by one callback; the request's fields stand in the metadata, as OpenRouter takes them.
 
-    pip install "spancast[langchain,cli]" && python examples/langchain_chain.py
+    pip install ".[langchain,cli]" && python examples/langchain_chain.py
 
 No key, no network: `offline.models` has a scripted model. The trace goes to `.spancast/traces.jsonl`.
 """

@@ -1,6 +1,6 @@
 """A LangGraph agent with two tools, of which one waits for a person; the answer to it goes on in the same trace.
 
-    pip install "spancast[demo]" && python examples/langgraph_agent.py
+    pip install ".[demo]" && python examples/langgraph_agent.py
 
 The wait is no error, and `thread_id` is the session. No key, no network.
 """

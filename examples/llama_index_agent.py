@@ -1,6 +1,6 @@
 """A LlamaIndex agent with two tools, scripted: invocation, model calls and tools in one tree, with call ids and errors.
 
-    pip install "spancast[llama-index,cli]" && python examples/llama_index_agent.py
+    pip install ".[llama-index,cli]" && python examples/llama_index_agent.py
 
 No key, no network. `llama_index.core.set_global_handler("spancast")` does the same as the one line here.
 """

@@ -1,6 +1,6 @@
 """A RAG application with LlamaIndex: one line traces all of it, components built before included.
 
-    pip install "spancast[llama-index,cli]" && python examples/llama_index_rag.py
+    pip install ".[llama-index,cli]" && python examples/llama_index_rag.py
 
 No key, no network: LlamaIndex's mock models. The traces go to `.spancast/traces.jsonl` and are drawn at the end.
 """

@@ -1,6 +1,6 @@
 """From Langfuse's callback handler to spancast: the old lines as comments, the new ones run.
 
-    pip install "spancast[langchain,cli]" && python examples/migrate_from_langfuse.py
+    pip install ".[langchain,cli]" && python examples/migrate_from_langfuse.py
 
 `destinations.langfuse(...)` keeps sending to Langfuse; add others beside it. README.md has the table. No key, no network.
 """

@@ -1,6 +1,6 @@
 """From OpenInference's instrumentation and arize-otel to spancast: the old lines as comments, the new ones run.
 
-    pip install "spancast[langchain,cli]" && python examples/migrate_from_openinference.py
+    pip install ".[langchain,cli]" && python examples/migrate_from_openinference.py
 
 The attributes at Arize keep their names; README.md has the table. No key, no network: a receiver on loopback.
 """

@@ -1,6 +1,6 @@
 """The application's trace and OpenRouter's own Broadcast of the same request, joined to one tree by one line.
 
-    pip install "spancast[openrouter,cli]" && python examples/openrouter_broadcast.py
+    pip install ".[openrouter,cli]" && python examples/openrouter_broadcast.py
 
 The gateway is a stand-in on loopback that answers and broadcasts as OpenRouter does, to the collector that spancast sends
 to as well. At OpenRouter, enable Broadcast with your collector's or Arize's address, and leave out `base_url` and `hosts`.

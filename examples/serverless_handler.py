@@ -1,6 +1,6 @@
 """A serverless function: it may be frozen as soon as it returns, so everything is delivered before.
 
-    pip install "spancast[langchain,cli]" && python examples/serverless_handler.py
+    pip install ".[langchain,cli]" && python examples/serverless_handler.py
 
 The pipeline is made once, outside of the handler, and lives as long as the instance. `spool=False`: its disk is not kept.
 """

@@ -1,6 +1,6 @@
 """Several agents: a supervisor hands work to two others, which are its tools; who called whom is one tree.
 
-    pip install "spancast[demo]" && python examples/supervisor.py
+    pip install ".[demo]" && python examples/supervisor.py
 
 No key, no network.
 """

@@ -1,6 +1,6 @@
 """An Arize project for each tenant: a project belongs to a pipeline, so each tenant has its own, and runs name it.
 
-    pip install "spancast[langchain,cli]" && python examples/tenants.py
+    pip install ".[langchain,cli]" && python examples/tenants.py
 
 A tenant cannot choose another's project by what it sends: the application looks up the pipeline. Each destination has a
 thread (about 0.1 MB) and a queue of its own, so one tenant's burst does not push out another's spans.

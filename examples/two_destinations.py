@@ -1,6 +1,6 @@
 """One run, two destinations: Arize AX with prompts and answers in OpenInference, a collector without them in gen_ai.
 
-    pip install "spancast[langchain,cli]" && python examples/two_destinations.py
+    pip install ".[langchain,cli]" && python examples/two_destinations.py
 
 Both are receivers on loopback here; for yours leave out `base_url` and give your collector's URL.
 """

@@ -14,8 +14,20 @@ from spancast.record import prices
 from spancast.recording import guard, notice
 
 # no deadlines: speed belongs to benchmarks/; the first text that hypothesis draws builds its tables
-settings.register_profile("spancast", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("spancast")
+settings.register_profile("daily", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=30)
+settings.register_profile("thorough", settings.get_profile("daily"), max_examples=300)
+settings.load_profile("daily")  # `scripts/test --slow` asks for the thorough one
+
+# Folders and files of tests that run whole programs, servers of others or package builds: the second stage.
+WHOLE_PROGRAMS = ("benchmarks/", "differential/", "package/", "test_examples.py", "test_nesting_scoreboard.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as `slow` what runs whole programs; other slow tests have their mark."""
+    for item in items:
+        inside = item.path.relative_to(Path(__file__).parent).as_posix()
+        if inside.startswith(WHOLE_PROGRAMS) or "soak" in item.path.stem:
+            item.add_marker("slow")
 
 
 @pytest.fixture(autouse=True)

@@ -298,7 +298,6 @@ NAMES = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=200)
 @given(st.dictionaries(NAMES, JUNK, max_size=8))
 def test_any_mixture_of_shapes_is_read_without_raising(usage: dict[str, Any]) -> None:
     """Whatever stands in a usage object, every count read from it is a whole number of at least 0, and a total is there."""

@@ -13,7 +13,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
@@ -312,7 +312,6 @@ def test_retry_after_as_a_date() -> None:
     assert 3000 < after <= 3600
 
 
-@settings(deadline=None, max_examples=200)
 @given(
     st.one_of(
         st.text(max_size=40),
@@ -434,7 +433,6 @@ def test_a_receivers_words_are_kept_short() -> None:
     assert (1, "x" * 1000) == partial_success(body, "application/json")
 
 
-@settings(deadline=None, max_examples=100)
 @given(
     status=st.integers(200, 599),
     body=st.one_of(st.binary(max_size=60), st.binary(max_size=30).map(lambda rest: b'{"partialSuccess":' + rest)),

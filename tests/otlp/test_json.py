@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
@@ -130,7 +130,6 @@ def read_span(said: dict[str, Any], span: Any) -> None:
     span.status.message = said["status"].get("message", "")
 
 
-@settings(deadline=None, max_examples=200)
 @given(st.lists(SPANS, max_size=3), ATTRIBUTES)
 def test_both_encodings_carry_the_same_request(spans: list[Span], resource: Attributes) -> None:
     """Any request in JSON, read by the OTLP specification's mapping, is the request in protobuf, field by field."""
@@ -141,7 +140,6 @@ def test_both_encodings_carry_the_same_request(spans: list[Span], resource: Attr
     assert in_protobuf == in_json.SerializeToString(deterministic=True)
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.lists(SPANS, max_size=2), ATTRIBUTES)
 def test_a_request_is_one_line(spans: list[Span], resource: Attributes) -> None:
     """A request never holds a line break, whatever is in it, so that it can be a line of a file."""

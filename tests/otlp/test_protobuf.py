@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -85,7 +85,6 @@ def wire_pairs(attributes: Attributes) -> list[tuple[str, Any]]:
     return [(text(key), on_the_wire(value)) for key, value in attributes.items()]
 
 
-@settings(deadline=None, max_examples=200)
 @given(st.lists(SPANS, max_size=3), ATTRIBUTES, TEXT)
 def test_the_bytes_are_the_canonical_ones(spans: list[Span], resource: Attributes, scope: str) -> None:
     """Any request parses with OpenTelemetry's own parser, which serialises it to the very same bytes."""
@@ -104,7 +103,6 @@ def test_the_bytes_are_the_canonical_ones(spans: list[Span], resource: Attribute
     ]
 
 
-@settings(deadline=None, max_examples=200)
 @given(SPANS)
 def test_every_field_arrives(span: Span) -> None:
     """Any span's ids, times, kind, status, flags, attributes, events and links are what the parser reads."""

@@ -106,10 +106,10 @@ def _quiet(environ: Mapping[str, str], home: Path) -> dict[str, str]:
     return {**kept, **state, **words}
 
 
-def environment(folder: Path, *arguments: str | Path) -> Environment:
-    """Make a virtual environment of this interpreter's version and install into it."""
+def environment(folder: Path, *arguments: str | Path, seed: bool = False) -> Environment:
+    """Make a virtual environment of this interpreter's version, with pip where *seed* says so, and install into it."""
     shutil.rmtree(folder, ignore_errors=True)
-    uv("venv", "--python", sys.executable, folder)
+    uv("venv", *(["--seed"] if seed else []), "--python", sys.executable, folder)
     made = Environment(folder)
     if arguments:
         made.install(*arguments)

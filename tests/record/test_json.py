@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spancast.record.json import as_text, digits, dumps, plain, text
@@ -51,7 +51,6 @@ def expected_of(value: Any) -> Any:
     return value
 
 
-@settings(deadline=None, max_examples=150)
 @given(DATA)
 def test_any_plain_data_becomes_the_same_json(value: Any) -> None:
     """Whatever the plain data holds, the text is valid JSON and means the same, huge integers as decimal strings."""
@@ -69,7 +68,6 @@ def test_any_plain_data_becomes_the_same_json(value: Any) -> None:
     assert same(expected_of(value), read)
 
 
-@settings(deadline=None, max_examples=100)
 @given(DATA)
 def test_a_plain_copy_is_the_same_json(value: Any) -> None:
     """What `plain` copies, orjson takes: `dumps` of the copy is valid JSON too."""
@@ -125,7 +123,6 @@ def test_text_stays_text_and_the_rest_becomes_json() -> None:
     ]
 
 
-@settings(deadline=None, max_examples=100)
 @given(ANY_TEXT)
 def test_text_can_be_encoded_and_changes_only_surrogates(value: str) -> None:
     """Text for the wire is valid UTF-8 and differs from the original only where a lone surrogate stood."""
