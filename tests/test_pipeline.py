@@ -125,7 +125,7 @@ def test_what_is_no_destination_is_refused_with_a_sentence(thing: Any) -> None:
     with pytest.raises(SettingsError) as caught:
         spancast.configure(thing)
     expected = (
-        f"configure() was given a {type(thing).__name__}: give it destinations, such as "
+        f"configure() was called with a {type(thing).__name__}: give it destinations, such as "
         "spancast.destinations.otlp('https://collector.example.com/v1/traces')."
     )
     assert expected == str(caught.value)

@@ -14,8 +14,8 @@ import pytest
 
 import spancast
 from spancast import destinations
-from spancast.config import files
-from spancast.config import schema as catalogue
+from spancast.config import rows, saved
+from spancast.config.entries import Entry
 from spancast.destinations import PRESETS, Destination, SettingsError
 from spancast.destinations.registry import Preset
 
@@ -119,10 +119,10 @@ def test_saved_files_and_settings_hold_references(tmp_path: Path, monkeypatch: p
     """`env:` is saved as it is, and the table masks the values of secret variables."""
     monkeypatch.setenv("ARIZE_API_KEY", SECRET)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"Authorization={SECRET}")
-    entry = files.Entry(preset="arize", arguments={"api_key": "env:ARIZE_API_KEY", "space_key": SPACE}, origin="")
-    path = files.save([entry], os.environ)
-    made = files.saved(os.environ)[0].destination()
-    said = [path.read_text(), repr(entry), repr(made), repr(list(catalogue.rows(os.environ, all=True)))]
+    entry = Entry(preset="arize", arguments={"api_key": "env:ARIZE_API_KEY", "space_key": SPACE}, origin="")
+    path = saved.save([entry], os.environ)
+    made = saved.read(os.environ).entries[0].destination()
+    said = [path.read_text(), repr(entry), repr(made), repr(list(rows.rows(os.environ, all=True)))]
     assert [] == [text for text in said if SECRET in text]
     assert SECRET == made.target.headers["authorization"]  # type: ignore[attr-defined]
 

@@ -1,4 +1,4 @@
-"""Every setting: environment variables and file keys from the catalogue, arguments from the signatures and docstrings."""
+"""Every setting: environment variables and file keys from the table, arguments from the signatures and docstrings."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Iterable
 
 from from_code.markdown import code, codes, described, table
 from spancast.commands import options
-from spancast.config import schema as catalogue
+from spancast.config import schema
 from spancast.destinations.destination import Destination
 from spancast.destinations.factory import CommonKeywords
 from spancast.pipeline import Pipeline, configure
+from spancast.setting import Setting
 
 _NOT_OPTIONS = {
     "headers": "Further headers: a mapping, a JSON object as text, or a function that returns one for each request.",
@@ -20,14 +21,14 @@ _NOT_OPTIONS = {
 
 def variables() -> str:
     """Return the tables of all environment variables and file keys."""
-    presets = [each for each in catalogue.SETTINGS if each not in (*catalogue.GENERAL, *catalogue.OTLP)]
+    presets = [each for each in schema.SETTINGS if each not in (*schema.GENERAL, *schema.OTLP)]
     return "\n\n".join(
         [
             "### General",
-            _table(catalogue.GENERAL, keys=True),
+            _table(schema.GENERAL, keys=True),
             "### OpenTelemetry's own, for `otlp`",
             "The name with `TRACES` wins over the general one.",
-            _table(catalogue.OTLP),
+            _table(schema.OTLP),
             "### The presets' own",
             "Read by the preset of that name when the argument is not given.",
             _table(presets),
@@ -35,7 +36,7 @@ def variables() -> str:
     )
 
 
-def _table(settings: Iterable[catalogue.Setting], *, keys: bool = False) -> str:
+def _table(settings: Iterable[Setting], *, keys: bool = False) -> str:
     headings = ["environment", *(["key in the file"] if keys else []), "meaning", "default"]
     return table(
         headings,

@@ -16,17 +16,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import sigterm, validation
-from .config import schema as catalogue
-from .config.resolve import destinations_of
-from .delivery.lane import MAX_QUEUE_BYTES, Lane
+from .config.resolve import Arguments, Resolved, resolve
+from .delivery.lane import Lane
 from .delivery.ledger import DeliveryReport
-from .delivery.spool import MAX_BYTES as MAX_SPOOL_BYTES
 from .delivery.spool import Spool, folder_of
 from .destinations.destination import Destination
-from .destinations.otel_env import flag
 from .destinations.targets.memory import MemoryTarget
 from .recording.captured import CapturedOperation
-from .recording.paused import Pauses, state_folder
+from .recording.notice import warn_once
+from .recording.paused import Pauses
 from .recording.recorder import Recorder
 from .recording.sampling import SamplingRule, TailSampler
 from .recording.trace import current_trace, trace, trace_into, use_recorder
@@ -56,38 +54,49 @@ class Pipeline:
         service_name: str | None = None,
         resource: Mapping[str, Any] | None = None,
         tracer_provider: TracerProvider | None = None,
-        max_queue_bytes: int = MAX_QUEUE_BYTES,
+        convention: str | None = None,
+        max_queue_bytes: int | None = None,
         spool: bool | str | os.PathLike[str] | None = None,
-        max_spool_bytes: int = MAX_SPOOL_BYTES,
+        max_spool_bytes: int | None = None,
     ) -> None:
         """Make lanes for *destinations*; without any, for those that the environment names, else the local file.
 
         Args:
             service_name: The resource's `service.name`; else `OTEL_SERVICE_NAME`, else the project's file.
             resource: Further resource attributes, for all destinations.
-            tracer_provider: Also emit SDK spans through this provider's processors.
-            max_queue_bytes: The bound of each lane's queue.
+            tracer_provider: Also emit SDK spans through this provider's processors, under the privacy mode and the redaction
+                that environment and files set.
+            convention: Of these SDK spans: `openinference` or `gen_ai`; else OpenInference for a provider of Phoenix or
+                Arize, else gen_ai.
+            max_queue_bytes: The bound of each lane's queue; else `SPANCAST_MAX_QUEUE_BYTES`, else 64 MiB.
             spool: Whether spans that cannot be delivered are kept on disk, or the folder for them; else `SPANCAST_SPOOL`
                 (`off`, or a folder), else in the user's state folder. For HTTP destinations.
-            max_spool_bytes: The bound of what each destination may keep on disk.
+            max_spool_bytes: The bound of what each destination may keep on disk; else 256 MiB.
         """
-        if service_name is not None:
-            validation.text(service_name, "service_name", "checkout-agent")
-        service_name = catalogue.service_name(service_name, os.environ)
-        general = catalogue.resource(validation.attributes(resource), os.environ)
-        if max_queue_bytes == MAX_QUEUE_BYTES:
-            max_queue_bytes = catalogue.general("max_queue_bytes", os.environ) or MAX_QUEUE_BYTES
-        size = validation.size(max_queue_bytes, "max_queue_bytes")
-        spool_size = validation.size(max_spool_bytes, "max_spool_bytes")
-        self.enabled = not flag(os.environ, "OTEL_SDK_DISABLED")
-        chosen = _named(_all(destinations, tracer_provider)) if self.enabled else ()
-        spools = spool_folder(spool, os.environ)
+        arguments = Arguments(
+            destinations=destinations,
+            service_name=service_name,
+            resource=resource,
+            tracer_provider=tracer_provider,
+            convention=convention,
+            max_queue_bytes=max_queue_bytes,
+            spool=spool,
+            max_spool_bytes=max_spool_bytes,
+        )
+        self._start(resolve(arguments, os.environ))
+
+    def _start(self, resolved: Resolved) -> None:
+        """Make the parts that *resolved* asks for."""
+        _say(resolved)
+        self.enabled = resolved.enabled
+        self._problems = resolved.problems
+        chosen = resolved.destinations
         self._lanes = tuple(
             Lane(
                 destination,
-                resource_source(service_name, general, destination.resource),
-                max_queue_bytes=size,
-                spool=spool_source(spools, destination, spool_size),
+                resource_source(resolved.service_name, resolved.resource, destination.resource),
+                max_queue_bytes=resolved.max_queue_bytes,
+                spool=spool_source(resolved.spool_folder, destination, resolved.max_spool_bytes),
             )
             for destination in chosen
         )
@@ -97,10 +106,10 @@ class Pipeline:
             )
             for destination in chosen
         ]
-        folder = state_folder(os.environ)
+        folder = resolved.state_folder
         self.recorder = Recorder(self._offer, rules, Pauses(folder / "paused" if folder else None))
         self._everyone = (1 << len(self._lanes)) - 1
-        self._undecided = TailSampler(size, self._settle_for)
+        self._undecided = TailSampler(resolved.max_queue_bytes, self._settle_for)
         self._tokens: list[Token[Pipeline | None]] = []
         self._ended = False
         self._ender: int | None = None  # the thread that shuts it down
@@ -203,7 +212,7 @@ class Pipeline:
 
     def report(self) -> DeliveryReport:
         """Return what became of every span, per destination."""
-        return DeliveryReport(tuple(lane.ledger.report() for lane in self._lanes))
+        return DeliveryReport(tuple(lane.ledger.report() for lane in self._lanes), self._problems)
 
     def after_fork_in_child(self) -> None:
         """Start clean in a forked child; the parent keeps what was open and queued."""
@@ -233,43 +242,13 @@ class Pipeline:
         return f"<Pipeline {', '.join(map(repr, self.destinations)) or 'without destinations'}>"
 
 
-def _all(destinations: tuple[Destination, ...], provider: TracerProvider | None) -> tuple[Destination, ...]:
-    for destination in destinations:
-        if not isinstance(destination, Destination):
-            raise validation.SettingsError(
-                f"configure() was given a {type(destination).__name__}: give it destinations, such as "
-                "spancast.destinations.otlp('https://collector.example.com/v1/traces')."
-            )
-    if provider is None:
-        return destinations or destinations_of(os.environ)
-    from .destinations.targets.provider import through_provider
-
-    return (*destinations, through_provider(provider))
-
-
-def spool_folder(setting: object, environ: Mapping[str, str]) -> Path | None:
-    """Return where spools lie: as the argument says, else `SPANCAST_SPOOL`, else in the state folder; None when off."""
-    argument = "spool"
-    if setting is None:
-        word, argument = environ.get("SPANCAST_SPOOL", "").strip(), "SPANCAST_SPOOL"
-        setting = {"": True, **_SWITCH}.get(word.lower(), word)
-    if isinstance(setting, bool):
-        state = state_folder(environ) if setting else None
-        return state / "spool" if state else None
-    if not isinstance(setting, (str, os.PathLike)) or not str(setting):
-        raise validation.SettingsError(
-            f"{argument} is {setting!r}: give True, False, or a folder for undelivered spans."
-        )
-    folder = Path(setting).expanduser().absolute()
-    if folder.exists() and not folder.is_dir():
-        raise validation.SettingsError(f"{argument}={str(setting)!r} is a file: give a folder for undelivered spans.")
-    return folder
-
-
-_SWITCH: dict[str, object] = {
-    **dict.fromkeys(("on", "true", "1", "yes"), True),
-    **dict.fromkeys(("off", "false", "0", "no"), False),
-}
+def _say(resolved: Resolved) -> None:
+    """Log what could not be used; as an error when nothing is recorded for it."""
+    problems = list(resolved.problems)
+    if problems and not resolved.destinations:
+        _logger.error("spancast: nothing is recorded: %s", problems.pop(0))
+    for problem in problems:
+        warn_once(f"problem {problem}", "spancast: %s", problem)
 
 
 def spool_source(folder: Path | None, destination: Destination, max_bytes: int) -> Callable[[], Spool | None]:
@@ -283,31 +262,6 @@ def spool_source(folder: Path | None, destination: Destination, max_bytes: int) 
         "privacy_mode": destination.privacy_mode,
     }
     return lambda: Spool(own, about=about, max_bytes=max_bytes)
-
-
-def _named(destinations: tuple[Destination, ...]) -> tuple[Destination, ...]:
-    """Give destinations of the same preset names of their own: `otlp`, `otlp-2`. Names that users gave must differ."""
-    from copy import copy
-
-    taken: set[str] = set()
-    for destination in destinations:
-        if destination.named and destination.name in taken:
-            raise validation.SettingsError(f"two destinations are named {destination.name!r}: give each its own name=.")
-        if destination.named:
-            taken.add(destination.name)
-    named = []
-    for destination in destinations:
-        if not destination.named:
-            name, count = destination.name, 1
-            while name in taken:
-                count += 1
-                name = f"{destination.name}-{count}"
-            taken.add(name)
-            if name != destination.name:
-                destination = copy(destination)
-                object.__setattr__(destination, "name", name)
-        named.append(destination)
-    return tuple(named)
 
 
 def _waiter(lane: Lane) -> Any:
@@ -332,9 +286,10 @@ def configure(
     service_name: str | None = None,
     resource: Mapping[str, Any] | None = None,
     tracer_provider: TracerProvider | None = None,
-    max_queue_bytes: int = MAX_QUEUE_BYTES,
+    convention: str | None = None,
+    max_queue_bytes: int | None = None,
     spool: bool | str | os.PathLike[str] | None = None,
-    max_spool_bytes: int = MAX_SPOOL_BYTES,
+    max_spool_bytes: int | None = None,
     handle_sigterm: bool = False,
 ) -> Pipeline:
     """Set and return the process's default pipeline; a former one is shut down.
@@ -353,6 +308,7 @@ def configure(
         service_name=service_name,
         resource=resource,
         tracer_provider=tracer_provider,
+        convention=convention,
         max_queue_bytes=max_queue_bytes,
         spool=spool,
         max_spool_bytes=max_spool_bytes,
@@ -385,24 +341,14 @@ def in_use(fallback: Pipeline | None = None) -> Pipeline:
 
 
 def _from_environment() -> Pipeline:
+    """Return the pipeline of an application that did not call `configure`: what cannot be used is said, and never raises."""
     try:
-        return Pipeline()
-    except validation.SettingsError as error:
-        _logger.error("spancast: nothing is recorded: %s", error)
-        return _silent()
-
-
-def _silent() -> Pipeline:
+        resolved = resolve(Arguments(), os.environ, strict=False)
+    except Exception as error:  # a setting of any kind must not end the application
+        sentence = str(error) if isinstance(error, validation.SettingsError) else f"settings: {type(error).__name__}"
+        resolved = Resolved(enabled=False, problems=(sentence,))
     pipeline = Pipeline.__new__(Pipeline)
-    pipeline.enabled = False
-    pipeline._lanes = ()
-    pipeline._everyone = 0
-    pipeline._tokens = []
-    pipeline._ended = False
-    pipeline._ender = None
-    pipeline._end = threading.Event()
-    pipeline._undecided = TailSampler(0, pipeline._settle_for)
-    pipeline.recorder = Recorder(pipeline._offer)
+    pipeline._start(resolved)
     return pipeline
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import spancast
-from spancast.config import files
-from spancast.config import schema as catalogue
-from spancast.config.resolve import destinations_of
+from spancast.config import rows, saved, schema
+from spancast.config.entries import Entry
+from spancast.config.resolve import Arguments, resolve
 from spancast.destinations import PRESETS, SettingsError
 
 from ..receivers.recording import recording_receiver
@@ -49,7 +49,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def made() -> list[Any]:
     """Return what files and environment name."""
-    return list(destinations_of(os.environ))
+    return list(resolve(Arguments(), os.environ).destinations)
 
 
 def names() -> list[str]:
@@ -96,8 +96,8 @@ def test_configure_without_arguments_uses_the_file(tmp_path: Path) -> None:
     ("argument", "variables", "expected"),
     [
         (None, {}, "checkout-agent"),
-        (None, {"OTEL_SERVICE_NAME": "from-variable"}, None),  # OpenTelemetry's own detector reads it
-        (None, {"OTEL_RESOURCE_ATTRIBUTES": "service.name=x"}, None),
+        (None, {"OTEL_SERVICE_NAME": "from-variable"}, "from-variable"),
+        (None, {"OTEL_RESOURCE_ATTRIBUTES": "service.name=x"}, "x"),
         ("from-code", {"OTEL_SERVICE_NAME": "from-variable"}, "from-code"),
     ],
 )
@@ -106,14 +106,15 @@ def test_arguments_before_environment_before_file(
 ) -> None:
     """The nearest says the service's name."""
     Path("spancast.toml").write_text(TOML)
-    assert expected == catalogue.service_name(argument, {**os.environ, **variables})
+    assert expected == resolve(Arguments(service_name=argument), {**os.environ, **variables}).service_name
 
 
 def test_resource_attributes_are_merged_key_by_key() -> None:
     """Code over environment over file."""
     Path("spancast.toml").write_text(TOML)
     environ = {**os.environ, "OTEL_RESOURCE_ATTRIBUTES": "team=other"}
-    assert {"deployment.environment": "dev"} == catalogue.resource({"deployment.environment": "dev"}, environ)
+    resolved = resolve(Arguments(resource={"deployment.environment": "dev"}), environ)
+    assert {"deployment.environment": "dev"} == resolved.resource
 
 
 def test_a_variable_over_the_files_value(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,8 +153,8 @@ def test_the_environments_backends_join_the_files(monkeypatch: pytest.MonkeyPatc
 
 def test_saved_destinations_count_when_the_project_names_none() -> None:
     """The command line's come last; a project's file wins over them."""
-    entry = files.Entry(preset="jaeger", arguments={"name": "mine"}, origin="")
-    files.save([entry], os.environ)
+    entry = Entry(preset="jaeger", arguments={"name": "mine"}, origin="")
+    saved.save([entry], os.environ)
     assert ["mine"] == names()
     Path("spancast.toml").write_text(TOML)
     assert ["collector"] == names()
@@ -161,7 +162,7 @@ def test_saved_destinations_count_when_the_project_names_none() -> None:
 
 def test_saved_destinations_are_for_their_owner_alone(tmp_path: Path) -> None:
     """0600 in a folder of 0700, replaced as a whole."""
-    path = files.save([files.Entry(preset="jaeger", arguments={}, origin="")], os.environ)
+    path = saved.save([Entry(preset="jaeger", arguments={}, origin="")], os.environ)
     modes = [stat.S_IMODE(place.stat().st_mode) for place in (path, path.parent)]
     assert ([0o600, 0o700], [path]) == (modes, list(path.parent.iterdir()))
 
@@ -169,7 +170,7 @@ def test_saved_destinations_are_for_their_owner_alone(tmp_path: Path) -> None:
 def test_only_the_destinations_that_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """`SPANCAST_DESTINATIONS` chooses among files, saved ones and presets."""
     Path("spancast.toml").write_text(TOML)
-    files.save([files.Entry(preset="jaeger", arguments={"name": "mine"}, origin="")], os.environ)
+    saved.save([Entry(preset="jaeger", arguments={"name": "mine"}, origin="")], os.environ)
     monkeypatch.setenv("SPANCAST_DESTINATIONS", "mine, phoenix")
     assert ["mine", "phoenix"] == names()
     monkeypatch.setenv("SPANCAST_DESTINATIONS", "nothing")
@@ -180,10 +181,10 @@ def test_only_the_destinations_that_are_named(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("sampling = 1", "spancast.toml: 'sampling' is no setting: use service_name"),
+        ("sampling = 1", "spancast.toml: 'sampling' is no setting: did you mean 'sampling_rate'"),
         ("[[destinations]]\nname = 'x'", "spancast.toml, number 1: preset is missing"),
         ("[destinations]\npreset = 'otlp'", "destinations is no list of tables"),
-        ("[[destinations]]\npreset = 'otel'", "preset='otel' is not known: use one of arize, axiom"),
+        ("[[destinations]]\npreset = 'otel'", "preset='otel' is not known: did you mean 'otlp'"),
         ("[[destinations]]\npreset = 'jaeger'\nurl = 'x'", "has no argument 'url'"),
         ("[[destinations]]\npreset = 'jaeger'\nredact = 'names'", "redact='names' is not known"),
         ("[[destinations]]\npreset = 'otlp'\nendpoint = 'http://c:4317'", "destination 'otlp': .* gRPC port 4317"),
@@ -192,7 +193,7 @@ def test_only_the_destinations_that_are_named(monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_a_file_that_is_wrong_is_said_with_its_name(text: str, sentence: str) -> None:
-    """File, place, value and cure."""
+    """File, place, value and fix."""
     Path("spancast.toml").write_text(text)
     with pytest.raises(SettingsError, match=sentence):
         spancast.Pipeline()
@@ -224,7 +225,7 @@ def test_the_file_can_be_named_and_switched_off(tmp_path: Path, monkeypatch: pyt
 def test_saved_destinations_that_cannot_be_read_are_said(tmp_path: Path) -> None:
     """A broken file is not passed over in silence."""
     (tmp_path / "config").mkdir()
-    (tmp_path / "config" / files.SAVED).write_text("{")
+    (tmp_path / "config" / saved.FILE_NAME).write_text("{")
     with pytest.raises(SettingsError, match="cannot be read: remove it"):
         made()
 
@@ -232,7 +233,7 @@ def test_saved_destinations_that_cannot_be_read_are_said(tmp_path: Path) -> None
 # ---------------------------------------------------------------- the table
 def test_every_variable_of_a_preset_is_in_the_table() -> None:
     """What the code reads, `spancast settings` shows."""
-    shown = {variable for setting in catalogue.SETTINGS for variable in setting.variables}
+    shown = {variable for setting in schema.SETTINGS for variable in setting.variables}
     read = {variable for preset in PRESETS.values() for names in preset.variables.values() for variable in names}
     assert set() == read - shown
 
@@ -244,20 +245,20 @@ def test_every_variable_in_the_source_is_in_the_table() -> None:
     source = Path(spancast.__file__).parent
     text = "\n".join(path.read_text() for path in source.rglob("*.py"))
     found = set(re.findall(r"\bSPANCAST_[A-Z_]+[A-Z]\b", text)) - {"SPANCAST_DEMO_MODEL"}
-    shown = {variable for setting in catalogue.SETTINGS for variable in setting.variables}
+    shown = {variable for setting in schema.SETTINGS for variable in setting.variables}
     assert set() == found - shown
 
 
 def test_rows_say_value_and_origin_and_mask_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each setting that is set, who says so, and what is wrong with it."""
+    """Each setting that is set, its origin, and what is wrong with it."""
     Path("spancast.toml").write_text(TOML)
     monkeypatch.setenv("SPANCAST_SAMPLING_RATE", "10%")
     monkeypatch.setenv("ARIZE_API_KEY", "ak-secret")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer%20ak-secret")
-    rows = {row.name: row for row in catalogue.rows(os.environ)}
-    assert ("checkout-agent", "spancast.toml") == (rows["service_name"].value, rows["service_name"].origin)
-    assert ("***", "environment ARIZE_API_KEY") == (rows["ARIZE_API_KEY"].value, rows["ARIZE_API_KEY"].origin)
-    assert True is ("is no number" in (rows["sampling_rate"].error or ""))
-    assert False is ("ak-secret" in repr(list(rows.values())))
-    everything = list(catalogue.rows(os.environ, all=True))
-    assert (len(catalogue.SETTINGS), True) == (len(everything), all(row.meaning for row in everything))
+    found = {row.name: row for row in rows.rows(os.environ)}
+    assert ("checkout-agent", "spancast.toml") == (found["service_name"].value, found["service_name"].origin)
+    assert ("***", "environment ARIZE_API_KEY") == (found["ARIZE_API_KEY"].value, found["ARIZE_API_KEY"].origin)
+    assert True is ("is no number" in (found["sampling_rate"].error or ""))
+    assert False is ("ak-secret" in repr(list(found.values())))
+    everything = list(rows.rows(os.environ, all=True))
+    assert (len(schema.SETTINGS), True) == (len(everything), all(row.meaning for row in everything))

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import spancast
-from spancast.config.resolve import backends_of, destinations_of
+from spancast.config.resolve import Arguments, backends_of, resolve
 from spancast.destinations import SettingsError
+from spancast.recording import notice
 
 from ..receivers.recording import recording_receiver
 
@@ -27,7 +28,10 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def described() -> list[tuple[str, str]]:
     """Return name and place of the environment's destinations."""
-    return [(destination.name, destination.target.describe()) for destination in destinations_of(os.environ)]
+    return [
+        (destination.name, destination.target.describe())
+        for destination in resolve(Arguments(), os.environ).destinations
+    ]
 
 
 def test_nothing_set_means_a_local_file(tmp_path: Path) -> None:
@@ -67,15 +71,19 @@ def test_half_of_arizes_variables_is_said(monkeypatch: pytest.MonkeyPatch) -> No
     """A key without a space is a mistake, not a wish for a file."""
     monkeypatch.setenv("ARIZE_API_KEY", "k")
     with pytest.raises(SettingsError, match=r"space_key is missing.*ARIZE_SPACE_ID"):
-        destinations_of(os.environ)
+        resolve(Arguments(), os.environ)
 
 
-def test_grpc_is_refused_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """We speak OTLP over HTTP only, and say so."""
+def test_grpc_for_the_whole_platform_is_ignored_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """We send OTLP over HTTP only, say so, and the spans go out."""
+    notice.forget()
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
-    with pytest.raises(SettingsError, match=r"OTEL_EXPORTER_OTLP_PROTOCOL='grpc'.*spancast does not speak gRPC"):
-        destinations_of(os.environ)
+    assert [("otlp", "http://127.0.0.1:4318/v1/traces")] == described()
+    assert "OTEL_EXPORTER_OTLP_PROTOCOL='grpc'" in caplog.text
+    assert "spancast does not speak gRPC" in caplog.text
 
 
 @pytest.mark.parametrize("variable", ["OTEL_EXPORTER_OTLP_ENDPOINT", None])
@@ -87,7 +95,7 @@ def test_spancast_variables_hold_for_the_environments_destinations(
     monkeypatch.setenv("SPANCAST_SAMPLING_RATE", "0.25")
     if variable:
         monkeypatch.setenv(variable, "http://127.0.0.1:4318")
-    (destination,) = destinations_of(os.environ)
+    (destination,) = resolve(Arguments(), os.environ).destinations
     assert (True, 0.25) == (destination.privacy_mode, destination.sampling_rate)
 
 

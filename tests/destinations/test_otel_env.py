@@ -8,7 +8,8 @@ import pytest
 
 from spancast import destinations
 from spancast.destinations import SettingsError
-from spancast.destinations.otel_env import flag, number, otlp_environment, spancast_environment
+from spancast.destinations.otel_env import otlp_environment
+from spancast.recording import notice
 
 PREFIX = "OTEL_EXPORTER_OTLP_"
 
@@ -122,30 +123,78 @@ def test_a_variable_for_traces_wins_over_the_general_one() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "part"),
     [
-        ("TIMEOUT", "soon", "give seconds"),
-        ("TIMEOUT", "10000", "give seconds"),
+        ("TIMEOUT", "soon", "is no number"),
         ("TRACES_TIMEOUT", "0", "give seconds"),
-        ("TIMEOUT", "nan", "a number of seconds"),
+        ("TIMEOUT", "nan", "is no number"),
         ("COMPRESSION", "deflate", "'gzip' or 'none'"),
         ("PROTOCOL", "http", "'http/json' or 'http/protobuf'"),
         ("PROTOCOL", "grpc", "spancast does not speak gRPC; every receiver of gRPC has an HTTP port beside it."),
         ("TRACES_PROTOCOL", "grpc", "does not speak gRPC"),
-        ("ENDPOINT", "c:4318", "no scheme"),
-        ("ENDPOINT", "http://c:4317", "gRPC port 4317"),
         ("CERTIFICATE", "/nowhere/ca.pem", "is no file"),
     ],
 )
-def test_a_variable_that_cannot_be_used_is_named(name: str, value: str, part: str) -> None:
-    """The message begins with the variable as it is in the environment and says the cure."""
-    with pytest.raises(SettingsError) as caught:
-        read(**{"ENDPOINT": "http://c", name: value})
-    said = str(caught.value)
-    assert (True, True) == (said.startswith(PREFIX + name), part in said)
+def test_a_value_that_cannot_be_used_is_ignored_with_a_warning(
+    name: str, value: str, part: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A platform's variable never ends the application: the warning begins with its name, and the default counts."""
+    notice.forget()
+    found = read(**{"ENDPOINT": "http://c", name: value})
+    assert ({}, "http://c/v1/traces") == (found.common, found.endpoint)
+    assert f"ignored: {PREFIX}{name}" in caplog.text
+    assert part in caplog.text
 
 
-def test_grpc_is_no_fault_where_the_endpoint_was_given() -> None:
+@pytest.mark.parametrize(("value", "part"), [("c:4318", "no scheme"), ("http://c:4317", "gRPC port 4317")])
+def test_an_endpoint_that_cannot_be_used_is_an_error(value: str, part: str) -> None:
+    """Without an endpoint there is no destination: whoever asks for it gets the sentence."""
+    with pytest.raises(SettingsError, match=part) as caught:
+        read(ENDPOINT=value)
+    assert str(caught.value).startswith(PREFIX + "ENDPOINT")
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds", "warned"),
+    [("2.5", 2.5, False), ("10", 10.0, False), ("999", 999.0, False), ("1000", 1.0, True), ("10000", 10.0, True),
+     ("86400000", 3600.0, True)],
+)  # fmt: skip
+def test_a_timeout_is_in_seconds_until_it_can_only_be_milliseconds(
+    value: str, seconds: float, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """OpenTelemetry's Python SDK takes seconds, its specification and every other language milliseconds: both work."""
+    notice.forget()
+    assert {"timeout": seconds} == read(TIMEOUT=value).common
+    assert warned is ("is taken as milliseconds" in caplog.text)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("COMPRESSION", "GZIP", {"compression": "gzip"}),
+        ("COMPRESSION", "None", {"compression": "none"}),
+        ("PROTOCOL", "HTTP/Protobuf", {"protocol": "http/protobuf"}),
+    ],
+)
+def test_enumerations_are_read_in_any_case(name: str, value: str, expected: dict[str, str]) -> None:
+    """As the specification of OpenTelemetry's variables wants it."""
+    assert expected == read(**{name: value}).common
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "expected"),
+    [
+        ("http://c:4318?key=1", "http://c:4318/v1/traces?key=1"),
+        ("http://c/otlp/?key=1&b=2", "http://c/otlp/v1/traces?key=1&b=2"),
+    ],
+)
+def test_the_path_of_a_base_comes_before_its_query(endpoint: str, expected: str) -> None:
+    """A key in the query stays one."""
+    assert expected == read(ENDPOINT=endpoint).endpoint
+
+
+def test_grpc_is_no_fault_where_the_endpoint_was_given(caplog: pytest.LogCaptureFixture) -> None:
     """A host that sends gRPC elsewhere may still give us an HTTP endpoint of our own."""
-    assert {} == read(with_endpoint=False, PROTOCOL="grpc").common
+    notice.forget()
+    assert ({}, "") == (read(with_endpoint=False, PROTOCOL="grpc").common, caplog.text)
 
 
 # ---------------------------------------------------------------- through the preset
@@ -172,50 +221,3 @@ def test_explicit_headers_replace_the_environments(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv(PREFIX + "ENDPOINT", "http://c:4318")
     monkeypatch.setenv(PREFIX + "HEADERS", "x-token=abc")
     assert {"y": "1"} == destinations.otlp(headers={"y": "1"}).target.headers
-
-
-# ---------------------------------------------------------------- words
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        *[(word, True) for word in ("true", "TRUE", "1", "yes", "on")],
-        *[(word, False) for word in ("false", "0", "No", " off ", "")],
-    ],
-)
-def test_a_variable_that_is_true_or_false_has_several_spellings(value: str, expected: bool) -> None:
-    """The words that people write for yes and no."""
-    assert expected is flag({"V": value}, "V")
-
-
-def test_a_variable_that_is_not_set_says_nothing() -> None:
-    """Not set is neither true nor false, and no number."""
-    assert (None, None, None) == (flag({}, "V"), number({}, "V"), number({"V": " "}, "V"))
-
-
-def test_another_word_is_refused() -> None:
-    """A flag that cannot be read is no silent false."""
-    with pytest.raises(SettingsError, match=r"V='maybe' is neither true nor false: write true or false."):
-        flag({"V": "maybe"}, "V")
-
-
-def test_spancast_variables_become_keywords() -> None:
-    """`SPANCAST_PRIVACY_MODE` and `SPANCAST_SAMPLING_RATE` set what they say."""
-    environ = {"SPANCAST_PRIVACY_MODE": "true", "SPANCAST_SAMPLING_RATE": "0.5"}
-    assert {"privacy_mode": True, "sampling_rate": 0.5} == spancast_environment(environ)
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("SPANCAST_SAMPLING_RATE", "0"),
-        ("SPANCAST_SAMPLING_RATE", "10"),
-        ("SPANCAST_SAMPLING_RATE", "10%"),
-        ("SPANCAST_SAMPLING_RATE", "nan"),
-        ("SPANCAST_PRIVACY_MODE", "maybe"),
-    ],
-)
-def test_a_spancast_variable_that_cannot_be_used_is_named(name: str, value: str) -> None:
-    """The message begins with the variable's name."""
-    with pytest.raises(SettingsError) as caught:
-        spancast_environment({name: value})
-    assert True is str(caught.value).startswith(name)

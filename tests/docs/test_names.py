@@ -12,7 +12,7 @@ import pytest
 
 import spancast
 from spancast import destinations, redact
-from spancast.config import schema as catalogue
+from spancast.config import schema
 from spancast.destinations import PRESETS
 
 from .pages import DOCS, ROOT, blocks, commands_in, pages
@@ -33,6 +33,8 @@ OTHERS = {
     "HTTPS_PROXY",
     "HTTP_PROXY",
     "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS",
+    "XDG_CONFIG_HOME",  # platformdirs reads it
+    "XDG_STATE_HOME",
 }
 PLACEHOLDERS = {"COLLECTOR_TOKEN", "MAX_QUEUE_BYTES", "LIGHTSTEP_TOKEN"}
 
@@ -50,7 +52,7 @@ def texts_in_the_code() -> set[str]:
 @cache
 def known_variables() -> set[str]:
     """Return the variables that the code reads, by the catalogue and by the texts in the code."""
-    named = {variable for setting in catalogue.SETTINGS for variable in setting.variables}
+    named = {variable for setting in schema.SETTINGS for variable in setting.variables}
     return named | {text for text in texts_in_the_code() if _VARIABLE.fullmatch(text)}
 
 
@@ -65,7 +67,7 @@ def test_every_variable_on_a_page_is_known_to_the_code(page: Path) -> None:
 def test_every_variable_that_the_code_reads_is_on_the_page_of_settings() -> None:
     """Those of the catalogue by its own table; the others by hand."""
     page = hook._ASKED.sub(lambda asked: hook._part(asked[1], asked[2]), (DOCS / "settings.md").read_text("utf-8"))
-    read = {variable for setting in catalogue.SETTINGS for variable in setting.variables}
+    read = {variable for setting in schema.SETTINGS for variable in setting.variables}
     for path in _SOURCES:
         read.update(re.findall(r'environ(?:\.get\(|\[)\s*"([A-Z_0-9]+)"', path.read_text(encoding="utf-8")))
     assert set() == {name for name in read if f"`{name}`" not in page}

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from spancast.config import files
-from spancast.config import schema as catalogue
+from spancast.config import project_file, schema
+from spancast.config.sources import Sources
 
 from ..receivers.recording import recording_receiver
 from . import given
@@ -74,10 +74,11 @@ def test_the_settings_load(block: Block, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setenv(name, "U3BhY2U6MTpzYW1wbGU=")
     table = tomllib.loads(block.text)
     table = table.get("tool", {}).get("spancast", table)
-    project = files.read_table(table, block.where, catalogue.FILE_NAMES)
+    project = project_file.read_table(table, block.where, schema.FILE_NAMES)
     assert project.general or project.entries
-    for name in project.general:
-        catalogue.of_file(name, project)
+    found = Sources(environ={}, project=project)
+    for setting in schema.GENERAL:
+        found.of_file(setting)
     for entry in project.entries:
         assert entry.name == entry.destination().name
 

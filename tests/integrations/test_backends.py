@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from spancast.config.resolve import destinations_of
+from spancast.config.resolve import Arguments, resolve
 from spancast.destinations import PRESETS
 from spancast.destinations import factory as destinations_module
 
@@ -159,7 +159,7 @@ def test_the_pages_settings_are_loaded_and_lead_there(
             monkeypatch.delenv(variable, raising=False)
         for variable, value in environ.items():
             monkeypatch.setenv(variable, value)
-        (made,) = destinations_of({**environ, "SPANCAST_CONFIG_DIR": ""})
+        (made,) = resolve(Arguments(), {**environ, "SPANCAST_CONFIG_DIR": ""}).destinations
         assert isinstance(made.target, destinations_module.HttpTarget)
         assert name == published(name)[int(urlsplit(made.target.url).port or 0)]
         if name == "phoenix":

@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 import spancast
 from spancast import destinations
-from spancast.config import schema as catalogue
+from spancast.config import schema
 from spancast.conventions.span import Span
 from spancast.demo import support_agent as demo
 from spancast.destinations import PRESETS, MemoryDestination
@@ -206,7 +206,7 @@ def test_every_variable_is_documented_with_its_default() -> None:
 
 def test_variables_that_spancast_reads_too_have_its_names() -> None:
     """What the page calls "as in spancast" is in the table of settings, and every key is."""
-    ours = {variable for setting in catalogue.SETTINGS for variable in setting.variables}
+    ours = {variable for setting in schema.SETTINGS for variable in setting.variables}
     same = {name for name, row in documented().items() if "as in spancast" in row}
     assert True is (len(same) >= 7)
     assert set() == same - ours

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
@@ -21,7 +20,7 @@ import spancast
 from spancast import langchain
 from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler
-from spancast.recording.paused import Pause, Pauses, state_folder
+from spancast.recording.paused import Pause, Pauses
 
 from .models import ScriptedChat, call
 from .trees import one, traces, tree
@@ -241,12 +240,3 @@ def test_the_state_folder_holds_no_thread_id(tmp_path: Path) -> None:
     assert Pause(1, 2) == Pauses(tmp_path).find("customer-17")
     file.write_text("torn")
     assert None is Pauses(tmp_path).find("customer-17")
-
-
-def test_the_state_folder_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variable names it, empty switches it off, else the user's own state folder is used."""
-    assert Path("/x") == state_folder({"SPANCAST_STATE_DIR": "/x"})
-    assert None is state_folder({"SPANCAST_STATE_DIR": ""})
-    assert Path("/y/spancast") == state_folder({"XDG_STATE_HOME": "/y"})
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert tmp_path / ".local" / "state" / "spancast" == state_folder({})

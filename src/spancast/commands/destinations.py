@@ -12,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import secret_refs, terminal
-from ..config import files
-from ..config.resolve import entries_of
+from ..config import saved
+from ..config.entries import Entry
+from ..config.resolve import configured
 from ..destinations import PRESETS
 from ..destinations.destination import Destination
 from ..destinations.registry import Preset
@@ -54,9 +55,9 @@ def add(name: str, given: dict[str, Any]) -> None:
     arguments = _arguments(given)
     _complete(name, preset, arguments)
     try:
-        held = files.saved(os.environ)
+        held = list(saved.read(os.environ).entries)
         stored, secrets = _storable(preset, arguments, plain=plain, keyring=keyring)
-        destination = files.Entry(preset=name, arguments=arguments, origin="command line").destination()
+        destination = Entry(preset=name, arguments=arguments, origin="command line").destination()
         with console.status(f"testing {destination.name}"):
             result = destination.check()
     except SettingsError as error:
@@ -66,8 +67,8 @@ def add(name: str, given: dict[str, Any]) -> None:
         try:
             for key, value in secrets.items():
                 secret_refs.into_keyring(key, value)
-            entry = files.Entry(preset=name, arguments=stored, origin=files.SAVED)
-            path = files.save([*(each for each in held if each.name != entry.name), entry], os.environ)
+            entry = Entry(preset=name, arguments=stored, origin=saved.FILE_NAME)
+            path = saved.save([*(each for each in held if each.name != entry.name), entry], os.environ)
         except SettingsError as error:
             stop(str(error), FAILED)
     if as_json:
@@ -160,7 +161,7 @@ def _storable(
 def list_all(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
     """Show the destinations in use, and where each is set."""
     try:
-        found = [(entry, _made(entry, over)) for entry, over in entries_of(os.environ)]
+        found = [(entry, _made(entry, over)) for entry, over in configured(os.environ)]
     except SettingsError as error:
         stop(str(error))
     rows = [
@@ -190,7 +191,7 @@ def list_all(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON
     console.print(table)
 
 
-def _made(entry: files.Entry, over: Mapping[str, Any]) -> Destination | str:
+def _made(entry: Entry, over: Mapping[str, Any]) -> Destination | str:
     try:
         return entry.destination(over)
     except SettingsError as error:
@@ -203,7 +204,7 @@ def check_all(
 ) -> None:
     """Test destinations with one real span each. Exit status: 0 all passed, 1 one failed."""
     try:
-        entries = entries_of(os.environ)
+        entries = configured(os.environ)
     except SettingsError as error:
         stop(str(error))
     chosen = [item for item in entries if not names or item[0].name in names]
@@ -233,11 +234,11 @@ def check_all(
 def remove(name: Annotated[str, typer.Argument(help="The saved destination's name.")]) -> None:
     """Remove a saved destination."""
     try:
-        held = files.saved(os.environ)
+        held = list(saved.read(os.environ).entries)
         if name not in {entry.name for entry in held}:
             names = ", ".join(entry.name for entry in held) or "none"
             stop(f"no saved destination is called {name!r}: there are {names}.")
-        files.save([entry for entry in held if entry.name != name], os.environ)
+        saved.save([entry for entry in held if entry.name != name], os.environ)
     except SettingsError as error:
         stop(str(error))
     terminal.console().print(f"removed {name}", markup=False)

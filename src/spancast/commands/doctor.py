@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -11,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import terminal
-from ..config import schema as catalogue
-from ..config.resolve import entries_of
-from ..destinations.targets import file as local
+from ..config import otel_sdk, sources
+from ..config.resolve import configured, local_file
+from ..config.rows import Row, rows
 from ..diagnostics import notes as application
 from ..diagnostics.error_codes import ERROR_CODES
-from ..diagnostics.result import CheckResult, Step, settings_failure
+from ..diagnostics.result import CheckResult, Step, failure, settings_failure
 from ..validation import SettingsError
 from .output import FAILED, print_json, show, stop
 
@@ -31,7 +32,7 @@ def doctor(
     """
     console = terminal.console(stderr=as_json)
     origins, results = tested(timeout, console, quiet=as_json)
-    around = list(application.notes(os.environ))
+    around = [*application.notes(os.environ), *_settings_notes()]
     if as_json:
         print_json(
             {
@@ -44,7 +45,7 @@ def doctor(
                 ],
                 "settings": [
                     {"name": row.name, "value": row.value, "origin": row.origin, "error": row.error}
-                    for row in catalogue.rows(os.environ)
+                    for row in rows(os.environ)
                 ],
             }
         )
@@ -55,19 +56,28 @@ def doctor(
         raise typer.Exit(FAILED)
 
 
+def _settings_notes() -> Iterator[Step]:
+    """Yield a warning for each OpenTelemetry variable that is not followed, and each file that is not used."""
+    for each in otel_sdk.not_followed(os.environ):
+        yield failure("settings", "W806", each.sentence)
+    for sentence in sources.read(os.environ).ignored:
+        yield failure("settings", "W807", sentence)
+
+
 def tested(timeout: float | None, console: Console, *, quiet: bool) -> tuple[list[str], list[CheckResult]]:
     """Test what files and environment name; return where each comes from, and what was found."""
     origins: list[str] = []
     results: list[CheckResult] = []
     try:
-        entries = entries_of(os.environ)
+        entries = configured(os.environ)
     except SettingsError as error:
         origins, results = ["settings"], [settings_failure("settings", error)]
         entries = []
     else:
         if not entries:
-            origins.append("default")
-            results.append(local.file(os.environ.get("SPANCAST_FILE") or local.DEFAULT_FILE).check())
+            tested_file, origin = _local_file()
+            origins.append(origin)
+            results.append(tested_file)
     for entry, over in entries:
         origins.append(entry.origin)
         try:
@@ -84,16 +94,25 @@ def tested(timeout: float | None, console: Console, *, quiet: bool) -> tuple[lis
     return origins, results
 
 
+def _local_file() -> tuple[CheckResult, str]:
+    """Test the file that the application writes when nothing is configured; return also where its path comes from."""
+    try:
+        destination, origin = local_file(os.environ)
+    except SettingsError as error:
+        return settings_failure("file", error), "settings"
+    return destination.check(), origin
+
+
 def _settings_lines(console: Console) -> None:
-    rows = list(catalogue.rows(os.environ))
-    if rows:
+    listed = list(rows(os.environ))
+    if listed:
         console.print("settings", style="bold")
-    for row in rows:
+    for row in listed:
         console.print(f"    {row.name} = {row.value}", end="", markup=False, soft_wrap=True)
         console.print(f"   {row.origin}", style="dim", markup=False, soft_wrap=True)
         if row.error:
             console.print(f"      ✗ {row.error}", style="red", markup=False, soft_wrap=True)
-    if rows:
+    if listed:
         console.print()
 
 
@@ -114,20 +133,20 @@ def settings(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Show every setting, its value and its origin. Secrets are masked."""
-    rows = list(catalogue.rows(os.environ, all=everything or as_json))
-    wrong = [row for row in rows if row.error]
+    listed = list(rows(os.environ, all=everything or as_json))
+    wrong = [row for row in listed if row.error]
     if as_json:
         names = ("name", "value", "origin", "meaning", "error")
-        print_json([{name: getattr(row, name) for name in names} for row in rows])
-    elif not rows:
+        print_json([{name: getattr(row, name) for name in names} for row in listed])
+    elif not listed:
         terminal.console().print("nothing is set: traces go to the local file. All settings: spancast settings --all")
     else:
-        _print_rows(rows)
+        _print_rows(listed)
     if wrong:
         raise typer.Exit(FAILED)
 
 
-def _print_rows(rows: list[catalogue.Row]) -> None:
+def _print_rows(rows: list[Row]) -> None:
     console = terminal.console()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("setting", "value", "from", "meaning"):

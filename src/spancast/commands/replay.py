@@ -12,12 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from .. import terminal
-from ..config.resolve import backends_of
+from ..config.resolve import backends_of, spool_folder
 from ..delivery.replay import Tally, replay_all
 from ..delivery.spool import Spool, about, folder_of
 from ..destinations import otlp
 from ..destinations.destination import Destination
-from ..pipeline import spool_folder
 from ..validation import SettingsError
 from .output import FAILED, print_json, stop
 

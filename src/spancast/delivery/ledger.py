@@ -53,9 +53,15 @@ class DestinationReport:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """What became of every span, per destination: `report["collector"].delivered`."""
+    """What became of every span, per destination: `report["collector"].delivered`.
+
+    Attributes:
+        destinations: One report each.
+        problems: Settings that could not be used, in sentences.
+    """
 
     destinations: tuple[DestinationReport, ...] = ()
+    problems: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> DestinationReport:
         """Return the report of the destination *name*; KeyError when there is none."""
@@ -79,7 +85,8 @@ class DeliveryReport:
 
     def __repr__(self) -> str:
         """Say it in one line a destination."""
-        return "\n".join(map(str, self.destinations)) or "no destination"
+        lines = [*map(str, self.destinations or ("no destination",)), *(f"problem: {each}" for each in self.problems)]
+        return "\n".join(lines)
 
 
 class Ledger:

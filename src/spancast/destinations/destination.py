@@ -46,6 +46,18 @@ class Target(Protocol):
         """Test it with one real span of *destination*; *timeout* in seconds for each step, None for its own."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanLimits:
+    """OpenTelemetry's limits of a span; None: no limit. *attribute_length* in characters, the others are counts."""
+
+    attribute_length: int | None = None
+    attributes: int | None = None
+    events: int | None = None
+    links: int | None = None
+    event_attributes: int | None = None
+    link_attributes: int | None = None
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Destination:
     """One place that spans go to, and how. Made by a preset; its own settings never change.
@@ -63,6 +75,8 @@ class Destination:
         resource: Attributes of the sending application that only this destination gets.
         span_attributes: Attributes that this destination wants on every span.
         render: The convention itself, with what the backend wants changed in it.
+        chosen: The keywords that its maker was called with: what the environment sets for all does not change these.
+        limits: OpenTelemetry's limits of a span, where the environment sets them.
     """
 
     name: str
@@ -79,7 +93,8 @@ class Destination:
     resource: Mapping[str, Any] = field(default_factory=dict)
     span_attributes: Mapping[str, Any] = field(default_factory=dict)
     render: Convention
-    named: bool = False
+    chosen: frozenset[str] = frozenset()
+    limits: SpanLimits | None = None
 
     def __repr__(self) -> str:
         """Say what it is, without any secret."""

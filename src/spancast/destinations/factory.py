@@ -86,12 +86,12 @@ def build_destination(
     max_attribute_length: int = MAX_ATTRIBUTE_LENGTH,
 ) -> Destination:
     """Return a destination of checked *settings*, with a preset's own values where they say nothing."""
-    chosen = settings["convention"] or convention
+    convention = settings["convention"] or convention
     return Destination(
         name=settings["name"],
-        named=settings["named"],
+        chosen=settings["chosen"],
         target=target,
-        convention=chosen,
+        convention=convention,
         privacy_mode=settings["privacy_mode"],
         redact=settings["redact"],
         media=settings["media"],
@@ -102,7 +102,7 @@ def build_destination(
         max_attribute_length=max_attribute_length,
         resource={**(resource or {}), **settings["resource"]},
         span_attributes=span_attributes or {},
-        render=render(chosen),
+        render=render(convention),
     )
 
 
@@ -136,7 +136,7 @@ def validated_keywords(preset: str, common: Mapping[str, Any]) -> dict[str, Any]
     short = common.get("max_content_chars")
     return {
         "name": preset if name is None else validation.text(name, "name", "collector"),
-        "named": name is not None,
+        "chosen": frozenset(key for key, value in common.items() if value is not None),
         "privacy_mode": validation.flag(common.get("privacy_mode", False), "privacy_mode"),
         "redact": validation.function(common.get("redact"), "redact"),
         "media": validation.flag(common.get("media", True), "media"),

@@ -1,18 +1,25 @@
-"""Settings from the environment: OpenTelemetry's and Arize's own variables, and `SPANCAST_*` for the rest."""
+"""OpenTelemetry's variables about an OTLP receiver, as its specification and its Python SDK read them.
+
+They are often set for a whole platform: a value that cannot be used is a warning and is ignored, never an error in the
+application. `timeout` is the exception in the SDK: the specification says milliseconds, the Python SDK takes seconds; so do
+we, but a value of 1,000 or more can only be meant as milliseconds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
-from .. import validation
+from .. import setting, validation
+from ..recording.notice import warn_once
+from ..setting import Environ, Setting
 from ..validation import SettingsError
 
-Environ = Mapping[str, str]
 _PREFIX: Final = "OTEL_EXPORTER_OTLP_"
-_TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off", ""})
+MILLISECONDS_FROM: Final = 1000.0  # no timeout is a quarter of an hour in seconds; 1 s is the least in milliseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,117 +32,109 @@ class OtlpEnvironment:
     common: Mapping[str, Any] = field(default_factory=dict)
 
 
-def otlp_environment(environ: Environ, *, with_endpoint: bool) -> OtlpEnvironment:
-    """Read OpenTelemetry's variables; those for traces win.
-
-    Headers are read only together with the endpoint: a token for one receiver must not go to another.
-
-    Raises:
-        SettingsError: Naming the variable.
-    """
-    common = _common(environ, grpc_matters=with_endpoint)
-    if not with_endpoint:
-        return OtlpEnvironment(common=common)
-    endpoint, variable = _endpoint(environ)
-    return OtlpEnvironment(endpoint=endpoint, endpoint_variable=variable, headers=_headers(environ), common=common)
-
-
-def _variable(environ: Environ, name: str) -> tuple[str, str] | None:
-    """Return the value and the name of the variable that counts: `..._TRACES_...` before the general one."""
-    for variable in (f"{_PREFIX}TRACES_{name}", _PREFIX + name):
-        value = environ.get(variable, "").strip()
-        if value:
-            return value, variable
-    return None
+def _timeout(value: str, variable: str) -> float:
+    found = setting.number(value, variable)
+    if found >= MILLISECONDS_FROM:
+        warn_once(
+            f"milliseconds {variable}",
+            "spancast: %s=%s is taken as milliseconds, as the OpenTelemetry specification says. Below 1000 it is taken as "
+            "seconds, as OpenTelemetry's Python SDK does.",
+            variable,
+            value[:40],
+        )
+        return min(found / 1000.0, 3600.0)
+    return validation.seconds(found, variable)
 
 
-def _endpoint(environ: Environ) -> tuple[str | None, str]:
-    found = _variable(environ, "ENDPOINT")
-    if found is None:
-        return None, ""
-    value, variable = found
-    if variable == _PREFIX + "ENDPOINT":  # a base, to which the signal's path is appended
-        validation.url(value, variable)
-        value = value.rstrip("/") + "/v1/traces"
-    return value, variable
+def _protocol(value: str, variable: str) -> str:
+    return validation.choice(value.lower(), variable, validation.PROTOCOL_NAMES)
 
 
-def _headers(environ: Environ) -> Mapping[str, str] | None:
+def _endpoint(value: str, variable: str) -> str:
+    validation.url(value, variable)
+    if variable != f"{_PREFIX}ENDPOINT":
+        return value
+    parts = urlsplit(value)  # a base: the signal's path comes after its own, before its query
+    return parts._replace(path=parts.path.rstrip("/") + "/v1/traces").geturl()
+
+
+def _headers(value: str, variable: str) -> Mapping[str, str]:
     """Read `k=v,k2=v2`, values percent-encoded (`Authorization=Bearer%20...`)."""
-    found = _variable(environ, "HEADERS")
-    if found is None:
-        return None
-    value, variable = found
-    headers = {}
+    headers: dict[str, str] = {}
     for pair in value.split(","):
-        name, equals, text = pair.partition("=")
+        name, equals, content = pair.partition("=")
         if not pair.strip():
             continue
         if not equals:
-            raise SettingsError(  # the part itself may be a token: it stays unsaid
+            raise SettingsError(  # the part itself may be a token: it is not shown
                 f"{variable} has a part of {len(pair.strip())} characters without '=': write name=value,name2=value2."
             )
-        headers[unquote(name).strip()] = unquote(text).strip()
+        headers[unquote(name).strip()] = unquote(content).strip()
     return validation.header_mapping(headers, variable)
 
 
-def _common(environ: Environ, *, grpc_matters: bool) -> dict[str, Any]:
-    common: dict[str, Any] = {}
-    if found := _variable(environ, "TIMEOUT"):
-        common["timeout"] = validation.seconds(_number(*found), found[1])
-    if found := _variable(environ, "COMPRESSION"):
-        common["compression"] = validation.choice(found[0], found[1], ("gzip", "none"))
-    found = _variable(environ, "PROTOCOL")
-    if found and (found[0] != "grpc" or grpc_matters):
-        common["protocol"] = validation.choice(found[0], found[1], validation.PROTOCOL_NAMES)
-    for name, argument in (
-        ("CERTIFICATE", "ca_file"),
-        ("CLIENT_CERTIFICATE", "client_certificate"),
-        ("CLIENT_KEY", "client_key"),
-    ):
-        if found := _variable(environ, name):
-            common[argument] = validation.existing_file(*found)
-    return common
+def _file(value: str, variable: str) -> str | None:
+    return validation.existing_file(value, variable)
 
 
-def _number(value: str, variable: str) -> float:
+def _row(
+    name: str, meaning: str, parse: Callable[[str, str], Any], default: str = "", *, secret: bool = False
+) -> Setting:
+    variables = (f"{_PREFIX}TRACES_{name}", f"{_PREFIX}{name}")
+    return Setting(variables=variables, meaning=meaning, default=default, parse=parse, secret=secret)
+
+
+ENDPOINT = _row(
+    "ENDPOINT", "An OTLP receiver: as it is (TRACES), or a base to which /v1/traces is appended.", _endpoint
+)
+HEADERS = _row("HEADERS", "Its headers: name=value,name2=value2, values percent-encoded.", _headers, secret=True)
+COMMON: Mapping[str, Setting] = {
+    "protocol": _row("PROTOCOL", "http/json or http/protobuf.", _protocol, "http/json"),
+    "compression": _row("COMPRESSION", "gzip or none.", setting.one_of("gzip", "none"), "none"),
+    "timeout": _row("TIMEOUT", "Seconds for a request; from 1000 on, milliseconds.", _timeout, "10"),
+    "ca_file": _row("CERTIFICATE", "A PEM file of authorities to trust.", _file),
+    "client_certificate": _row("CLIENT_CERTIFICATE", "This client's certificate, a PEM file.", _file),
+    "client_key": _row("CLIENT_KEY", "The key of that certificate, a PEM file.", _file),
+}
+SETTINGS: tuple[Setting, ...] = (ENDPOINT, HEADERS, *COMMON.values())
+
+
+def otlp_environment(environ: Environ = os.environ, *, with_endpoint: bool) -> OtlpEnvironment:
+    """Read OpenTelemetry's variables; those for traces win.
+
+    Headers are read only together with the endpoint: a token for one receiver must not go to another. A value that cannot
+    be used is a warning, but for the endpoint and its headers: without them there is no destination.
+
+    Raises:
+        SettingsError: When the endpoint or a header cannot be used; it names the variable.
+    """
+    common = {}
+    for argument, row in COMMON.items():
+        if argument == "protocol" and not with_endpoint and _is_grpc(environ):
+            continue  # it belongs to the platform's receiver, and the endpoint is another
+        value = usable(row, environ)
+        if value is not None:
+            common[argument] = value
+    if not with_endpoint:
+        return OtlpEnvironment(common=common)
+    found = ENDPOINT.of_environment(environ)
+    endpoint, variable = found or (None, "")
+    headers = HEADERS.of_environment(environ)
+    return OtlpEnvironment(
+        endpoint=endpoint, endpoint_variable=variable, headers=headers[0] if headers else None, common=common
+    )
+
+
+def _is_grpc(environ: Environ) -> bool:
+    variable = COMMON["protocol"].variable(environ)
+    return variable is not None and environ[variable].strip().lower() == "grpc"
+
+
+def usable(row: Setting, environ: Environ) -> Any:
+    """Return a variable's value; None when it is not set, or when it cannot be used: then there is one warning."""
     try:
-        return float(value)
-    except ValueError:
-        raise SettingsError(f"{variable}={value!r} is no number: give seconds, such as 10.") from None
-
-
-def flag(environ: Environ, variable: str) -> bool | None:
-    """Return a variable that is true or false; None when it is not set."""
-    value = environ.get(variable)
-    if value is None:
+        found = row.of_environment(environ)
+    except SettingsError as error:
+        warn_once(f"ignored {row.key} {error}", "spancast: ignored: %s", error)
         return None
-    word = value.strip().lower()
-    if word in _TRUE or word in _FALSE:
-        return word in _TRUE
-    raise SettingsError(f"{variable}={value!r} is neither true nor false: write true or false.")
-
-
-def number(environ: Environ, variable: str) -> float | None:
-    """Return a variable that is a number; None when it is not set."""
-    value = environ.get(variable, "").strip()
-    if not value:
-        return None
-    try:
-        return float(value)
-    except ValueError:
-        raise SettingsError(f"{variable}={value!r} is no number: write one, such as 0.1.") from None
-
-
-def spancast_environment(environ: Environ) -> dict[str, Any]:
-    """Return the common keywords that `SPANCAST_*` variables set, for destinations that come from the environment."""
-    common: dict[str, Any] = {}
-    privacy = flag(environ, "SPANCAST_PRIVACY_MODE")
-    if privacy is not None:
-        common["privacy_mode"] = privacy
-    rate = number(environ, "SPANCAST_SAMPLING_RATE")
-    if rate is not None:
-        common["sampling_rate"] = validation.sampling_rate(rate, "SPANCAST_SAMPLING_RATE")
-    if name := environ.get("SPANCAST_REDACT", "").strip():
-        common["redact"] = name
-    return common
+    return None if found is None else found[0]

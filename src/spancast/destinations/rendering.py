@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import cast
 
 from ..conventions import Convention, gen_ai, openinference
 from ..conventions.limits import shorten
-from ..conventions.span import Span
+from ..conventions.span import Attributes, Span
 from ..privacy.allow_list import only_safe, with_short_content, without_content
 from ..privacy.media import without_media
 from ..privacy.redaction import Redaction
 from ..record.operation import Kind, Operation
 from ..recording.identity import new_span_id, new_trace_id
 from ..recording.notice import warn_once
-from .destination import Destination
+from .destination import Destination, SpanLimits
 
 CHECK_NAME = "spancast-connection-test"
 
@@ -24,6 +26,24 @@ CHECK_NAME = "spancast-connection-test"
 def openinference_with_one_metadata(convention: str) -> Convention:
     """Return the convention without `metadata.<key>` beside `metadata`, for backends where the two would clash."""
     return partial(openinference.render, flat_metadata=False) if convention == "openinference" else gen_ai.render
+
+
+def within_limits(span: Span, limits: SpanLimits) -> Span:
+    """Return *span* with no more attributes, events and links than *limits* allow; the first of each are kept."""
+    events = span.events[: limits.events]
+    links = span.links[: limits.links]
+    return replace(
+        span,
+        attributes=_first(span.attributes, limits.attributes),
+        events=tuple(replace(each, attributes=_first(each.attributes, limits.event_attributes)) for each in events),
+        links=tuple(replace(each, attributes=_first(each.attributes, limits.link_attributes)) for each in links),
+    )
+
+
+def _first(attributes: Attributes, count: int | None) -> Attributes:
+    if count is None or len(attributes) <= count:
+        return attributes
+    return dict(islice(attributes.items(), count))
 
 
 def check_span(destination: Destination) -> Span:
@@ -47,8 +67,10 @@ def preparation(destination: Destination) -> Callable[[Operation], Span]:
     A `redact` hook sees in privacy mode what still leaves: names stay, metadata is redacted.
     """
     steps = _steps(destination)
-    render, extra, limit = destination.render, destination.span_attributes, destination.max_attribute_length
-    short = destination.max_content_chars
+    render, extra, limits = destination.render, destination.span_attributes, destination.limits
+    limit, short = destination.max_attribute_length, destination.max_content_chars
+    if limits is not None and limits.attribute_length is not None:
+        limit = min(limit, limits.attribute_length)
 
     def prepare(operation: Operation) -> Span:
         for step in steps:
@@ -58,6 +80,8 @@ def preparation(destination: Destination) -> Callable[[Operation], Span]:
             span = with_short_content(span, short)
         if extra:  # into the mapping that was rendered just now: `replace` costs 4 us a span
             cast("dict[str, object]", span.attributes).update(extra)
+        if limits is not None:
+            span = within_limits(span, limits)
         return only_safe(span) if destination.privacy_mode else span
 
     return prepare
@@ -75,7 +99,7 @@ def form(destination: Destination) -> Hashable:
         render,
         getattr(destination.target, "protocol", id(destination.target)),
         (destination.privacy_mode, destination.redact, destination.media),
-        (destination.max_content_chars, destination.max_attribute_length),
+        (destination.max_content_chars, destination.max_attribute_length, destination.limits),
         tuple(sorted(destination.span_attributes.items())),
     )
     try:

@@ -94,6 +94,17 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
         "the base URL lacks /otlp, and Grafana Cloud answers 404 there",
         "copy the OTLP endpoint from the stack's page: it ends in /otlp",
     ),
+    "E116": ErrorCode(
+        "settings",
+        "a name is not known here: of an argument, a setting, a preset or a destination",
+        "write it as the sentence says; `spancast settings --all` lists all settings",
+    ),
+    "E117": ErrorCode(
+        "settings",
+        "a settings file cannot be read or written",
+        "correct the file that the sentence names; until then nothing is sent in its place",
+        "A file that cannot be read may ask for privacy mode: without it, traces do not go out in the clear instead.",
+    ),
     "W110": ErrorCode(
         "passed",
         "the URL does not end in /v1/traces: a receiver may answer 200 there and drop the spans",
@@ -208,6 +219,12 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
     ),
     # ---------------------------------------------------------------- here
     "E700": ErrorCode("file", "the file cannot be written", "choose another path, or free the folder"),
+    "E702": ErrorCode(
+        "file",
+        "the default file, or the folder it lies in, is somebody else's",
+        "set SPANCAST_FILE to a path of your own",
+        "Another user of this machine could read what is written there.",
+    ),
     "E701": ErrorCode("exporter", "the span exporter reported a failure", "look at its own log"),
     # ---------------------------------------------------------------- the application
     "W801": ErrorCode(
@@ -222,6 +239,16 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
     ),
     "W803": ErrorCode(
         "passed", "OTEL_SDK_DISABLED is set: nothing is recorded", "unset it where the application is to be traced"
+    ),
+    "W806": ErrorCode(
+        "passed",
+        "an OpenTelemetry variable is set that has no effect here, or a value that cannot be used",
+        "see the sentence; `spancast settings` shows what counts instead",
+    ),
+    "W807": ErrorCode(
+        "passed",
+        "a settings file was found and is not used: it is not yours alone",
+        "correct its owner and mode, or name it with SPANCAST_CONFIG if you trust it",
     ),
     "W804": ErrorCode(
         "passed",

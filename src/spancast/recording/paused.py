@@ -10,7 +10,6 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -104,15 +103,3 @@ class Pauses:
 
 def _key(thread: str) -> str:
     return sha256(thread.encode("utf-8", "replace")).hexdigest()[:32]
-
-
-def state_folder(environ: Mapping[str, str]) -> Path | None:
-    """Return where spancast keeps its state: `SPANCAST_STATE_DIR` (empty: nowhere), else the user's state folder."""
-    chosen = environ.get("SPANCAST_STATE_DIR")
-    if chosen is not None:
-        return Path(chosen).expanduser() if chosen else None
-    base = environ.get("XDG_STATE_HOME")
-    try:
-        return (Path(base) if base else Path.home() / ".local" / "state") / "spancast"
-    except RuntimeError:  # no home folder
-        return None

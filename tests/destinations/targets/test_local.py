@@ -119,7 +119,7 @@ def test_a_write_that_fails_is_tried_again_later(tmp_path: Path) -> None:
     outcome = exporter.export([b"{}"], 1.0)
     assert (Verdict.RETRY, "file") == (outcome.verdict, outcome.reason)
     assert f"cannot write {tmp_path / 'folder' / 't.jsonl'}: " == outcome.message.removesuffix(
-        os.strerror(errno.EEXIST)
+        os.strerror(errno.ENOTDIR)
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from ... import validation
 from ...conventions.span import Span
@@ -64,8 +65,16 @@ class ProviderTarget:
         return CheckResult(destination=destination.name, where=self.describe(), steps=(step,))
 
 
-def through_provider(provider: TracerProvider) -> Destination:
+_OPENINFERENCE = ("openinference.project.name", "arize.project.name", "model_id")  # resource attributes
+
+
+def through_provider(
+    provider: TracerProvider, convention: str | None = None, common: Mapping[str, Any] | None = None
+) -> Destination:
     """Return a destination that emits SDK spans through *provider*.
+
+    *convention*: else OpenInference for a provider whose resource or exporters are Phoenix's or Arize's, else gen_ai.
+    *common*: the keywords of all destinations that are not made in the code, so that privacy mode holds here too.
 
     Raises:
         SettingsError: When it is no provider of the OpenTelemetry SDK.
@@ -75,4 +84,39 @@ def through_provider(provider: TracerProvider) -> Destination:
             f"tracer_provider is a {type(provider).__name__}: give the opentelemetry.sdk.trace.TracerProvider "
             "that your application set up."
         )
-    return local_destination("tracer_provider", ProviderTarget(provider), "gen_ai", {})
+    chosen = convention or ("openinference" if expects_openinference(provider) else "gen_ai")
+    return local_destination("tracer_provider", ProviderTarget(provider), chosen, common or {})
+
+
+def expects_openinference(provider: TracerProvider) -> bool:
+    """Return whether *provider* is Phoenix's or Arize's: by its class, its resource, or where its exporters send to."""
+    if type(provider).__module__.partition(".")[0] in ("phoenix", "arize"):
+        return True
+    attributes = getattr(getattr(provider, "resource", None), "attributes", None) or {}
+    if any(name in attributes for name in _OPENINFERENCE):
+        return True
+    return any(_is_theirs(exporter) for exporter in _exporters(provider))
+
+
+def _exporters(provider: TracerProvider) -> Iterator[Any]:
+    """Yield the provider's span exporters, as far as the SDK's processors show them."""
+    waiting: list[Any] = [provider._active_span_processor]
+    for _ in range(100):  # processors may hold processors, in circles even
+        if not waiting:
+            return
+        processor = waiting.pop()
+        waiting += list(getattr(processor, "_span_processors", ()))
+        exporter = getattr(processor, "span_exporter", None)
+        exporter = exporter or getattr(getattr(processor, "_batch_processor", None), "_exporter", None)
+        if exporter is not None:
+            yield exporter
+
+
+def _is_theirs(exporter: Any) -> bool:
+    if type(exporter).__module__.partition(".")[0] in ("phoenix", "arize"):
+        return True
+    endpoint = getattr(exporter, "_endpoint", "")
+    host = (urlsplit(endpoint).hostname or "") if isinstance(endpoint, str) else ""
+    headers = getattr(exporter, "_headers", None)
+    names = {str(name).lower() for name in headers} if isinstance(headers, Mapping) else set()
+    return host.endswith((".arize.com", ".phoenix.com")) or ":6006" in str(endpoint) or "arize-space-id" in names
