@@ -18,11 +18,15 @@ _MAX_FRAMES = 100  # that are looked at; 0.1 us each
 
 
 class GeneratorCalls:
-    """The generators that calls have returned, by their frames. Each change is one atomic step on a dict: no lock."""
+    """The generators that calls have returned, by their frames. Each change is one atomic step on a dict: no lock.
+
+    Calls that are only a layer of another are here too: events come with their ids as long as the stream is read.
+    """
 
     def __init__(self, finalizers: FinalizerThread) -> None:
         self._finalizers = finalizers
         self._calls: dict[int, tuple[ref[Any], Call]] = {}  # id of the frame -> generator, call
+        self._by_id: dict[str, Call] = {}
 
     def add(self, generator: Any, call: Call) -> bool:
         """Let what begins in the body of *generator*, if it is one, belong to *call*, until the generator is gone."""
@@ -31,12 +35,18 @@ class GeneratorCalls:
             return False
         key = id(frame)
         entry = self._calls[key] = (ref(generator), call)
+        self._by_id[call.id] = call
         self._finalizers.watch(generator, lambda: self._forget(key, entry))
         return True
 
     def _forget(self, key: int, entry: tuple[ref[Any], Call]) -> None:
+        self._by_id.pop(entry[1].id, None)
         if self._calls.get(key) is entry:
             del self._calls[key]
+
+    def find(self, id_: str) -> Call | None:
+        """Return the call of that id, if it has returned a generator that is not gone."""
+        return self._by_id.get(id_)
 
     def around(self, inner: Call | None = None) -> Call | None:
         """Return the call whose generator's body is running, unless *inner* is nearer; else *inner*."""
@@ -55,6 +65,7 @@ class GeneratorCalls:
     def clear(self) -> None:
         """Forget all generators."""
         self._calls = {}
+        self._by_id = {}
 
 
 def frame_of(generator: object) -> FrameType | None:

@@ -66,7 +66,7 @@ class SpanHandler(BaseSpanHandler[Any]):
         """Return the call of that id, as long as anything of it goes on."""
         if id_ is None:
             return None
-        return self.open_spans.get(id_) or self.pending.find(id_)
+        return self.open_spans.get(id_) or self.pending.find(id_) or self.pending.generators.find(id_)
 
     @property
     def unfinished(self) -> int:
