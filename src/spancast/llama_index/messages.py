@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse, TextBlock
@@ -20,7 +21,7 @@ from workflows.events import Event
 from ..capture.blocks import read_block
 from ..capture.messages import ROLES, calls_beside, with_further
 from ..capture.numbers import number_of
-from ..capture.shapes import Shape
+from ..capture.shapes import Fields, Shape, visible_fields
 from ..capture.snapshot import ShapeTable, Snapshot
 from ..record.json import JSON
 from ..record.message import Message, Part, Text, ToolCall, conversation
@@ -112,10 +113,17 @@ def _hold_tool_output(output: Any, taken: Snapshot) -> object:
     return taken.take(data.get("raw_output"))
 
 
+@lru_cache(maxsize=1024)
+def _fields_of(kind: type) -> Fields | None:
+    """Return what reads an event's fields, without those that its class hides: `exclude=True`, `repr=False`."""
+    return visible_fields(kind)
+
+
 def _hold_event(event: Any, taken: Snapshot) -> object:
     """Copy a workflow event: its fields, those said in passing, and the result of a StopEvent."""
     private = event.__pydantic_private__ or {}
-    held = {**event.__dict__, **(private.get("_data") or {})}
+    read = _fields_of(type(event))  # type: ignore[arg-type]  # a class is hashable
+    held = {**(read(event) if read is not None else {}), **(private.get("_data") or {})}
     if private.get("_result") is not None:
         held["result"] = private["_result"]
     held = {key: item for key, item in held.items() if item is not None and key not in _NOT_HELD}

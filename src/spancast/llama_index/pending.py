@@ -15,7 +15,7 @@ from ..recording.guard import report_fault
 from ..recording.open_operation import OpenOperation
 from . import classify
 from .calls import Call, visible
-from .classify import EMBEDDING, GENERATION, OWN_REQUEST, STEP
+from .classify import EMBEDDING, GENERATION, OWN_REQUEST, STEP, STRUCTURED
 from .finalizers import FinalizerThread
 from .generators import GeneratorCalls
 from .messages import hold
@@ -181,7 +181,7 @@ class PendingStreams:
             return
         progress = call.progress
         ending = None
-        if progress.sends_events:
+        if progress.sends_events or (call.method in STRUCTURED and call.role != OWN_REQUEST):
             ending = "abandoned" if progress.has_begun else "never started"
             if call.operation is not None and progress.failure is not None:
                 call.operation.failure, ending = progress.failure, None

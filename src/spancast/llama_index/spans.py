@@ -140,8 +140,8 @@ class SpanHandler(BaseSpanHandler[Any]):
             made.progress.event = next(
                 (item for item in bound_args.arguments.values() if isinstance(item, Event)), None
             )
-        if made.role == GENERATION:
-            self._resolve_own_request(visible(outer))
+        if made.role == GENERATION and outer is not None:
+            self._resolve_own_request(outer)
         if self.options.everything or not self._is_folded(made):
             self._open(made, name, bound_args.arguments, parent_span_id, tags)
         else:
@@ -174,12 +174,15 @@ class SpanHandler(BaseSpanHandler[Any]):
         elif made.role == STEP and outer is not None and classify.is_several_agents(outer.instance):
             agents.enter_step(made, outer)
 
-    def _resolve_own_request(self, around: Call | None) -> None:
+    def _resolve_own_request(self, inner: Call) -> None:
         """Make no model call of a `structured_predict` beneath which one begins: it is a layer, or, as a root, a chain."""
+        around: Call | None = inner
+        while around is not None and around.role in (INTERNAL, CALL):
+            around = around.outer
         if around is None or around.role != OWN_REQUEST or around.operation is None:
             return
         operation, outer = around.operation, around.outer
-        if outer is None or self.options.everything:
+        if outer is None or self.options.everything or around.has_visible_children:
             around.role = CALL
             operation.kind, operation.translate = Kind.CHAIN, call
             operation.snapshots = {"within": operation.snapshots.get("within")}
@@ -191,7 +194,10 @@ class SpanHandler(BaseSpanHandler[Any]):
         around.is_visible = False
         around.recorder.discard(operation)
         self.pending.forget(around)
-        around.operation = outer.operation
+        layer: Call | None = inner
+        while layer is not None and layer is not outer:
+            layer.operation = outer.operation
+            layer = layer.outer
 
     def _open(
         self,
