@@ -22,7 +22,7 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.prompts import ChatPromptTemplate, PromptTemplate
 from langchain_core.retrievers import BaseRetriever
-from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.runnables import Runnable, RunnableLambda, RunnableParallel
 from langchain_core.tools import StructuredTool
 
 from ..langchain import SpancastCallbackHandler
@@ -280,6 +280,53 @@ def _interrupted(canary: Canary) -> tuple[Any, Any]:
     return built, {"messages": [ToolMessage(canary("tool message"), tool_call_id="c9"), HumanMessage(canary("state"))]}
 
 
+def _invented(canary: Canary) -> tuple[Any, Any]:
+    """Names that a provider and data make up: models, ids, finish reasons, the keys of a parallel step."""
+    answer = AIMessage(
+        canary("odd answer"),
+        usage_metadata=dict(_USAGE),
+        response_metadata={
+            "model_name": canary("response model"),
+            "finish_reason": canary("finish reason"),
+            "id": canary("response id"),
+        },
+    )
+    steps = {canary("parallel key"): CanaryModel(script=[answer]), "other": RunnableLambda(lambda value: value)}
+    return RunnableParallel(steps), canary("parallel input")
+
+
+def _invented_tool(canary: Canary) -> tuple[Any, Any]:
+    """A call of a tool that does not exist, and what a server says of one that does."""
+    from langchain.agents import create_agent
+
+    def lookup(query: str) -> str:
+        return "found"
+
+    tool = StructuredTool.from_function(
+        lookup,
+        name="lookup",
+        description="Looks up.",
+        metadata={"mcp": {"server": canary("server of a tool")}, "_meta": {"note": canary("_meta of a tool")}},
+    )
+    calls = [
+        {"name": canary("invented tool"), "args": {"query": canary("invented arguments")}, "id": canary("call id")},
+        {"name": "lookup", "args": {"query": canary("known arguments")}, "id": canary("id of a known call")},
+    ]
+    agent = create_agent(
+        CanaryModel(script=[AIMessage("", tool_calls=calls), _answer(canary("end"))]), [tool], name="caller"
+    )
+    return agent, {"messages": [HumanMessage(canary("request"))]}
+
+
+def _ids(canary: Canary) -> tuple[Any, Any]:
+    """Ids of documents: of their own, and out of their metadata."""
+    found = [
+        Document("text", id=f"https://intranet.example/{canary('document id')}"),
+        Document("text", metadata={"_id": _word(canary("id in metadata"))}),
+    ]
+    return CanaryRetriever(found=found), canary("query for ids")
+
+
 PROGRAMS: Mapping[str, Callable[[Canary], tuple[Any, Any]]] = {
     "conversation": _conversation,
     "media": _pictures,
@@ -291,6 +338,9 @@ PROGRAMS: Mapping[str, Callable[[Canary], tuple[Any, Any]]] = {
     "failing model": _failing_model,
     "failing tool": _refused_tool,
     "interrupt": _interrupted,
+    "invented names": _invented,
+    "invented tool": _invented_tool,
+    "ids of documents": _ids,
 }
 
 

@@ -172,7 +172,7 @@ class CanaryEmbedding(BaseEmbedding):
 
 # ---------------------------------------------------------------- the programs
 def _engine(canary: Canary, **options: Any) -> Any:
-    node = TextNode(text=canary("document"), id_="n1", metadata={"source": canary("document metadata")})
+    node = TextNode(text=canary("document"), id_=canary("node id"), metadata={"source": canary("document metadata")})
     index = VectorStoreIndex([node], embed_model=CanaryEmbedding())
     return index.as_query_engine(llm=CanaryLLM(canary("answer")), **options)
 
@@ -215,6 +215,14 @@ async def _agent(canary: Canary) -> None:
     llm = CanaryLLM(call, canary("agent answer"))
     agent = FunctionAgent(name="planner", tools=[tool], llm=llm, system_prompt=canary("agent prompt"))
     await agent.run(canary("question"), chat_history=[ChatMessage(role="user", content=canary("history"))])
+    invented = ToolCallBlock(
+        tool_call_id=canary("call id"),
+        tool_name=canary("invented tool"),
+        tool_kwargs={"x": canary("invented arguments")},
+    )
+    agent = FunctionAgent(name="caller", tools=[tool], llm=CanaryLLM([invented], canary("end")))
+    with suppress(Exception):
+        await agent.run(canary("request"))
 
 
 async def _failures(canary: Canary) -> None:

@@ -104,6 +104,7 @@ def show_uncalled(recorder: Recorder, node: OpenOperation, outputs: object, orig
             translate=translate.tool,
         )
         operation.snapshots["call_id"] = message.tool_call_id
+        operation.snapshots["undeclared"] = True  # the name is the model's: no tool of the program's was called
         if operation.capture:
             operation.snapshots["input"] = _arguments_of(node.snapshots.get("input"), message.tool_call_id)
             operation.snapshots["output"] = capture(message.content, operation)

@@ -58,6 +58,7 @@ def tool(captured: CapturedOperation) -> Content:
         name=captured.name,
         description=str.__str__(described) if isinstance(described, str) else None,
         call_id=str.__str__(call_id) if isinstance(call_id, str) else None,
+        declared=not held.get("undeclared"),
     )
     content = _content(captured, as_data(held.get("input")), as_data(held.get("output")), detail)
     if "artifact" in held:  # what the tool gives the application besides what the model reads

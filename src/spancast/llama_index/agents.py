@@ -99,6 +99,7 @@ def _record_tool(step: Call, operation: OpenOperation, output: Any, failure: Bas
         current=False,
     )
     made.snapshots["within"] = agent_around(operation)
+    made.snapshots["undeclared"] = True  # the name is the model's: no tool of the program's was found
     made.snapshots["call_id"] = workflow.field(event, "tool_id")
     if made.capture:
         made.snapshots["input"] = hold(workflow.field(event, "tool_kwargs"), made)

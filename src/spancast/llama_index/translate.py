@@ -83,7 +83,12 @@ def _answer(output: object) -> object:
 def tool(captured: CapturedOperation) -> Content:
     """Translate a tool call: its input is its plain arguments."""
     held = captured.snapshots
-    detail = ToolUse(name=captured.name, description=held.get("description"), call_id=held.get("call_id"))
+    detail = ToolUse(
+        name=captured.name,
+        description=held.get("description"),
+        call_id=held.get("call_id"),
+        declared=not held.get("undeclared"),
+    )
     given, made = as_data(held.get("input")), as_data(held.get("output"))
     return Content(input=given, output=made, detail=detail, **_about(captured))
 
