@@ -1,0 +1,203 @@
+/** One trace: tree and timeline on the left, the selected span on the right. Only the rows in sight are drawn. */
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { getTrace } from "./data";
+import { count, duration, money, plural } from "./format";
+import { GraphView } from "./graph";
+import { agentGraph, buildTree, totals, visibleRows, type TreeNode } from "./model";
+import { go } from "./route";
+import { CopyButton, Kind, SpanView } from "./span";
+import type { Trace } from "./types";
+
+const ROW_HEIGHT = 30;
+const OVERSCAN = 12;
+
+export function TracePage({ id, spanId }: { id: string; spanId: string | undefined }) {
+  const [trace, setTrace] = useState<Trace | null>(null);
+  const [problem, setProblem] = useState("");
+  useEffect(() => {
+    setTrace(null);
+    getTrace(id).then(setTrace, (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)));
+  }, [id]);
+  if (problem) return <p class="error">{problem}</p>;
+  return trace ? <TraceView trace={trace} spanId={spanId} /> : <p class="empty">Loading…</p>;
+}
+
+export function TraceView({ trace, spanId }: { trace: Trace; spanId: string | undefined }) {
+  const roots = useMemo(() => buildTree(trace.spans), [trace]);
+  const sums = useMemo(() => totals(trace.spans), [trace]);
+  const graph = useMemo(() => agentGraph(trace.spans), [trace]);
+  const [collapsed, setCollapsed] = useState<ReadonlySet<string>>(new Set());
+  const [showGraph, setShowGraph] = useState(false);
+  const rows = useMemo(() => visibleRows(roots, collapsed), [roots, collapsed]);
+  const wanted = rows.find((node) => node.span.span_id === spanId || node.gateway?.span_id === spanId);
+  const selected = wanted ?? rows[0];
+  const [isOpen, setOpen] = useState(spanId !== undefined); // on a phone: whether the span covers the tree
+
+  const select = (node: TreeNode): void => {
+    setOpen(true);
+    go(`/trace/${trace.trace_id}/${node.span.span_id}`, true);
+  };
+  const toggle = (node: TreeNode, close = !collapsed.has(node.span.span_id)): void => {
+    const next = new Set(collapsed);
+    if (close) next.add(node.span.span_id);
+    else next.delete(node.span.span_id);
+    setCollapsed(next);
+  };
+
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.target instanceof HTMLInputElement || event.ctrlKey || event.metaKey || event.altKey || !selected) return;
+      const index = rows.indexOf(selected);
+      const to = (position: number): void => {
+        const node = rows[Math.max(0, Math.min(rows.length - 1, position))];
+        if (node) select(node);
+        event.preventDefault();
+      };
+      if (event.key === "ArrowDown" || event.key === "j") to(index + 1);
+      else if (event.key === "ArrowUp" || event.key === "k") to(index - 1);
+      else if (event.key === "ArrowLeft" || event.key === "h") toggle(selected, true);
+      else if (event.key === "ArrowRight" || event.key === "l") toggle(selected, false);
+      else if (event.key === "Escape") isOpen ? setOpen(false) : go("/");
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  });
+
+  const first = roots[0]?.span;
+  if (!first || !selected) return <p class="empty">This trace has no spans.</p>;
+  const session = trace.spans.find((span) => span.session_id)?.session_id;
+  const user = trace.spans.find((span) => span.user)?.user;
+  return (
+    <main class={`trace ${isOpen ? "span-open" : ""}`}>
+      <header class="trace-header">
+        <h1>
+          <span class={sums.errors ? "failed" : "ok"}>{sums.errors ? "✗" : "✓"}</span> {first.name}
+        </h1>
+        <p class="figures">
+          {duration((sums.end - sums.start) / 1e9)} · {plural(trace.spans.length, "span")} · {plural(sums.llmCalls, "model call")} ·{" "}
+          {plural(sums.toolCalls, "tool call")} · {count(sums.tokens)} tokens{sums.cost !== null && ` · ${money(sums.cost)}`}
+          {user && ` · user ${user}`}
+          {session && (
+            <span>
+              {" · session "}
+              <a href={`#/session/${encodeURIComponent(session)}`}>{session}</a>
+            </span>
+          )}
+        </p>
+        <nav>
+          <code>{trace.trace_id}</code>
+          <CopyButton label="copy id" value={() => trace.trace_id} />
+          <CopyButton label="copy as JSON" value={() => JSON.stringify(trace, null, 2)} />
+          <CopyButton label="copy as curl" value={() => `curl '${location.origin}/api/traces/${trace.trace_id}'`} />
+          {graph.nodes.length > 1 && (
+            <button class="link" aria-pressed={showGraph} onClick={() => setShowGraph(!showGraph)}>
+              {showGraph ? "hide graph" : "agent graph"}
+            </button>
+          )}
+        </nav>
+      </header>
+      {showGraph && <GraphView graph={graph} choose={(id) => go(`/trace/${trace.trace_id}/${id}`, true)} />}
+      <div class="columns">
+        <Rows rows={rows} selected={selected} collapsed={collapsed} select={select} toggle={toggle} start={sums.start} end={sums.end} />
+        <div class="detail">
+          <button class="link back" onClick={() => setOpen(false)}>
+            ‹ tree
+          </button>
+          <SpanView key={selected.span.span_id} node={selected} traceId={trace.trace_id} />
+        </div>
+      </div>
+    </main>
+  );
+}
+
+interface RowsProps {
+  rows: TreeNode[];
+  selected: TreeNode;
+  collapsed: ReadonlySet<string>;
+  select: (node: TreeNode) => void;
+  toggle: (node: TreeNode) => void;
+  start: number;
+  end: number;
+}
+
+function Rows(props: RowsProps) {
+  const { rows, selected } = props;
+  const box = useRef<HTMLDivElement>(null);
+  const [top, setTop] = useState(0);
+  const [height, setHeight] = useState(800);
+  useEffect(() => {
+    const measure = (): void => setHeight(box.current?.clientHeight || 800);
+    measure();
+    addEventListener("resize", measure);
+    return () => removeEventListener("resize", measure);
+  }, []);
+  useEffect(() => {
+    const element = box.current;
+    const at = rows.indexOf(selected) * ROW_HEIGHT;
+    if (element && (at < element.scrollTop || at > element.scrollTop + element.clientHeight - ROW_HEIGHT)) {
+      element.scrollTop = Math.max(0, at - element.clientHeight / 2);
+    }
+  }, [selected, rows]);
+  const from = Math.max(0, Math.floor(top / ROW_HEIGHT) - OVERSCAN);
+  const to = Math.min(rows.length, Math.ceil((top + height) / ROW_HEIGHT) + OVERSCAN);
+  return (
+    <div class="tree" role="tree" tabIndex={0} ref={box} onScroll={(event) => setTop(event.currentTarget.scrollTop)}>
+      <div class="spacer" style={{ height: `${rows.length * ROW_HEIGHT}px` }}>
+        {rows.slice(from, to).map((node, index) => (
+          <TreeRow key={node.span.span_id} node={node} top={(from + index) * ROW_HEIGHT} {...props} />
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function TreeRow(props: RowsProps & { node: TreeNode; top: number }) {
+  const { node, selected, collapsed, select, toggle, start, end } = props;
+  const { span } = node;
+  const whole = Math.max(1, end - start);
+  const left = ((span.start_ns - start) / whole) * 100;
+  const width = Math.max(0.4, ((span.end_ns - span.start_ns) / whole) * 100);
+  const firstToken = span.first_token !== null ? ((span.first_token * 1e9) / whole) * 100 : null;
+  return (
+    <div
+      class={`row ${node === selected ? "selected" : ""} ${span.error ? "failed" : ""}`}
+      role="treeitem"
+      aria-level={node.depth + 1}
+      aria-selected={node === selected}
+      style={{ top: `${props.top}px` }}
+      onClick={() => select(node)}
+    >
+      <span class="label" style={{ paddingLeft: `${Math.min(node.depth, 24) * 14}px` }}>
+        {node.children.length > 0 ? (
+          <button
+            class="fold"
+            aria-label={collapsed.has(span.span_id) ? "open" : "close"}
+            onClick={(event) => {
+              event.stopPropagation();
+              toggle(node);
+            }}
+          >
+            {collapsed.has(span.span_id) ? "▸" : "▾"}
+          </button>
+        ) : (
+          <span class="fold" />
+        )}
+        <Kind kind={span.kind} />
+        <span class="row-name">
+          {span.name}
+          {node.gateway && <span class="badge">gateway</span>}
+          {span.ending && <span class="badge">{span.ending}</span>}
+        </span>
+      </span>
+      <span class="row-figures">
+        {span.input_tokens !== null && <span class="dim">{count((span.input_tokens ?? 0) + (span.output_tokens ?? 0))} tok</span>}
+        {span.cost !== null && <span class="dim">{money(span.cost)}</span>}
+        <span>{duration((span.end_ns - span.start_ns) / 1e9)}</span>
+      </span>
+      <span class="bar">
+        <span class={`fill kind-${/^[A-Z_]+$/.test(span.kind) ? span.kind.toLowerCase() : "other"}`} style={{ left: `${left}%`, width: `${Math.min(width, 100 - left)}%` }} />
+        {firstToken !== null && <span class="first-token" style={{ left: `${Math.min(99.5, left + firstToken)}%` }} />}
+      </span>
+    </div>
+  );
+}
