@@ -30,9 +30,11 @@ def commands() -> Typer:
     import typer
 
     from .commands.destinations import group
+    from .commands.diff import diff
     from .commands.doctor import doctor, explain, settings
     from .commands.privacy_audit import privacy_audit
     from .commands.replay import replay
+    from .commands.serve import serve
     from .view.commands import demo, view
 
     application = typer.Typer(
@@ -52,6 +54,8 @@ def commands() -> Typer:
 
     application.command()(demo)
     application.command()(view)
+    application.command()(serve)
+    application.command()(diff)
     application.command()(replay)
     application.command()(doctor)
     application.command()(explain)

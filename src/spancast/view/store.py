@@ -284,7 +284,7 @@ def previews(span: ViewSpan) -> tuple[str | None, str | None]:
 
 def _preview_of(messages: Any, whole: Any, role: str) -> str | None:
     """Return a short text: of messages, the last of that role; else the value itself, a single text in it alone."""
-    if isinstance(messages, list):
+    if isinstance(messages, list) and messages:
         wanted = [message for message in messages if message.get("role") == role] or messages
         texts = [part.get("text") for part in wanted[-1].get("parts", ()) if part.get("type") == "text"]
         text = " ".join(each for each in texts if each)

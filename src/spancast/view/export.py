@@ -1,0 +1,39 @@
+"""Traces as one self-contained HTML file: the page with its data inside, to attach to an issue or to keep from a test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .page import page_with
+from .query import Filters, list_traces, trace_data
+from .read import ViewSpan
+from .store import Store
+
+
+def page_of(traces: Sequence[Sequence[ViewSpan]], *, diff: dict[str, Any] | None = None) -> str:
+    """Return a page that shows *traces*; with *diff*, what differs between the first two."""
+    store = Store(None)
+    for spans in traces:
+        store.add(spans)
+    data: dict[str, Any] = {
+        "traces": list_traces(store, Filters(), limit=1000),
+        "details": {spans[0].trace_id: trace_data(spans) for spans in traces if spans},
+    }
+    store.close()
+    if diff is not None:
+        data["diff"] = {**diff, "a": traces[0][0].trace_id, "b": traces[1][0].trace_id}
+    return page_with(data)
+
+
+def write_page(path: Path, traces: Sequence[Sequence[ViewSpan]], *, diff: dict[str, Any] | None = None) -> None:
+    """Write `page_of` to *path*, readable by its owner only: prompts are inside.
+
+    Raises:
+        OSError: When it cannot be written.
+    """
+    text = page_of(traces, diff=diff).encode("utf-8", "replace")
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(text)
