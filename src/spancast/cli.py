@@ -29,13 +29,15 @@ def commands() -> Typer:
     """Return the command line's application."""
     import typer
 
+    from .commands.demo import demo
     from .commands.destinations import group
     from .commands.diff import diff
     from .commands.doctor import doctor, explain, settings
+    from .commands.mcp import mcp
     from .commands.privacy_audit import privacy_audit
     from .commands.replay import replay
     from .commands.serve import serve
-    from .view.commands import demo, view
+    from .commands.view import view
 
     application = typer.Typer(
         name="spancast",
@@ -56,6 +58,7 @@ def commands() -> Typer:
     application.command()(view)
     application.command()(serve)
     application.command()(diff)
+    application.command()(mcp)
     application.command()(replay)
     application.command()(doctor)
     application.command()(explain)

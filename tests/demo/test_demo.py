@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 import spancast
 from spancast import cli, destinations
+from spancast.commands import demo as commands
 from spancast.demo import support_agent as demo
 from spancast.destinations.targets.memory import MemorySpan
-from spancast.view import commands
 
 from .. import goldens
 

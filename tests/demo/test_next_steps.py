@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spancast.view import next_steps
+from spancast.commands import next_steps
 
 from ..receivers.recording import recording_receiver
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
+from .. import terminal
 from .output import print_json, stop
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def diff(
 ) -> None:
     """Show what differs between two traces: calls, content, tokens, cost, time. Exit status 1 when they differ."""
     from ..view.diff import diff_traces
-    from ..view.terminal import diff_text
+    from ..view.show import diff_text
 
     sides = [_spans(first, path), _spans(second, path)]
     found = diff_traces(*sides)
@@ -38,7 +38,7 @@ def diff(
     if as_json:
         print_json(found)
     elif html is None:
-        Console(highlight=False).print(diff_text(found))
+        terminal.console().print(diff_text(found))
     raise typer.Exit(0 if found["equal"] else DIFFERENT)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..delivery.ledger import DeliveryReport, DestinationReport
+from .figures import counted, duration, money
 from .read import ViewSpan
 
 _MOST_INDENT = 36  # characters: twelve levels; in a narrow terminal a third of its width
@@ -93,28 +93,29 @@ def _error(prefix: str, error: str) -> RenderableType:
 
 def _headline(spans: Sequence[ViewSpan]) -> Text:
     first = spans[0]
-    counted = _counted_once(spans)
-    total = sum(span.cost or 0 for span in counted)
-    tokens = sum((span.input_tokens or 0) + (span.output_tokens or 0) for span in counted)
+    once = _counted_once(spans)
+    total = sum(span.cost or 0 for span in once)
+    tokens = sum((span.input_tokens or 0) + (span.output_tokens or 0) for span in once)
     seconds = (max(span.end_ns for span in spans) - min(span.start_ns for span in spans)) / 1e9
     figures = [
-        _counted(len(spans), "span"),
-        _duration(seconds),
-        *([_counted(tokens, "token")] if tokens else []),
-        *([_money(total)] if total else []),
+        counted(len(spans), "span"),
+        duration(seconds),
+        *([counted(tokens, "token")] if tokens else []),
+        *([money(total)] if total else []),
     ]
     who = [f"{name} {value}" for name, value in (("user", first.user), ("session", first.session_id)) if value]
     return Text(f"trace {first.trace_id}\n{' · '.join([*figures, *who])}", style="dim", overflow="fold")
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
 
 def _counted_once(spans: Sequence[ViewSpan]) -> list[ViewSpan]:
     """Return *spans* without model calls directly inside a model call: the same one, told again by its gateway."""
     counting = {span.span_id for span in spans if span.kind == "LLM" and span.input_tokens is not None}
     return [span for span in spans if span.kind != "LLM" or span.parent_span_id not in counting]
+
+
+def in_order(spans: Sequence[ViewSpan]) -> list[ViewSpan]:
+    """Return the spans depth first, as the tree shows them."""
+    return [span for _, span in _ordered(spans)]
 
 
 def _ordered(spans: Sequence[ViewSpan]) -> list[tuple[str, ViewSpan]]:
@@ -165,25 +166,11 @@ def _behind(span: ViewSpan) -> list[str]:
 def _figures(span: ViewSpan) -> tuple[str, str, str, str]:
     tokens = f"{span.input_tokens or 0:,}→{span.output_tokens or 0:,}" if span.input_tokens is not None else ""
     return (
-        _duration((span.end_ns - span.start_ns) / 1e9),
-        _duration(span.first_token) if span.first_token is not None else "",
+        duration((span.end_ns - span.start_ns) / 1e9),
+        duration(span.first_token) if span.first_token is not None else "",
         tokens,
-        _money(span.cost) if span.cost is not None else "",
+        money(span.cost) if span.cost is not None else "",
     )
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
-
-
-def _money(dollars: float) -> str:
-    """Return an amount with four places; a smaller one with its first two digits."""
-    if dollars == 0:
-        return "$0"
-    if not 1e-9 <= dollars < 0.0001:
-        return f"${dollars:.4f}"
-    places = 1 - math.floor(math.log10(dollars))
-    return "$" + f"{dollars:.{places}f}".rstrip("0")
 
 
 def delivery_line(report: DeliveryReport) -> Text:

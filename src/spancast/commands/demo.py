@@ -1,4 +1,4 @@
-"""What `spancast demo` and `spancast view` do."""
+"""What `spancast demo` does."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ from ..config.resolve import backends_of
 from ..destinations.targets.file import DEFAULT_FILE, file
 from ..pipeline import Pipeline
 from ..validation import SettingsError
+from ..view.read import read_lines, traces_of
+from ..view.tree import delivery_line, trace_tree
 from .next_steps import command, next_steps
-from .read import ViewSpan, read_lines, spans_in, traces_of
-from .tree import delivery_line, trace_tree
 
 _FLUSH_TIMEOUT = 15.0
-STANDARD_INPUT = "-"
 
 
 def demo(
@@ -84,35 +83,6 @@ def _application() -> Any:
     from ..demo import support_agent as application
 
     return application
-
-
-def view(
-    path: Annotated[Path, typer.Argument(help="A file of OTLP JSON lines; - is standard input.")] = Path(DEFAULT_FILE),
-    last: Annotated[int, typer.Option("--last", "-n", min=1, help="Show this many traces, the newest last.")] = 1,
-) -> None:
-    """Show traces from a file of OTLP JSON lines."""
-    traces = traces_of(_spans_of(path))
-    if not traces:
-        _stop(f"there are no spans in OTLP JSON lines in {_name(path)}.")
-    console = terminal.console()
-    for spans in list(traces.values())[-last:]:
-        console.print(trace_tree(spans))
-        console.print()
-
-
-def _spans_of(path: Path) -> list[ViewSpan]:
-    try:
-        return spans_in(sys.stdin.buffer) if str(path) == STANDARD_INPUT else read_lines(path)
-    except FileNotFoundError:
-        _stop(f"there is no file {path}: run your application first, or `{command()} demo`.")
-    except IsADirectoryError:
-        _stop(f"{path} is a folder: name a file of OTLP JSON lines in it, such as {path / Path(DEFAULT_FILE).name}.")
-    except OSError as error:
-        _stop(f"cannot read {path}: {error.strerror}.")
-
-
-def _name(path: Path) -> str:
-    return "standard input" if str(path) == STANDARD_INPUT else str(path)
 
 
 def _writable(path: Path) -> None:

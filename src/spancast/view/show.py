@@ -12,7 +12,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ..terminal import printable
 from .content import content_of
+from .figures import duration, money
 from .read import ViewSpan
 
 PREVIEW_CHARS = 600  # characters of a message, an argument or a document with `--content preview`
@@ -146,11 +148,6 @@ def _line(line: str) -> Text:
     return Text(f"      {printable(line)}", style=style, overflow="fold")
 
 
-def printable(text: str) -> str:
-    """Return *text* without what a terminal would obey; line breaks stay."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
-
-
 def _as_text(value: Any) -> str:
     if isinstance(value, str):
         return value
@@ -161,24 +158,3 @@ def _cut(text: str, limit: int | None, *, last: bool = False) -> str:
     if limit is None or len(text) <= limit:
         return printable(text)
     return printable("… " + text[-limit:] if last else text[:limit] + f"… ({len(text) - limit:,} more characters)")
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as a person reads them."""
-    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
-
-
-def money(dollars: float) -> str:
-    """Return dollars with the digits that say something: `$0.0123`, `$0.00003`."""
-    if dollars >= 1:
-        return f"${dollars:,.2f}"
-    if dollars >= 0.0001 or dollars == 0:
-        return f"${dollars:.4f}"
-    return f"${dollars:.12f}".rstrip("0") if dollars < 1e-11 else "$" + _two_digits(dollars)
-
-
-def _two_digits(dollars: float) -> str:
-    digits = 1
-    while round(dollars, digits) < dollars * 0.95:
-        digits += 1
-    return f"{dollars:.{digits}f}"
