@@ -38,9 +38,12 @@ ROOMS["openrouter"] = {"record", "recording", "validation"}
 ROOMS["audit"] = {*ROOMS["pipeline"], "pipeline", "langchain", "llama_index", "redact"}
 ROOMS["demo"] = {"pipeline", "langchain"}
 ROOMS["terminal"] = set()
-ROOMS["view"] = {*ROOMS["pipeline"], "pipeline", "demo", "openrouter", "terminal"}
-ROOMS["commands"] = {*ROOMS["pipeline"], "pipeline", "langchain", "llama_index", "audit", "terminal"}
-ROOMS["cli"] = {*ROOMS["view"], "view", "commands"}
+ROOMS["view"] = {"terminal", "delivery"}
+ROOMS["commands"] = {
+    *ROOMS["pipeline"],
+    *("pipeline", "langchain", "llama_index", "audit", "demo", "openrouter", "terminal", "view"),
+}
+ROOMS["cli"] = {"commands", "terminal"}
 ROOMS["__main__"] = {"cli"}
 ROOMS["__init__"] = set(ROOMS) - {
     "terminal",
