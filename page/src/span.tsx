@@ -77,6 +77,11 @@ function SpanContent({ node }: { node: TreeNode }) {
           ))}
         </div>
       )}
+      {chat && span.kind !== "LLM" && (content.input !== undefined || content.output !== undefined) && (
+        <Folded title="Input and output as data">
+          <JsonView value={{ input: content.input, output: content.output }} open={1} />
+        </Folded>
+      )}
       {!chat && (content.input !== undefined || content.output !== undefined) && (
         <div class="sides">
           {content.input !== undefined && (

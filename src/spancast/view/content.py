@@ -44,7 +44,35 @@ def content_of(attributes: Mapping[str, Any], events: Sequence[Mapping[str, Any]
         "exceptions": [_exception(event) for event in events if event.get("name") == "exception"][:MAX_ITEMS],
         "scores": _scores(nested, events),
     }
+    _read_state(content)
     return {key: value for key, value in content.items() if value not in (None, [], {}, "")}
+
+
+def _read_state(content: Data) -> None:
+    """Show the messages in a graph's state as a conversation: the question, and what the answer has beyond it."""
+    if content["input_messages"] or content["output_messages"]:
+        return
+    asked, answered = _state_messages(content["input"]), _state_messages(content["output"])
+    content["input_messages"] = asked
+    content["output_messages"] = answered[len(asked) :] if len(answered) > len(asked) else answered
+
+
+def _state_messages(state: Any) -> list[Data]:
+    messages = state.get("messages") if isinstance(state, dict) else None
+    if not isinstance(messages, list):
+        return []
+    read = []
+    for each in messages[:MAX_ITEMS]:
+        if isinstance(each, dict):
+            read.append(_message({**each, "role": _ROLES.get(str(each.get("type")), each.get("role"))}))
+        elif isinstance(each, list) and len(each) == 2 and all(isinstance(part, str) for part in each):
+            read.append(_message({"role": _ROLES.get(each[0], each[0]), "content": each[1]}))
+        elif isinstance(each, str):
+            read.append(_message({"role": "user", "content": each}))
+    return read
+
+
+_ROLES = {"human": "user", "ai": "assistant"}
 
 
 _INPUTS = (
