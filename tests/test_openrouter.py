@@ -479,6 +479,69 @@ def test_messages_get_their_session_as_a_header(pipeline: spancast.Pipeline) -> 
     assert ("s", "own") == (first, sent.request.headers["x-session-id"])
 
 
+@pytest.mark.parametrize(
+    ("session", "sent_as"),
+    [
+        ("s1\n", "s1"),
+        ("abc def ", "abc def"),
+        ("a\r\nX-Evil: 1", "a X-Evil: 1"),
+        ("tab\there", "tab here"),
+        ("é", "%C3%A9"),
+        ("nul\0", "nul%00"),
+        ("x" * 256, "x" * 256),
+        ("\ud800", "?"),
+    ],
+)
+def test_any_session_id_can_stand_in_a_header(pipeline: spancast.Pipeline, session: str, sent_as: str) -> None:
+    """No request of the application fails because of a line break or a letter in it."""
+    sent = Sent()
+    with spancast.trace(trace_name="Root", session_id=session):
+        assert 200 == sent.client.post("https://openrouter.ai/api/v1/messages", json={"model": "m"}).status_code
+    assert (sent_as, None) == (sent.request.headers["x-session-id"], sent.request.headers.get("x-evil"))
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_a_large_body_is_handed_on_in_one_piece(pipeline: spancast.Pipeline, library: Any) -> None:
+    """Neither read nor copied: its bytes are sent as they are, after the fields."""
+    sent = Sent(library)
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "x" * 2_000_000}]}).encode()
+    with spancast.trace(trace_name="Root", user="u", session_id="s"):
+        sent.client.post(sent.url, content=body)
+    assert sent.body.endswith(body[1:])
+    assert {"model", "messages", "trace", "user", "session_id"} == set(json.loads(sent.body))
+    assert (str(len(sent.body)), sent.body) == (sent.request.headers["content-length"], sent.request.read())
+    pieces = list(sent.request.stream)
+    assert any(isinstance(piece, memoryview) and piece.obj is body for piece in pieces)
+
+
+@pytest.mark.parametrize("where", ["front", "end"])
+def test_what_a_large_body_says_itself_wins(pipeline: spancast.Pipeline, where: str) -> None:
+    """A field of its own is not sent twice."""
+    sent = Sent()
+    own, rest = {"user": "own"}, {"messages": [{"content": "x" * 2_000_000}]}
+    with spancast.trace(trace_name="Root", user="u"):
+        sent.client.post(sent.url, json={**own, **rest} if where == "front" else {**rest, **own})
+    assert ("own", 1) == (json.loads(sent.body)["user"], sent.body.count(b'"user"'))
+    assert "parent_span_id" in json.loads(sent.body)["trace"]
+
+
+def test_a_large_body_of_an_async_client_is_sent_whole(pipeline: spancast.Pipeline) -> None:
+    """The same pieces, awaited."""
+    bodies = []
+
+    async def answer(request: Any) -> Any:
+        bodies.append(b"".join([bytes(piece) async for piece in request.stream]))
+        return httpx.Response(200, json={})
+
+    async def ask() -> None:
+        client = openrouter.join(httpx.AsyncClient(transport=httpx.MockTransport(answer)))
+        with spancast.trace(trace_name="Root"):
+            await client.post("https://openrouter.ai/api/v1/responses", json={"input": "x" * 2_000_000})
+
+    asyncio.run(ask())
+    assert {"trace", "input"} == set(json.loads(bodies[0]))
+
+
 def test_a_fault_of_ours_lets_the_request_go(pipeline: spancast.Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is raised into the model call."""
     monkeypatch.setattr(guard, "strict", False)

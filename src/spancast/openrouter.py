@@ -26,9 +26,12 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import AsyncIterator, Hashable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from functools import lru_cache
+from typing import Any, Final, TypeVar, cast
+from urllib.parse import quote
 
 import orjson
 
@@ -44,7 +47,7 @@ T = TypeVar("T")
 HOSTS: Final = ("openrouter.ai",)
 # the requests that have a `trace` object in OpenRouter's API; embeddings are not broadcast
 _PATHS: Final = ("/chat/completions", "/messages", "/responses")
-_KNOWN: Final = ("trace_id", "trace_name", "span_name", "generation_name", "parent_span_id")
+_RESERVED_TRACE_KEYS: Final = ("trace_id", "trace_name", "span_name", "generation_name", "parent_span_id")
 
 
 def broadcast_fields() -> dict[str, Any]:
@@ -68,7 +71,7 @@ def _fields() -> dict[str, Any]:
     ids: dict[str, JSON] = {"trace_id": f"{around.trace_id:032x}", "parent_span_id": f"{around.span_id:016x}"}
     # `span_name` stays here: the gateway would put one more span of that name around its own
     names = {"trace_name": _root_name(own), "generation_name": said.generation_name}
-    metadata = {key: value for key, value in said.metadata.items() if key not in _KNOWN}
+    metadata = {key: value for key, value in said.metadata.items() if key not in _RESERVED_TRACE_KEYS}
     trace: dict[str, JSON] = {**ids, **{key: name for key, name in names.items() if name}, **metadata}
     about = {"user": said.user, "session_id": said.session_id}
     fields: dict[str, JSON] = {"trace": trace, **{key: value for key, value in about.items() if value}}
@@ -195,21 +198,75 @@ def _add(request: Any, hosts: tuple[str, ...]) -> None:
     path, host = request.url.path, request.url.host.lower()
     if request.method != "POST" or not path.endswith(_PATHS) or "content-encoding" in request.headers:
         return
-    if not any(host == known or host.endswith(f".{known}") for known in hosts):
+    if not any(host == each or host.endswith(f".{each}") for each in hosts):
         return
     fields = broadcast_fields()
     body = _body(request) if fields else None
     if body is None:
         return
-    merged = _merged(body, fields)
-    if merged is not None:
+    if len(body) > _LARGE and _put_in_front(request, body, fields):
+        pass
+    elif (merged := _merged(body, fields)) is not None:
         headers = request.headers.copy()
         headers["content-length"] = str(len(merged))
         kept = {"headers": headers, "extensions": request.extensions}
         # a hook cannot return another request, and a request's body has no setter
         vars(request).update(vars(type(request)(request.method, request.url, content=merged, **kept)))
-    if path.endswith("/messages") and "session_id" in fields:
-        request.headers.setdefault("x-session-id", fields["session_id"])
+    session = _header_value(fields.get("session_id", ""))
+    if path.endswith("/messages") and session:
+        request.headers.setdefault("x-session-id", session)
+
+
+_LARGE: Final = 1_000_000  # bytes of a body that is neither read as JSON nor copied
+_ENDS: Final = 16_384  # bytes at its two ends that are searched for fields of its own
+_OWN: Final = re.compile(rb'"(?:trace|user|session_id)"\s*:')
+_BEGIN: Final = re.compile(rb'\s*\{\s*(?=")')
+
+
+def _put_in_front(request: Any, body: bytes, fields: dict[str, Any]) -> bool:
+    """Send the fields before those of a large body, which is handed on in one piece; return whether that could be done.
+
+    Not where the body may have such fields itself. One in its middle, which is not looked for, still wins: of two equal
+    keys the last one counts.
+    """
+    begin = _BEGIN.match(body, 0, _ENDS)
+    stream = request.stream
+    if begin is None or vars(stream) != {"_stream": body}:
+        return False
+    if _OWN.search(body, 0, _ENDS) or _OWN.search(body, max(len(body) - _ENDS, _ENDS)):
+        return False
+    front = dumps(fields)[:-1].encode() + b","
+    rest = memoryview(body)[begin.end() :]
+    request.stream = _in_pieces(cast("Hashable", type(stream)))(front, rest)
+    request.headers["content-length"] = str(len(front) + len(rest))
+    vars(request).pop("_content", None)  # whoever reads the body gets what is sent
+    return True
+
+
+@lru_cache(maxsize=8)
+def _in_pieces(kind: Any) -> Any:
+    """Return a class of streams, derived from the HTTP library's own, that sends several pieces."""
+
+    class Pieces(kind):  # type: ignore[misc]
+        def __init__(self, *pieces: Any) -> None:
+            self._pieces = pieces
+
+        def __iter__(self) -> Iterator[Any]:
+            yield from self._pieces
+
+        async def __aiter__(self) -> AsyncIterator[Any]:
+            for piece in self._pieces:
+                yield piece
+
+    return Pieces
+
+
+def _header_value(text: str) -> str:
+    """Return *text* as it may stand in a header: one line of visible characters; others as `%` and their bytes."""
+    return quote(" ".join(text.split()), safe=_VISIBLE)
+
+
+_VISIBLE: Final = "".join(map(chr, range(0x20, 0x7F)))
 
 
 def _body(request: Any) -> bytes | None:
