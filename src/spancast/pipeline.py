@@ -107,7 +107,8 @@ class Pipeline:
             for destination in chosen
         ]
         folder = resolved.state_folder
-        self.recorder = Recorder(self._offer, rules, Pauses(folder / "paused" if folder else None))
+        pauses = Pauses(folder / "paused" if folder else None, resolved.service_name or "")
+        self.recorder = Recorder(self._offer, rules, pauses)
         self._everyone = (1 << len(self._lanes)) - 1
         self._undecided = TailSampler(resolved.max_queue_bytes, self._settle_for)
         self._tokens: list[Token[Pipeline | None]] = []

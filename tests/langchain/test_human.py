@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,6 @@ import spancast
 from spancast import langchain
 from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler
-from spancast.recording.paused import Pause, Pauses
 
 from .models import ScriptedChat, call
 from .trees import one, traces, tree
@@ -56,9 +54,10 @@ def config(thread: str = "t1", **metadata: Any) -> dict[str, Any]:
 
 QUESTION: dict[str, Any] = {"messages": [("user", "hi")]}
 JOINED = [
-    "CHAIN LangGraph UNSET",
-    "  CHAIN before",
-    "  CHAIN ask UNSET",
+    "CHAIN LangGraph",
+    "  CHAIN LangGraph UNSET",
+    "    CHAIN before",
+    "    CHAIN ask UNSET",
     "  CHAIN LangGraph",
     "    CHAIN ask",
     "    CHAIN after",
@@ -66,13 +65,20 @@ JOINED = [
 
 
 def test_a_resumed_graph_joins_the_trace_it_paused_in(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
-    """Both runs are one trace, the second under the root of the first; the pause is visible and not red."""
+    """Both runs lie beside each other under one root, which the second one writes; the pause is visible and not red."""
     compiled = graph(InMemorySaver())
     compiled.invoke(QUESTION, config())
     compiled.invoke(Command(resume="yes"), config())
     assert JOINED == tree(memory.spans, status=True)
     assert 1 == traces(memory.spans)
-    first, second = (span for span in memory.spans if span.name == "LangGraph")
+    first, second, root = (span for span in memory.spans if span.name == "LangGraph")
+    assert (None, root.span_id, root.span_id) == (root.parent_span_id, first.parent_span_id, second.parent_span_id)
+    assert (first.start_ns, second.end_ns) == (root.start_ns, root.end_ns)
+    assert (first.attributes["input.value"], second.attributes["output.value"]) == (
+        root.attributes["input.value"],
+        root.attributes["output.value"],
+    )
+    assert "t1" == root.attributes["session.id"]
     assert "interrupted" == first.attributes["spancast.ending"]
     assert ["interrupt"] == [event.name for event in first.events]
     assert ["resume"] == [event.name for event in second.events]
@@ -96,7 +102,10 @@ def test_two_pauses_go_on_under_the_first_root(pipeline: spancast.Pipeline, memo
     agent.invoke(Command(resume="yes"), config())
     assert 1 == traces(memory.spans)
     first, second, third = (span for span in memory.spans if span.kind == "AGENT")
-    assert (None, first.span_id, first.span_id) == (first.parent_span_id, second.parent_span_id, third.parent_span_id)
+    (root,) = (span for span in memory.spans if span.parent_span_id is None)
+    assert {root.span_id} == {first.parent_span_id, second.parent_span_id, third.parent_span_id}
+    assert (first.start_ns, third.end_ns, "OK") == (root.start_ns, root.end_ns, root.status)
+    assert first.attributes["input.value"] == root.attributes["input.value"]
     assert [] == [span.name for span in memory.spans if span.status == "ERROR"]
 
 
@@ -107,7 +116,7 @@ def test_a_static_breakpoint_is_a_pause_too(pipeline: spancast.Pipeline, memory:
     compiled.invoke(Command(resume="yes"), config())
     compiled.invoke(None, config())
     assert 1 == traces(memory.spans)
-    assert 3 == sum(span.name == "LangGraph" for span in memory.spans)
+    assert 4 == sum(span.name == "LangGraph" for span in memory.spans)
 
 
 def test_a_new_question_on_the_same_thread_is_a_new_trace(
@@ -119,6 +128,13 @@ def test_a_new_question_on_the_same_thread_is_a_new_trace(
     compiled.invoke(QUESTION, config())
     assert 2 == traces(memory.spans)
     assert {"t1"} == {span.attributes["session.id"] for span in memory.spans}
+    (root,) = (span for span in memory.spans if span.parent_span_id is None)  # of the first: nobody goes on with it
+    assert ("UNSET", "interrupted", "hi") == (
+        root.status,
+        root.attributes["spancast.ending"],
+        orjson.loads(root.attributes["input.value"])[0]["content"],
+    )
+    assert "output.value" not in root.attributes
 
 
 def test_other_threads_do_not_join(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
@@ -138,24 +154,69 @@ def test_other_threads_do_not_join(pipeline: spancast.Pipeline, memory: MemoryDe
 def test_a_resume_inside_another_trace_links_to_the_first(
     pipeline: spancast.Pipeline, memory: MemoryDestination
 ) -> None:
-    """Where the resuming run already has a trace, a span link leads to the one that paused."""
+    """Where the resuming run already has a trace, a span link leads to the one that paused, whose root it writes."""
     compiled = graph(InMemorySaver())
     compiled.invoke(QUESTION, config())
     first = one(memory.spans, "LangGraph")
     memory.clear()
     with spancast.trace(trace_name="second request"):
         compiled.invoke(Command(resume="yes"), config())
-    resumed = one(memory.spans, "LangGraph")
+    root, resumed = sorted((s for s in memory.spans if s.name == "LangGraph"), key=lambda s: s.start_ns)
     assert one(memory.spans, "second request").trace_id == resumed.trace_id != first.trace_id
-    assert [(first.trace_id, first.span_id)] == [(link.trace_id, link.span_id) for link in resumed.links]
+    assert [(first.trace_id, first.parent_span_id)] == [(link.trace_id, link.span_id) for link in resumed.links]
+    assert (first.trace_id, first.parent_span_id, None) == (root.trace_id, root.span_id, root.parent_span_id)
+    assert resumed.attributes["output.value"] == root.attributes["output.value"]
+
+
+def test_a_block_of_the_application_stays_the_root(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
+    """A request's block ends with the request: the run that answers is the next request's, with a link."""
+    compiled = graph(InMemorySaver())
+    for inputs in (QUESTION, Command(resume="yes")):
+        with spancast.trace(trace_name="Ask"):
+            compiled.invoke(inputs, config())
+    assert [None, None] == [span.parent_span_id for span in memory.spans if span.name == "Ask"]
+    first, second = (span for span in memory.spans if span.name == "LangGraph")
+    assert [(first.trace_id, first.parent_span_id)] == [(link.trace_id, link.span_id) for link in second.links]
+
+
+def test_a_pause_is_used_up_by_the_run_that_answers_it(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
+    """Going on after an error of a later turn, and replaying an old state, do not land in the older, finished trace."""
+    compiled = graph(InMemorySaver())
+    compiled.invoke(QUESTION, config())
+    compiled.invoke(Command(resume="yes"), config())
+    finished = memory.spans[0].trace_id
+    memory.clear()
+    old = next(state.config for state in compiled.get_state_history(config()) if "ask" in state.next)
+    replay = {**config(), "configurable": dict(old["configurable"])}
+    compiled.invoke(None, replay)
+    assert finished not in {span.trace_id for span in memory.spans}
+
+
+def test_time_travel_leaves_a_pause_behind(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
+    """A run from another state than the one that waits does not answer; the state that waits, named, is answered."""
+    compiled = graph(InMemorySaver())
+    compiled.invoke(QUESTION, config())
+    waiting = compiled.get_state(config()).config
+    older = next(state.config for state in compiled.get_state_history(config()) if "before" in state.next)
+    compiled.invoke(None, {**config(), "configurable": dict(older["configurable"])})
+    assert 2 == traces(memory.spans)
+    memory.clear()
+    compiled.invoke(QUESTION, config("t2"))
+    waiting = compiled.get_state(config("t2")).config
+    compiled.invoke(Command(resume="yes"), {**config("t2"), "configurable": dict(waiting["configurable"])})
+    assert 1 == traces(memory.spans)
 
 
 def test_names_of_the_resuming_run_hold(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
-    """A root that is wrapped by `trace_name` is where the resumed run goes on."""
+    """The root that is written at the end is called like the first run's outermost span."""
     compiled = graph(InMemorySaver())
     compiled.invoke(QUESTION, config(trace_name="T", span_name="S"))
     compiled.invoke(Command(resume="yes"), config(span_name="again"))
-    assert one(memory.spans, "T").span_id == one(memory.spans, "again").parent_span_id
+    root, first = (
+        span for span in sorted(memory.spans, key=lambda s: s.parent_span_id is not None) if span.name == "T"
+    )
+    assert None is root.parent_span_id
+    assert (root.span_id, root.span_id) == (first.parent_span_id, one(memory.spans, "again").parent_span_id)
 
 
 def test_the_installed_handler_joins_as_well(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
@@ -204,39 +265,9 @@ def test_another_process_joins_the_trace(tmp_path: Path) -> None:
         subprocess.run([sys.executable, "-c", _PROCESS, project, str(tmp_path)], check=True, timeout=120)
     lines = [orjson.loads(line) for line in (tmp_path / "traces.jsonl").read_bytes().splitlines()]
     spans = [span for line in lines for span in line["resourceSpans"][0]["scopeSpans"][0]["spans"]]
-    assert 6 == len(spans)
+    assert 7 == len(spans)
     assert 1 == len({span["traceId"] for span in spans})
-    assert 1 == sum("parentSpanId" not in span for span in spans)
-
-
-def written() -> None:
-    """Wait until the files are written."""
-    for thread in threading.enumerate():
-        if thread.name == "spancast-pause":
-            thread.join()
-
-
-def test_pauses_are_remembered_without_a_folder(tmp_path: Path) -> None:
-    """A folder that cannot be used is done without; nothing raises."""
-    blocked = tmp_path / "file"
-    blocked.write_text("")
-    for folder in (None, blocked / "below"):
-        pauses = Pauses(folder)
-        pauses.remember("thread", Pause(1, 2))
-        written()
-        assert Pause(1, 2) == pauses.find("thread")
-        assert None is pauses.find("other")
-
-
-def test_the_state_folder_holds_no_thread_id(tmp_path: Path) -> None:
-    """What lies on disk is hashed; a torn file is no pause."""
-    pauses = Pauses(tmp_path)
-    pauses.remember("customer-17", Pause(3, 4))
-    pauses.remember("customer-17", Pause(1, 2))
-    written()
-    (file,) = tmp_path.iterdir()
-    assert "17" not in file.name or "customer" not in file.name
-    assert f"{1:032x} {2:016x}\n" == file.read_text()
-    assert Pause(1, 2) == Pauses(tmp_path).find("customer-17")
-    file.write_text("torn")
-    assert None is Pauses(tmp_path).find("customer-17")
+    (root,) = (span for span in spans if "parentSpanId" not in span)
+    attributes = {each["key"]: each["value"] for each in root["attributes"]}
+    assert ("LangGraph", 1) == (root["name"], root["status"]["code"])
+    assert "worked" in attributes["output.value"]["stringValue"]

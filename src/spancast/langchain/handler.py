@@ -337,7 +337,7 @@ class SpancastCallbackHandler(BaseCallbackHandler, metaclass=HandlerType):
         recorder = self._runs.recorder()
         operation = self._runs.peek(event.run_id)
         if recorder is not None and operation is not None and operation.key == event.run_id.int:
-            pause(recorder, operation)
+            pause(recorder, operation, event.checkpoint_id)
             operation.ending = INTERRUPTED
             add_event(operation, "interrupt", {"checkpoint_id": event.checkpoint_id, "status": event.status})
 

@@ -14,11 +14,11 @@ from .content import capture
 INTERRUPTED = "interrupted"
 
 
-def pause(recorder: Recorder, operation: OpenOperation) -> None:
-    """Remember that the thread of *operation* paused."""
+def pause(recorder: Recorder, operation: OpenOperation, checkpoint_id: object = None) -> None:
+    """Remember that the thread of *operation* paused, in the state *checkpoint_id* where that is known."""
     thread = (operation.mapping or {}).get("thread_id")
     if thread is not None and operation.sampled:
-        recorder.pause(operation, str(thread))
+        recorder.pause(operation, str(thread), checkpoint_id if isinstance(checkpoint_id, str) else None)
 
 
 def interrupted(recorder: Recorder, operation: OpenOperation, error: BaseException) -> None:
@@ -31,14 +31,24 @@ def interrupted(recorder: Recorder, operation: OpenOperation, error: BaseExcepti
         add_event(operation, "interrupt", {"id": getattr(interrupt, "id", None), "value": held})
 
 
-def resumed(recorder: Recorder, inputs: Any, metadata: Mapping[str, Any] | None) -> Pause | None:
-    """Return the pause that a graph's run ends: it has a thread, and `Command(resume=...)` or nothing as input."""
+def waiting(recorder: Recorder, inputs: Any, metadata: Mapping[str, Any] | None) -> Pause | None:
+    """Return the pause of a graph's thread. It is used up: the run that begins answers it, or leaves it behind."""
     thread = metadata.get("thread_id") if metadata else None
-    if thread is None or not (inputs is None or _is_resume(inputs)):
-        return None
-    return recorder.pauses.find(str(thread))
+    if thread is None or metadata is None or not ("ls_integration" in metadata or _may_answer(inputs)):
+        return None  # no graph's run
+    return recorder.pauses.take(str(thread))
 
 
-def _is_resume(inputs: Any) -> bool:
+def answers(pause: Pause, inputs: Any, metadata: Mapping[str, Any] | None) -> bool:
+    """Return whether a run answers *pause*: `Command(resume=...)` or nothing as input, and no other checkpoint is named."""
+    if not _may_answer(inputs):
+        return False  # another question
+    checkpoint = metadata.get("checkpoint_id") if metadata else None
+    return checkpoint is None or checkpoint == pause.checkpoint_id  # else a replay, or time travel
+
+
+def _may_answer(inputs: Any) -> bool:
     kind = type(inputs)
-    return kind.__name__ == "Command" and kind.__module__ == "langgraph.types" and inputs.resume is not None
+    return inputs is None or (
+        kind.__name__ == "Command" and kind.__module__ == "langgraph.types" and inputs.resume is not None
+    )

@@ -18,7 +18,7 @@ from .calls import watch_place
 from .graphs import is_internal
 from .metadata import is_framework_tag
 from .parents import surrounding_rule
-from .pauses import INTERRUPTED, interrupted, resumed
+from .pauses import INTERRUPTED, answers, interrupted, waiting
 
 if TYPE_CHECKING:
     from ..pipeline import Pipeline
@@ -80,6 +80,8 @@ class Runs:
         if self._fold and parent is not None and is_internal(name, tags, metadata):
             recorder.fold(key, parent)
             return None
+        paused = None if parent is not None or inputs is NO_INPUT else waiting(recorder, inputs, metadata)
+        answered = paused if paused is not None and answers(paused, inputs, metadata) else None
         operation = recorder.open(  # by position: matching ten keywords costs 0.3 us
             key,
             kind,
@@ -91,8 +93,10 @@ class Runs:
             None if parent is not None else surrounding_rule(batch_size),
             translator,
             current,
-            None if parent is not None or inputs is NO_INPUT else resumed(recorder, inputs, metadata),
+            answered,
         )
+        if paused is not None and answered is None:
+            recorder.leave(paused, operation)
         if tags:  # the user's own are content; the frameworks' say what a run is
             operation.snapshots["tags"] = tuple(tags) if operation.capture else tuple(filter(is_framework_tag, tags))
         if parent is None:

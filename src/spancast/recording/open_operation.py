@@ -78,6 +78,7 @@ class OpenOperation:
         "parent",
         "parent_is_remote",
         "parent_span_id",
+        "pause",
         "resumes",
         "seen_failure",
         "size",
@@ -116,7 +117,8 @@ class OpenOperation:
         self.failure: Failure | None = None
         self.seen_failure: tuple[BaseException, Failure] | None = None
         self.ending: str | None = None
-        self.resumes: Pause | None = None
+        self.resumes: Pause | None = None  # the pause that it answers
+        self.pause: Pause | None = None  # of a root: where it, or what is beneath it, pauses
         self.attributes: dict[str, Any] | None = None
         self.events: list[Event] | None = None
         self.links: tuple[Link, ...] = ()
@@ -127,6 +129,11 @@ class OpenOperation:
     def fields(self) -> TraceFields:
         """What the user says about the trace, as it holds here and below."""
         return self.state.fields
+
+    @property
+    def is_block(self) -> bool:
+        """Whether it is a `trace` block of the application: it ends by itself, whatever the runs inside it do."""
+        return self.on_child_closed is not None
 
     @property
     def sampled(self) -> int:

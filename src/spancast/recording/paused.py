@@ -1,105 +1,266 @@
-"""Which trace a conversation paused in, so that whoever resumes it joins that trace, also in another process.
+"""Which trace a conversation paused in, so that the run that answers it goes on in that trace, also in another process.
 
-In memory, bounded, and as one small file a thread in the state folder: a paused graph is often resumed by another
-worker process of the same machine. Names of files are hashed thread ids; inside are two ids, nothing else.
+In memory, bounded, and as one small file a thread in the state folder: a paused graph is often resumed by another worker
+process of the same machine. A file's name is a hash of service and thread; inside are ids, a time, and the root's name.
 """
 
 from __future__ import annotations
 
+import _thread
 import os
+import queue
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from ..private_files import atomic_write, make_private_folder, read_private
+from .guard import report_fault
+
+if TYPE_CHECKING:
+    from .captured import CapturedOperation
 
 MAX_HELD = 10_000
 MAX_AGE = 30 * 24 * 3600.0  # seconds; a person may take weeks to answer
-_PRUNE_EVERY = 256
+_MAX_FILE: Final = 4096  # bytes
+_MAX_NAME: Final = 1000  # characters
+_REFRESH: Final = 1.0  # seconds between two looks into the folder
+_PRUNE_EVERY: Final = 3600.0
+_FIRST_LOOK: Final = 4  # milliseconds that the first answer of a process may wait for the folder to be read
+_QUESTION_BYTES: Final = 16 * 1024 * 1024  # of content that waits for the answers
+_FLUSH: Final = 0.5  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Where a trace paused: the trace, and the span under which it goes on."""
+    """Where a trace paused.
+
+    Attributes:
+        trace_id: The trace.
+        span_id: The span under which it goes on.
+        start_ns: When the trace began.
+        name: The root's name, where the root itself is still to be written: `span_id` is its id then.
+        checkpoint_id: LangGraph's id of the state that waits.
+    """
 
     trace_id: int
     span_id: int
+    start_ns: int = 0
+    name: str | None = None
+    checkpoint_id: str | None = None
 
 
 class Pauses:
-    """Remembers pauses by thread id. Never raises: a folder that cannot be used is done without."""
+    """Remembers pauses by service and thread id. Never raises: a folder that cannot be used is done without.
 
-    def __init__(self, folder: Path | None) -> None:
-        """*folder* None keeps pauses in memory only."""
+    A callback touches memory only, one atomic operation on a dict at a time; no lock is taken. The disk belongs to one
+    thread of ours: it writes and removes files, and looks once a second for what other processes have written or removed.
+    """
+
+    def __init__(self, folder: Path | None, service: str = "") -> None:
+        """*folder* None keeps pauses in memory only. *service*: other services' threads of the same name are others."""
         self._folder = folder
-        self._held: OrderedDict[str, Pause] = OrderedDict()
-        self._written = 0
+        self._service = service
         self.after_fork_in_child()
+        if folder is not None and folder.is_dir():
+            self._start()
 
     def after_fork_in_child(self) -> None:
-        """Make the locks anew: a thread that held one may not have come along."""
-        self._lock = threading.Lock()
-        self._writing = threading.Lock()
+        """Start clean: the parent's thread, and what it has still to write, did not come along."""
+        self._held: OrderedDict[str, Pause] = OrderedDict()
+        self._on_disk: dict[str, int] = {}  # key -> time of the file's last change; of the disk's thread
+        self._used: OrderedDict[str, Pause] = (
+            OrderedDict()
+        )  # answered just now: a file that is seen once more is no pause
+        self._questions: OrderedDict[Pause, CapturedOperation] = OrderedDict()
+        self._jobs: queue.SimpleQueue[tuple[str, Pause | None]] = queue.SimpleQueue()
+        self._has_thread = threading.Lock()  # never waited for: whoever gets it starts the thread, which keeps it
+        self._looked = self._folder is None
+        self._busy = False
+        self._pid = os.getpid()
 
+    # ------------------------------------------------------------------ in the application's threads
     def remember(self, thread: str, pause: Pause) -> None:
-        """Note that *thread* paused. The file is written in a thread of its own: a callback waits for no disk.
-
-        That thread is no daemon, so a process that ends right after the pause still leaves the file.
-        """
-        key = _key(thread)
-        with self._lock:
-            self._held[key] = pause
-            self._held.move_to_end(key)
-            while len(self._held) > MAX_HELD:
+        """Note that *thread* paused; an older pause of the thread is replaced."""
+        self._check_process()
+        key = self._key(thread)
+        self._used.pop(key, None)
+        self._held[key] = pause
+        while len(self._held) > MAX_HELD:
+            with suppress(KeyError):  # another thread was faster
                 self._held.popitem(last=False)
-        if self._folder is None:
+        self._hand_to_disk(key, pause)
+
+    def take(self, thread: str) -> Pause | None:
+        """Return where *thread* paused last, if that is known here, and forget it: a pause is answered once."""
+        self._check_process()
+        if not self._looked:
+            self._wait_for_first_look()
+        if not self._held:
+            return None
+        key = self._key(thread)
+        pause = self._held.pop(key, None)
+        if pause is not None:
+            self._used[key] = pause
+            while len(self._used) > MAX_HELD:
+                with suppress(KeyError):
+                    self._used.popitem(last=False)
+            self._hand_to_disk(key, None)
+        return pause
+
+    def keep_question(self, pause: Pause, captured: CapturedOperation) -> None:
+        """Keep the run that paused until its answer comes, for its input; bounded in bytes, and in this process only."""
+        self._questions[pause] = captured
+        while sum(each.size for each in list(self._questions.values())) > _QUESTION_BYTES:
+            with suppress(KeyError):
+                self._questions.popitem(last=False)
+
+    def question(self, pause: Pause) -> CapturedOperation | None:
+        """Return, and forget, the run that paused there."""
+        return self._questions.pop(pause, None)
+
+    def flush(self) -> None:
+        """Write what is still to be written: the process ends."""
+        deadline = time.monotonic() + _FLUSH
+        self._work_off()
+        while self._busy and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    def _hand_to_disk(self, key: str, pause: Pause | None) -> None:
+        if self._folder is not None:
+            self._jobs.put((key, pause))
+            self._start()
+
+    def _check_process(self) -> None:
+        if self._pid != os.getpid():  # a fork without Python's hooks, as uWSGI's
+            self.after_fork_in_child()
+
+    def _wait_for_first_look(self) -> None:
+        self._start()
+        for _ in range(_FIRST_LOOK):
+            if self._looked:
+                return
+            time.sleep(0.001)
+
+    def _start(self) -> None:
+        """Start the disk's thread, once. Without `threading`, whose locks a finalizer's thread may have."""
+        if not self._has_thread.acquire(blocking=False):
             return
         try:
-            threading.Thread(target=self._write, args=(key,), name="spancast-pause").start()
-        except RuntimeError:  # the interpreter is exiting and starts no threads any more
-            self._write(key)
+            _thread.start_new_thread(self._run, (self._jobs,))
+        except RuntimeError:  # the interpreter is exiting; `flush` writes
+            self._has_thread.release()
 
-    def find(self, thread: str) -> Pause | None:
-        """Return where *thread* paused last, if that is known here."""
-        key = _key(thread)
-        with self._lock:
-            held = self._held.get(key)
-        return held or self._read(key)
+    # ------------------------------------------------------------------ in the disk's thread
+    def _run(self, jobs: queue.SimpleQueue[tuple[str, Pause | None]]) -> None:
+        pruned = 0.0
+        while True:
+            try:
+                self._look()
+                with suppress(queue.Empty):
+                    self._do(*jobs.get(timeout=_REFRESH))
+                    self._work_off()
+                if time.monotonic() - pruned > _PRUNE_EVERY:
+                    pruned = time.monotonic()
+                    self._prune()
+            except Exception as error:  # the thread outlives a fault of ours
+                report_fault("pauses", error)
+                time.sleep(_REFRESH)
 
-    def _write(self, key: str) -> None:
-        with self._writing:  # one after the other, each with what holds by then
-            pause = self._held.get(key)
-            if self._folder is not None and pause is not None:
-                self._put(self._folder, key, pause)
+    def _work_off(self) -> None:
+        with suppress(queue.Empty):
+            while True:
+                self._do(*self._jobs.get_nowait())
 
-    def _put(self, folder: Path, key: str, pause: Pause) -> None:
-        self._written += 1
+    def _do(self, key: str, pause: Pause | None) -> None:
+        folder = self._folder
+        if folder is None:
+            return
+        self._busy = True
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            part = folder / f"{key}.{os.getpid()}.part"
-            part.write_text(f"{pause.trace_id:032x} {pause.span_id:016x}\n")
-            part.replace(folder / key)  # atomic: a reader never sees half a file
-            if self._written % _PRUNE_EVERY == 1:
-                self._prune(folder)
+            if pause is None:
+                (folder / key).unlink(missing_ok=True)
+                self._on_disk.pop(key, None)
+            elif self._held.get(key) == pause:
+                make_private_folder(folder)
+                atomic_write(folder / key, orjson.dumps(_as_data(pause)))
+                self._on_disk[key] = os.stat(folder / key).st_mtime_ns
         except OSError:
             self._folder = None  # a read-only machine: memory is enough within this process
+        finally:
+            self._busy = False
+
+    def _look(self) -> None:
+        """Take in what other processes have written, and forget what they have answered."""
+        found: dict[str, int] = {}
+        folder = self._folder
+        try:
+            if folder is not None:
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        if len(entry.name) == _KEY_LENGTH and len(found) < MAX_HELD:
+                            found[entry.name] = entry.stat(follow_symlinks=False).st_mtime_ns
+        except OSError:
+            found = {}
+        for key in set(self._on_disk) - set(found):
+            self._on_disk.pop(key, None)
+            self._held.pop(key, None)
+        for key, changed in found.items():
+            if self._on_disk.get(key) != changed:
+                self._on_disk[key] = changed
+                pause = self._read(key)
+                if pause is not None and self._used.get(key) != pause:
+                    self._held[key] = pause
+        self._looked = True
 
     def _read(self, key: str) -> Pause | None:
         if self._folder is None:
             return None
         try:
-            trace_id, span_id = (self._folder / key).read_text().split()
-            return Pause(int(trace_id, 16), int(span_id, 16))
-        except (OSError, ValueError):
-            return None
+            return _from_data(orjson.loads(read_private(self._folder / key, limit=_MAX_FILE)))
+        except (OSError, ValueError, TypeError, KeyError):
+            return None  # gone, foreign, or torn
 
-    def _prune(self, folder: Path) -> None:
+    def _prune(self) -> None:
         oldest = time.time() - MAX_AGE
-        for path in list(folder.iterdir()):
-            if path.stat().st_mtime < oldest:
-                path.unlink(missing_ok=True)
+        with suppress(OSError):
+            for path in list(self._folder.iterdir()) if self._folder is not None else ():
+                if path.lstat().st_mtime < oldest:
+                    path.unlink(missing_ok=True)
+
+    def _key(self, thread: str) -> str:
+        text = f"{self._service}\0{thread}"
+        return sha256(text.encode("utf-8", "replace")).hexdigest()[:_KEY_LENGTH]
 
 
-def _key(thread: str) -> str:
-    return sha256(thread.encode("utf-8", "replace")).hexdigest()[:32]
+_KEY_LENGTH: Final = 32
+
+
+def _as_data(pause: Pause) -> dict[str, object]:
+    return {**asdict(pause), "trace_id": f"{pause.trace_id:032x}", "span_id": f"{pause.span_id:016x}"}
+
+
+def _from_data(data: dict[str, object]) -> Pause:
+    """Return the pause that a file holds.
+
+    Raises:
+        ValueError, TypeError, KeyError: When it holds none.
+    """
+    trace_id, span_id = int(str(data["trace_id"]), 16), int(str(data["span_id"]), 16)
+    start_ns, name, checkpoint = data["start_ns"], data["name"], data["checkpoint_id"]
+    fits = 0 < trace_id < 2**128 and 0 < span_id < 2**64 and isinstance(start_ns, int) and 0 <= start_ns < 2**63
+    if not fits or not isinstance(start_ns, int) or not isinstance(name, (str, type(None))):
+        raise ValueError("no pause")
+    return Pause(
+        trace_id,
+        span_id,
+        start_ns,
+        name[:_MAX_NAME] if name else None,
+        checkpoint if isinstance(checkpoint, str) else None,
+    )

@@ -14,9 +14,10 @@ from .current import activate, deactivate, is_inside
 from .failure import failure_of
 from .fields import EMPTY, FieldScope, RawFields, TraceFields, field_scope, parse_raw_fields, raw_fields_in
 from .identity import new_span_id
-from .open_operation import OpenOperation, TraceState, outermost, placeholder, root_of
+from .open_operation import OpenOperation, TraceState, outermost, placeholder
 from .parent_context import ParentContext, current_parent_context
 from .paused import Pause, Pauses
+from .resumed import keep_question, left_root, pause, written_root
 from .roots import fields_said_here, leads_elsewhere, note_resumed, placed_root, span_below, with_original_id
 from .sampling import SamplingRule, TraceDecision, candidates_for_errors, sampled
 
@@ -292,6 +293,8 @@ class Recorder:
         # of an ended operation only its place is used; its content must not live as long as a child that outlives it
         operation.snapshots = {}
         self._hand_on(operation, captured)
+        if operation.pause is not None or operation.resumes is not None:
+            self._hand_on_paused(operation, captured)
         if parent is not None and parent.on_child_closed is not None:
             parent.on_child_closed(captured)
 
@@ -299,10 +302,15 @@ class Recorder:
         """Close an operation that neither finished nor failed."""
         self.close(operation, ending=ending)
 
-    def pause(self, operation: OpenOperation, thread: str) -> None:
-        """Remember that *thread* paused in the trace of *operation*: who resumes it goes on under the trace's root."""
-        root = root_of(operation)
-        self.pauses.remember(thread, root.resumes or Pause(root.trace_id, outermost(root).span_id))
+    def pause(self, operation: OpenOperation, thread: str, checkpoint_id: str | None = None) -> None:
+        """Remember that *thread* paused in the trace of *operation*: the run that answers goes on in it."""
+        pause(self.pauses, operation, thread, checkpoint_id)
+
+    def leave(self, unanswered: Pause, operation: OpenOperation) -> None:
+        """Write the root of a paused trace that nobody goes on with; *operation*: the thread's next turn, which is open."""
+        root = left_root(self.pauses, unanswered, operation)
+        if root is not None:
+            self._offer(root)
 
     def release(self, key: object) -> None:
         """Forget a folded key."""
@@ -318,6 +326,12 @@ class Recorder:
             wrapper.translate = _shows(captured)
             self._offer(wrapper.captured())
             wrapper = wrapper.wrapped_in
+
+    def _hand_on_paused(self, operation: OpenOperation, captured: CapturedOperation) -> None:
+        keep_question(self.pauses, operation, captured)
+        root = written_root(self.pauses, operation, captured)
+        if root is not None:
+            self._offer(root)
 
     def _fail(self, operation: OpenOperation, error: BaseException) -> None:
         seen = operation.seen_failure
@@ -348,6 +362,7 @@ class Recorder:
                 count += 1
                 self.close(operation, ending=ending)
         self._open.clear()
+        self.pauses.flush()
         return count
 
     def forget(self) -> None:

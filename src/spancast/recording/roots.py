@@ -42,7 +42,7 @@ def placed_root(
             warn_once("parent_span_id", "spancast: `parent_span_id` is not 16 hex digits: its sha256 is used.")
     elif resumes is not None and resumes.trace_id == trace_id:
         operation.parent_span_id = resumes.span_id
-        operation.parent_is_remote = True
+        operation.parent_is_remote = resumes.name is None
         if around.trace_id and around.trace_id != trace_id:
             operation.links = (Link(trace_id=around.trace_id, span_id=around.span_id),)
     elif around.trace_id and around.trace_id == trace_id:
@@ -55,12 +55,11 @@ def placed_root(
 
 
 def note_resumed(operation: OpenOperation, pause: Pause | None) -> None:
-    """Note which pause an operation ends; where it lies in another trace, a link leads to the first."""
+    """Note which pause an operation answers; where it lies in another trace, a link leads to the first."""
     if pause is None:
         return
-    if operation.trace_id == pause.trace_id:
-        operation.resumes = pause
-    else:
+    operation.resumes = pause
+    if operation.trace_id != pause.trace_id:
         operation.links = (*operation.links, Link(trace_id=pause.trace_id, span_id=pause.span_id))
 
 

@@ -66,9 +66,8 @@ class Block:
         for key, value in (("input", block._input), ("output", block._output)):
             if value is not None:
                 capture(operation, key, value)
-        if operation.capture:
-            self._runs = ShownRuns()
-            operation.on_child_closed = self._runs.note
+        self._runs = ShownRuns()
+        operation.on_child_closed = self._runs.note
         return scope, handle_of_operation(operation)
 
     def capture(self, name: str, value: object) -> None:
@@ -104,7 +103,7 @@ class Block:
         operation, recorder = self._operation, self._recorder
         if recorder is None or operation is None:
             return
-        if self._runs is not None:
+        if self._runs is not None and operation.capture:
             self._runs.show_in(operation)
         ended, ending = _ending(error)
         recorder.close(operation, error=ended, ending=ending, keep_children=True, keep_place=True)
