@@ -44,6 +44,14 @@ class Phoenix:
 
     url: str
 
+    def ask(self, query: str) -> Any:
+        """Return what its GraphQL API, which its own pages ask, answers."""
+        headers = {"Authorization": f"Bearer {ADMIN}", "Content-Type": "application/json"}
+        body = json.dumps({"query": query}).encode()
+        request = urllib.request.Request(f"{self.url}/graphql", body, headers)
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+            return json.load(answer)["data"]
+
     def get(self, path: str) -> Any:
         """Return what its REST API says."""
         request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {ADMIN}"})
@@ -171,6 +179,58 @@ def test_phoenix_keeps_metadata_as_an_object(phoenix: Phoenix) -> None:
     (span,) = stored(phoenix, handle.trace_id, 1)
     held = {name: value for name, value in span["attributes"].items() if name.startswith("metadata")}
     assert ["demo", [1]] == [held.get("metadata.dataset"), held.get("metadata.nested.a")], held
+
+
+_SESSIONS = """{ projects(first: 10) { edges { node { name sessions(first: 10) { edges { node {
+    sessionId numTraces firstInput { truncatedValue } lastOutput { truncatedValue }
+    traces(first: 10) { edges { node { rootSpan { name statusCode output { truncatedValue } } } } }
+} } } } } } }"""
+
+
+def session(phoenix: Phoenix, session_id: str) -> dict[str, Any]:
+    """Return what the session view of Phoenix shows."""
+    for project in phoenix.ask(_SESSIONS)["projects"]["edges"]:
+        for edge in project["node"]["sessions"]["edges"]:
+            if edge["node"]["sessionId"] == session_id:
+                return dict(edge["node"])
+    return {}
+
+
+def test_a_resumed_run_ends_its_trace(phoenix: Phoenix) -> None:
+    """After interrupt and resume the session shows the question, the final answer and status OK, in one trace."""
+    from langchain_core.messages import AIMessage
+    from langgraph.checkpoint.memory import InMemorySaver
+    from langgraph.graph import START, MessagesState, StateGraph
+    from langgraph.types import Command, interrupt
+
+    from spancast.langchain import SpancastCallbackHandler
+
+    def ask(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [AIMessage(f"refunded: {interrupt('sure?')}")]}
+
+    built = StateGraph(MessagesState)
+    built.add_node("ask", ask)
+    built.add_edge(START, "ask")
+    graph = built.compile(checkpointer=InMemorySaver(), name="support")
+    backend = destinations.phoenix(phoenix.url, api_key=ADMIN, project_name=PROJECT)
+    with spancast.Pipeline(backend) as pipeline:
+        handler = SpancastCallbackHandler()
+        config: Any = {"callbacks": [handler], "configurable": {"thread_id": "thread-of-a-refund"}}
+        graph.invoke({"messages": [("user", "refund order 17")]}, config)
+        paused = handler.last_trace
+        assert paused is not None
+        assert True is pipeline.flush(30)
+        waiting = stored(phoenix, paused.trace_id, 2)
+        graph.invoke(Command(resume="yes"), config)
+        assert True is pipeline.flush(30)
+    assert 2 == len(waiting)  # what paused is seen before anybody answers
+    assert 5 == len(stored(phoenix, paused.trace_id, 5))
+    shown = session(phoenix, "thread-of-a-refund")
+    (root,) = (edge["node"]["rootSpan"] for edge in shown["traces"]["edges"])
+    assert "refund order 17" in shown["firstInput"]["truncatedValue"]
+    for output in (shown["lastOutput"], root["output"]):
+        assert "refunded: yes" in output["truncatedValue"]
+    assert (1, "support", "OK") == (shown["numTraces"], root["name"], root["statusCode"])
 
 
 def test_the_connection_test_passes_and_reads_phoenixs_refusals(phoenix: Phoenix) -> None:

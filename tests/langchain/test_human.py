@@ -129,10 +129,10 @@ def test_a_new_question_on_the_same_thread_is_a_new_trace(
     assert 2 == traces(memory.spans)
     assert {"t1"} == {span.attributes["session.id"] for span in memory.spans}
     (root,) = (span for span in memory.spans if span.parent_span_id is None)  # of the first: nobody goes on with it
-    assert ("UNSET", "interrupted", "hi") == (
+    assert ("UNSET", "interrupted", True) == (
         root.status,
         root.attributes["spancast.ending"],
-        orjson.loads(root.attributes["input.value"])[0]["content"],
+        "hi" in root.attributes["input.value"],
     )
     assert "output.value" not in root.attributes
 

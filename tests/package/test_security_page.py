@@ -27,7 +27,7 @@ def test_the_tests_that_it_names_exist() -> None:
     [
         ("{:.0f} days, 256 MiB a destination", spool.MAX_AGE / 86400),
         ("7 days, {:.0f} MiB a destination", spool.MAX_BYTES / 1024**2),
-        ("(folder 0700) | {:.0f} days", paused.MAX_AGE / 86400),
+        ("`paused` | the owner (0600 in 0700) | {:.0f} days", paused.MAX_AGE / 86400),
         ("read up to\n{:.0f} MiB", http.MAX_ANSWER / 1024**2),
     ],
 )

@@ -20,9 +20,11 @@ PAUSE = Pause(1, 2, 3, "LangGraph", "c1")
 def until(condition: Callable[[], bool]) -> bool:
     """Return whether *condition* holds within some seconds: the disk belongs to another thread."""
     deadline = time.monotonic() + 10
-    while not condition() and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
+        if condition():
+            return True
         time.sleep(0.01)
-    return condition()
+    return False
 
 
 @pytest.mark.parametrize("below", [None, "below"])
@@ -95,9 +97,7 @@ def test_what_is_not_ours_is_no_pause(tmp_path: Path) -> None:
         elsewhere.write_bytes(content)
         return [
             lambda: file.write_bytes(b"torn"),
-            lambda: file.write_bytes(
-                b'{"trace_id":"0","span_id":"2","start_ns":3,"name":null,"checkpoint_id":null}'
-            ),
+            lambda: file.write_bytes(b'{"trace_id":"0","span_id":"2","start_ns":3,"name":null,"checkpoint_id":null}'),
             lambda: file.symlink_to(elsewhere),
             lambda: os.mkfifo(file),
             lambda: (file.write_bytes(content), file.chmod(0o666)),
