@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -220,7 +221,7 @@ def test_a_headers_callable_that_fails_is_tried_again(receiver: Receiver, header
     outcome = send(receiver.url, headers=headers)
 
     assert (Verdict.RETRY, "headers") == (outcome.verdict, outcome.reason)
-    assert "secret-token" not in outcome.message
+    assert "secret-token" not in outcome.text
     assert [] == receiver.requests
 
 
@@ -278,7 +279,7 @@ def test_a_retryable_answer_says_so(receiver: Receiver, status: int) -> None:
         outcome.retry_after,
         outcome.status,
     )
-    assert "busy" in outcome.message
+    assert "busy" == outcome.words
     assert 1 == len(receiver.requests)
 
 
@@ -293,7 +294,10 @@ def test_a_retryable_answer_says_so(receiver: Receiver, status: int) -> None:
         ("", None),
         ("nan", None),
         ("inf", None),
-        ("Fri, 31 Feb 2020 99:99:99 GMT", None),
+        ("1e300", 3600.0),
+        ("9999999999", 3600.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 3600.0),
+        ("9" * 5000, None),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
     ],
 )
@@ -373,7 +377,7 @@ def test_a_refusal_says_what_to_change(receiver: Receiver, status: int, word: st
 
     assert Verdict.REFUSED is outcome.verdict
     assert word in outcome.message
-    assert "(it said: no such thing)" in outcome.message
+    assert "(it said: no such thing)" in outcome.text
 
 
 # ---------------------------------------------------------------- partial success
@@ -388,7 +392,7 @@ def test_partial_success_in_json_is_read(receiver: Receiver) -> None:
         outcome.verdict,
         outcome.rejected,
         outcome.reason,
-        outcome.message,
+        outcome.words,
     )
 
 
@@ -401,7 +405,7 @@ def test_partial_success_in_protobuf_is_read(receiver: Receiver) -> None:
 
     outcome = send(receiver.url, protocol="http/protobuf")
 
-    assert (Verdict.DELIVERED, 2, "no room") == (outcome.verdict, outcome.rejected, outcome.message)
+    assert (Verdict.DELIVERED, 2, "no room") == (outcome.verdict, outcome.rejected, outcome.words)
 
 
 @pytest.mark.parametrize(
@@ -430,7 +434,39 @@ def test_a_receivers_words_are_kept_short() -> None:
     """A receiver that says very much does not fill the log with it."""
     body = b'{"partialSuccess":{"rejectedSpans":"1","errorMessage":"%b"}}' % (b"x" * 100_000)
 
-    assert (1, "x" * 1000) == partial_success(body, "application/json")
+    outcome = read_answer(200, {"Content-Type": "application/json"}, body)
+    assert (1, "x" * 1000 + "...") == (outcome.rejected, outcome.words)
+    assert "y" * 200 + "..." == read_answer(401, {}, b"y" * 100_000).words
+
+
+def test_a_receivers_words_are_one_printable_line() -> None:
+    """Escape sequences, line breaks and marks that turn the direction of text act on terminals and forge lines of logs."""
+    hostile = "\x1b]0;owned\x07\x1b[2J\n2026 CRITICAL root: gone\u202e\u2028end"
+    content = orjson.dumps({"partialSuccess": {"rejectedSpans": 1, "errorMessage": hostile}})
+    for outcome in (
+        read_answer(400, {}, hostile.encode()),
+        read_answer(200, {"Content-Type": "application/json"}, content),
+    ):
+        assert "]0;owned [2J 2026 CRITICAL root: gone end" == outcome.words
+        assert "owned" not in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("content", "delivered"),
+    [
+        (b"<!DOCTYPE html><html><body>Sign in</body></html>", False),
+        (b"\n  <html lang=en>", False),
+        (b"", True),
+        (b"ok", True),
+        (b"{}", True),
+        (b"<ok/>", True),
+    ],
+)
+def test_a_web_page_is_no_delivery(content: bytes, delivered: bool) -> None:
+    """A page for people answers 200 too; frameworks call an empty answer text/html, so the content decides."""
+    outcome = read_answer(200, {"Content-Type": "text/html"}, content)
+    assert delivered is (outcome.verdict is Verdict.DELIVERED)
+    assert ("" if delivered else "web page") == outcome.reason
 
 
 @given(

@@ -555,7 +555,7 @@ class Lane:
                 if self._failing_since is None:
                     self._failing_since = now
                 self._overfull.notify_all()
-        self.ledger.fail(outcome.message)
+        self.ledger.fail(outcome.text)
         self._say(outcome.message)
 
     def settle(self, fate: Fate, parcels: Sequence[Parcel], reason: str | None) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, urlsplit
@@ -19,6 +18,7 @@ from ..otlp.encoding import ENCODINGS
 from ..otlp.http import Headers, HttpExporter, Tls
 from ..otlp.masking import hidden, masked
 from ..otlp.outcome import Outcome
+from ..otlp.proxies import proxy_for
 from ..validation import SettingsError
 from . import known_mistakes
 from .result import CheckResult, Step, failure
@@ -78,7 +78,7 @@ class HttpCheck:
 
     def _clean(self, headers: Mapping[str, str]) -> Iterator[Step]:
         """Yield the steps without what a receiver may have repeated of our keys."""
-        secret = hidden(headers)
+        secret = hidden(headers, self._connection.url)
         for step in self._steps:
             yield replace(step, detail=masked(step.detail, secret), fix=masked(step.fix, secret))
 
@@ -104,8 +104,7 @@ class HttpCheck:
 
     # ------------------------------------------------------------------ the way there
     def _proxied(self) -> bool:
-        proxy = urllib.request.getproxies().get(self._parts.scheme)
-        if not proxy or urllib.request.proxy_bypass(self._parts.netloc):
+        if proxy_for(self._connection.url) is None:
             return False
         self._steps.append(Step(name="proxy", state="skipped", detail="DNS, TCP and TLS are the proxy's"))
         return True
@@ -180,11 +179,11 @@ class HttpCheck:
     def _judged(self, outcome: Outcome, headers: Mapping[str, str]) -> None:
         status = outcome.status
         if status is None:
-            self._steps.append(failure("span", _unanswered(outcome), outcome.message))
+            self._steps.append(failure("span", outcome.code or "E204", outcome.message))
             return
         if status in (401, 403, 407):
             fix = known_mistakes.credentials_fix(self._connection.url, headers)
-            self._steps.append(failure("auth", "E403" if status == 403 else "E401", outcome.message, fix=fix))
+            self._steps.append(failure("auth", "E403" if status == 403 else "E401", outcome.text, fix=fix))
             return
         key = known_mistakes.authorization_of(headers)
         self._steps.append(Step(name="auth", detail=f"{key} accepted" if key else "no key is sent, none was asked for"))
@@ -195,13 +194,13 @@ class HttpCheck:
 
     def _refused(self, status: int, outcome: Outcome) -> None:
         if status == 400 and known_mistakes.is_webhook(self._parts.path) and self._answer_to_nothing() == 400:
-            self._steps.append(failure("span", "W111", outcome.message))
+            self._steps.append(failure("span", "W111", outcome.text))
             return
-        code, fix = known_mistakes.refusal(status, outcome.message, self._connection.protocol, self._connection.url)
-        self._steps.append(failure("span", code, outcome.message, fix=fix))
+        code, fix = known_mistakes.refusal(status, outcome.text, self._connection.protocol, self._connection.url)
+        self._steps.append(failure("span", code, outcome.text, fix=fix))
 
     def _accepted(self, status: int, outcome: Outcome) -> None:
-        if "text/html" in outcome.content_type:
+        if outcome.reason == "web page":
             self._steps.append(failure("span", "E601", f"HTTP {status} with a web page"))
             return
         if known_mistakes.is_base(self._parts.path) and self._takes_more():
@@ -211,9 +210,9 @@ class HttpCheck:
             return
         self._steps.append(Step(name="span", detail=f"HTTP {status}", milliseconds=self._latency))
         if outcome.rejected:
-            self._steps.append(failure("partial success", "E600", f"it said: {outcome.message}"))
+            self._steps.append(failure("partial success", "E600", f"it said: {outcome.words}"))
             return
-        said = f"nothing rejected; it said: {outcome.message}" if outcome.message else "nothing rejected"
+        said = f"nothing rejected; it said: {outcome.words}" if outcome.words else "nothing rejected"
         self._steps.append(Step(name="partial success", detail=said))
         if known_mistakes.is_webhook(self._parts.path):
             self._steps.append(failure("path", "W110"))
@@ -264,8 +263,3 @@ def _tls_failure(error: Exception, host: str) -> Step:
     if isinstance(error, ssl.SSLError):
         return failure("TLS", "E208", f"the handshake failed: {said}")
     return failure("TLS", "E209" if isinstance(error, ConnectionError) else "E203", f"the handshake broke off: {said}")
-
-
-def _unanswered(outcome: Outcome) -> str:
-    codes = {"timeout": "E210", "unknown host": "E201", "TLS": "E206", "headers": "E106"}
-    return codes.get(outcome.reason, "E209" if "broke" in outcome.message else "E204")

@@ -10,14 +10,13 @@ from __future__ import annotations
 import gzip
 import http.client
 import io
+import logging
 import math
 import re
 import socket
 import time
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,14 +25,20 @@ import urllib3
 
 from .. import _version
 from ..conventions.span import Attributes, Span
+from ..setting import masked_url
 from .encoding import ENCODINGS, Encoding
-from .masking import hidden, masked
+from .masking import hidden, words
 from .outcome import Outcome, Verdict
+from .proxies import proxy_for
 
 Headers = Mapping[str, str] | Callable[[], Mapping[str, str]]
 
 MAX_ANSWER = 4 * 1024 * 1024  # the OTLP specification's own bound for responses
-_MAX_SAID = 1000  # characters of a receiver's own words that are kept
+_MAX_WORDS = 200  # characters of a receiver's own words that are kept
+_MAX_REJECTED_WORDS = 1000  # of those that explain a rejection
+MAX_RETRY_AFTER = 3600.0  # seconds
+_IDLE = 50.0  # seconds; below what load balancers (60 s and more) and NAT (350 s) keep a silent connection
+_WEB_PAGE = re.compile(rb"^\s*<(!doctype html|html|head|body)\b", re.I)
 _RETRYABLE = frozenset({429, 502, 503, 504})
 _GZIP_ABOVE = 1024  # bytes; below, gzip costs more than it saves
 _GZIP_LEVEL = 1  # level 1 costs half of level 6 and is 3 to 8 % larger
@@ -74,6 +79,7 @@ class HttpExporter:
         self._tls = tls or Tls()
         self._pool: Any = None
         self._deadline = _Deadline()
+        self._used_at = 0.0
         self.encode: Callable[[Span], bytes] = self._encoding.span
 
     def export(self, batch: Sequence[Any], timeout: float) -> Outcome:
@@ -95,13 +101,9 @@ class HttpExporter:
             headers["Content-Encoding"] = "gzip"
         self._deadline.at = time.monotonic() + timeout
         try:
-            outcome = self._exchange(body, headers, timeout)
+            return self._exchange(body, headers, timeout)
         except urllib3.exceptions.HTTPError as error:
             return _unreached(error, urlsplit(self._url).netloc, timeout)
-        if outcome.message:  # it may repeat the key that it refuses
-            given = {name: value for name, value in headers.items() if name.lower() not in _OURS}
-            outcome = replace(outcome, message=masked(outcome.message, hidden(given)))
-        return outcome
 
     def close(self) -> None:
         """Close the connections."""
@@ -130,11 +132,19 @@ class HttpExporter:
         )
         content, whole = _read(response, self._deadline.at)
         response.release_conn() if whole else response.close()
-        return read_answer(response.status, response.headers, content)
+        self._used_at = time.monotonic()
+        secrets: tuple[str, ...] = ()
+        if content:  # it may repeat the key that it refuses
+            own = {name: value for name, value in headers.items() if name.lower() not in _OURS}
+            secrets = hidden(own, self._url)
+        return read_answer(response.status, response.headers, content, secrets)
 
     def _connections(self) -> Any:
         if self._pool is None:
+            _mask_in_logs(self._url)
             self._pool = _pool(self._url, self._tls, self._deadline)
+        elif time.monotonic() - self._used_at > _IDLE:
+            self._pool.clear()  # somebody on the way may have forgotten it, and would let the request wait for nothing
         return self._pool
 
 
@@ -155,10 +165,11 @@ def _pool(url: str, tls: Tls, deadline: _Deadline) -> Any:
     if tls.client_certificate:
         options["cert_file"] = tls.client_certificate
         options["key_file"] = tls.client_key
-    parts = urlsplit(url)
-    proxy = urllib.request.getproxies().get(parts.scheme)
-    proxied = proxy and not urllib.request.proxy_bypass(parts.netloc)
-    manager = urllib3.ProxyManager(str(proxy), **options) if proxied else urllib3.PoolManager(**options)
+    proxy = proxy_for(url)
+    if proxy is None:
+        manager = urllib3.PoolManager(**options)
+    else:
+        manager = urllib3.ProxyManager(proxy.url, proxy_headers=dict(proxy.headers), **options)
     manager.pool_classes_by_scheme = {
         scheme: _punctual(pool, deadline) for scheme, pool in manager.pool_classes_by_scheme.items()
     }
@@ -222,8 +233,8 @@ def _sendable(name: object, value: object) -> str:
 def _read(response: Any, deadline: float) -> tuple[bytes, bool]:
     """Read the answer, up to `MAX_ANSWER` bytes and not past *deadline*; say whether that was all of it.
 
-    An endless, dripping or broken answer must neither hold the lane nor send a batch twice: its status has already
-    said what matters.
+    An endless, slow or broken answer must neither keep the sender waiting nor send a batch twice: its status has
+    already told what matters.
     """
     pieces: list[bytes] = []
     size = 0
@@ -239,30 +250,40 @@ def _read(response: Any, deadline: float) -> tuple[bytes, bool]:
     return b"".join(pieces)[:MAX_ANSWER], False
 
 
-def read_answer(status: int, headers: Mapping[str, str], content: bytes) -> Outcome:
-    """Return what an answer means."""
+def read_answer(status: int, headers: Mapping[str, str], content: bytes, secrets: Sequence[str] = ()) -> Outcome:
+    """Return what an answer means; *secrets* are masked in the receiver's words."""
     if 200 <= status < 300:
-        return _success(status, headers, content)
+        return _success(status, headers, content, secrets)
     too_large = status == 413 or (status == 400 and _TOO_LARGE.search(content[:4096]))
-    message = f"HTTP {status}: {_explained(413 if too_large else status, content)}"
     reason = f"HTTP {status}"
+    message = f"{reason}: {_explained(413 if too_large else status)}"
+    said = "" if 300 <= status < 400 else words(content, secrets, _MAX_WORDS)
     if status in _RETRYABLE:
-        after = _retry_after(headers.get("Retry-After"))
-        return Outcome(verdict=Verdict.RETRY, reason=reason, message=message, retry_after=after, status=status)
-    if too_large:
-        return Outcome(verdict=Verdict.TOO_LARGE, reason=reason, message=message, status=status)
-    return Outcome(verdict=Verdict.REFUSED, reason=reason, message=message, status=status)
+        after, note = _retry_after(headers.get("Retry-After"))
+        return Outcome(
+            verdict=Verdict.RETRY, reason=reason, message=message + note, words=said, retry_after=after, status=status
+        )
+    verdict = Verdict.TOO_LARGE if too_large else Verdict.REFUSED
+    return Outcome(verdict=verdict, reason=reason, message=message, words=said, status=status)
 
 
-def _success(status: int, headers: Mapping[str, str], content: bytes) -> Outcome:
+def _success(status: int, headers: Mapping[str, str], content: bytes, secrets: Sequence[str]) -> Outcome:
     content_type = headers.get("Content-Type", "")
+    if _WEB_PAGE.search(content[:1024]):
+        return Outcome(
+            verdict=Verdict.REFUSED,
+            reason="web page",
+            message=f"HTTP {status} with a web page: no receiver of traces answers at this URL",
+            status=status,
+            content_type=content_type,
+        )
     rejected, said = partial_success(content, content_type)
     reason = "partial success" if rejected else ""
     return Outcome(
         verdict=Verdict.DELIVERED,
         rejected=rejected,
         reason=reason,
-        message=said,
+        words=words(said, secrets, _MAX_REJECTED_WORDS),
         status=status,
         content_type=content_type,
     )
@@ -275,12 +296,12 @@ def partial_success(content: bytes, content_type: str) -> tuple[int, str]:
     try:
         if "json" in content_type or content[:1] == b"{":
             partial = orjson.loads(content).get("partialSuccess") or {}
-            return int(partial.get("rejectedSpans") or 0), str(partial.get("errorMessage") or "")[:_MAX_SAID]
+            return max(0, int(partial.get("rejectedSpans") or 0)), str(partial.get("errorMessage") or "")
         if "protobuf" in content_type:
             from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
             answer = ExportTraceServiceResponse.FromString(content).partial_success
-            return int(answer.rejected_spans), str(answer.error_message)[:_MAX_SAID]
+            return max(0, int(answer.rejected_spans)), str(answer.error_message)
     except Exception:  # what cannot be read is no statement about spans; the status says success
         return 0, ""
     return 0, ""
@@ -298,47 +319,80 @@ _MEANINGS = {
 }
 
 
-def _explained(status: int, content: bytes) -> str:
+def _explained(status: int) -> str:
     if 300 <= status < 400:
         return "the receiver redirects elsewhere; use the final URL as the endpoint"
-    meaning = _MEANINGS.get(status) or ("the receiver is failing" if status >= 500 else "the receiver refused it")
-    said = content[:200].decode("utf-8", "replace").strip()
-    printable = said and all(char.isprintable() or char in "\r\n\t" for char in said)
-    return f"{meaning} (it said: {' '.join(said.split())})" if printable else meaning
+    return _MEANINGS.get(status) or ("the receiver is failing" if status >= 500 else "the receiver refused it")
 
 
-def _retry_after(value: str | None) -> float | None:
-    """Return `Retry-After` in seconds: a number, or a date."""
+def _retry_after(value: str | None) -> tuple[float | None, str]:
+    """Return `Retry-After` in seconds, from 0 to an hour; and a note where that is less than the receiver asks for."""
     if not value:
-        return None
+        return None, ""
     try:
         seconds = float(value)
-        return max(0.0, seconds) if math.isfinite(seconds) else None
     except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None
+        try:
+            seconds = urllib3.Retry().parse_retry_after(value.strip())
+        except (urllib3.exceptions.HTTPError, ValueError, TypeError, OverflowError):
+            return None, ""
+    if not math.isfinite(seconds):
+        return None, ""
+    if seconds > MAX_RETRY_AFTER:
+        return MAX_RETRY_AFTER, f" (it asks to wait longer than an hour: tried again after {MAX_RETRY_AFTER:.0f} s)"
+    return max(0.0, seconds), ""
 
 
 def _unreached(error: Exception, host: str, timeout: float) -> Outcome:
-    reason, message = "no connection", f"no connection to {host}"
+    reason, message, code = "no connection", f"no connection to {host}", "E204"
     names = {type(error).__name__, type(getattr(error, "reason", None)).__name__}
     text = str(error)
-    if names & {"ReadTimeoutError", "ConnectTimeoutError", "TimeoutError"}:
-        reason, message = "timeout", f"{host} did not answer within {timeout:.3g} s"
+    if "ProxySchemeUnknown" in names:
+        message = "the proxy in the environment is not one of http:// or https://, which are all that is supported"
+    elif names & {"ReadTimeoutError", "ConnectTimeoutError", "TimeoutError"}:
+        reason, message, code = "timeout", f"{host} did not answer within {timeout:.3g} s", "E210"
     elif names & {"NameResolutionError"}:
-        reason, message = "unknown host", f"the name {host} cannot be resolved"
+        reason, message, code = "unknown host", f"the name {host} cannot be resolved", "E201"
     elif "SSLError" in names:
-        reason, message = "TLS", f"the certificate of {host} was not accepted: {_last(text)}"
+        reason, code = "TLS", "E206"
+        message = f"the certificate of {host} was not accepted: {_last(text)}"
+    elif names & {"ProxyError"}:
+        message = f"no connection to {host} through the proxy in the environment"
     elif names & {"ProtocolError", "IncompleteRead"}:
-        message = f"{host} broke the connection"
+        reason, message, code = "connection broken", f"{host} broke the connection", "E209"
     elif "refused" in text.lower():
         message = f"nothing listens at {host} (connection refused)"
-    return Outcome(verdict=Verdict.RETRY, reason=reason, message=message)
+    return Outcome(verdict=Verdict.RETRY, reason=reason, message=message, code=code)
 
 
 def _last(text: str) -> str:
     found = re.search(r"certificate verify failed: ([^(\[\"']+)", text)
     return found.group(1).strip() if found else "TLS handshake failed"
+
+
+class _MaskedQueries(logging.Filter):
+    """Masks the queries of our URLs in urllib3's own DEBUG lines, which repeat them whole.
+
+    One for the process, added to urllib3's logger at the first URL with a query. Its set only grows, by one step each.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.targets: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass; mask ours."""
+        if isinstance(record.args, tuple) and any(arg in self.targets for arg in record.args if isinstance(arg, str)):
+            record.args = tuple(masked_url(arg) if isinstance(arg, str) else arg for arg in record.args)
+        return True
+
+
+_masked_queries = _MaskedQueries()
+
+
+def _mask_in_logs(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.query:
+        target = urllib3.util.parse_url(url)
+        _masked_queries.targets.update((url, target.url, target.request_uri))
+        logging.getLogger("urllib3.connectionpool").addFilter(_masked_queries)

@@ -21,9 +21,12 @@ class Outcome:
 
     Attributes:
         rejected: Of a delivered request, how many spans the receiver says it rejected (OTLP partial success).
-        reason: In a few words, to count by: `HTTP 401`, `timeout`, `no connection`.
-        message: In plain words, for a person.
-        retry_after: Seconds that the receiver asks to wait.
+        reason: In a few words, to count by: `HTTP 401`, `timeout`, `no connection`, `connection broken`, `web page`.
+        message: In plain words, for a person; without the receiver's own.
+        words: The receiver's own: one printable line without keys. They may repeat what was sent, so they do not belong
+            into a log when that held content.
+        code: Where there was no answer: why, for `spancast explain`.
+        retry_after: Seconds that the receiver asks to wait, at most an hour.
         status: The HTTP status, where there was one.
         content_type: Of a success: what the answer says it is; a web page is no receiver's answer.
     """
@@ -32,9 +35,18 @@ class Outcome:
     rejected: int = 0
     reason: str = ""
     message: str = ""
+    words: str = ""
+    code: str = ""
     retry_after: float | None = None
     status: int | None = None
     content_type: str = ""
+
+    @property
+    def text(self) -> str:
+        """The message with the receiver's own words, for whoever asked for it."""
+        if not self.words:
+            return self.message
+        return f"{self.message} (it said: {self.words})" if self.message else self.words
 
 
 DELIVERED = Outcome(verdict=Verdict.DELIVERED)
