@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ..recording.paused import state_folder
+from ..config.folders import state_folder
 from .output import stop
 
 DEFAULT_PORT = 4318  # where OTLP/HTTP is expected

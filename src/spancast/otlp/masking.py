@@ -1,4 +1,4 @@
-"""Keeps our keys out of what is printed of an answer: some receivers repeat the key that they refuse, in one form or other."""
+"""Keeps our keys out of printed answers: some receivers repeat the key that they refuse, in one form or another."""
 
 from __future__ import annotations
 
