@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 import spancast
 from spancast.destinations import MemoryDestination
 from spancast.record import prices
-from spancast.recording import guard, notice
+from spancast.recording import field_names, guard, notice
 
 # no deadlines: speed belongs to benchmarks/; the first text that hypothesis draws builds its tables
 settings.register_profile("daily", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=30)
@@ -35,6 +35,7 @@ def _strict(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Raise faults of our own instead of counting them, and forget which warnings were said."""
     monkeypatch.setattr(guard, "strict", True)
     notice.forget()
+    field_names.forget()
     monkeypatch.setattr(prices, "_prices", lambda: None)  # price lists change; goldens must not
     monkeypatch.setenv("SPANCAST_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("SPANCAST_CONFIG_DIR", str(tmp_path / "config"))

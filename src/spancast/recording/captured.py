@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..record.fast_frozen import positional
 from ..record.json import JSON
 from ..record.operation import NOTHING, Detail, Event, Failure, Kind, Link, Operation
+from .field_names import without_secret_values
 from .fields import TraceFields
 from .guard import report_fault
 
@@ -124,6 +125,10 @@ def _finished(captured: CapturedOperation) -> Operation:
     metadata = content.metadata
     if fields.metadata:
         metadata = {**fields.metadata, **metadata}
+    if metadata:
+        metadata = without_secret_values(metadata)
+    if attributes:
+        attributes = without_secret_values(attributes)
     if content.attributes:
         attributes = {**content.attributes, **attributes}
     return _operation(  # in the order of Operation's fields

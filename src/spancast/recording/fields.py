@@ -13,6 +13,7 @@ from ..capture.snapshot import plain_data
 from ..record.fast_frozen import fast_frozen
 from ..record.json import JSON
 from ..record.operation import NOTHING
+from .field_names import NAMES, warn_of_key, without_secret, without_secret_values
 from .notice import warn_once
 
 _NAMES: Final = ("trace_id", "trace_name", "span_name", "generation_name", "parent_span_id")
@@ -30,6 +31,8 @@ _CONSUMED_SET: Final = frozenset(CONSUMED)
 _ACCEPTED = 256  # characters of user and session_id: OpenRouter's own limit (its API reference)
 _ADVISED = 128  # Arize's limit for both (its documentation)
 
+# of `trace(...)` and of the handlers, besides the fields
+_KEYWORDS: Final = ("kind", "input", "output", "capture_input", "capture_output", "pipeline", "detail")
 RawFields = tuple[object, ...]
 NO_FIELDS: Final[RawFields] = ()
 
@@ -159,7 +162,9 @@ def read(mapping: Mapping[str, object]) -> TraceFields:
         if value is not None:
             values[name] = value
     metadata = {key: plain_data(value) for key, value in inner.items() if value is not None}
-    return TraceFields(metadata=metadata or NOTHING, **values)
+    for key in metadata:
+        warn_of_key(key)
+    return TraceFields(metadata=without_secret_values(metadata) if metadata else NOTHING, **values)
 
 
 def fields_from_kwargs(values: Mapping[str, object]) -> TraceFields:
@@ -173,6 +178,9 @@ def fields_from_kwargs(values: Mapping[str, object]) -> TraceFields:
         for key, value in values.items()
         if key not in _CONSUMED_SET and value is not None
     }
+    for key in rest:
+        warn_of_key(key, (*NAMES, *_KEYWORDS))
+    rest = dict(without_secret_values(rest))
     return TraceFields(metadata=rest).merged_over(known) if rest else known
 
 
@@ -189,6 +197,7 @@ def _text(name: str, value: object) -> str | None:
         warn_once(name + ":malformed", "spancast: `%s` is %s: ignored.", name, what)
         return None
     text = str.__str__(cast("str", value))
+    text = without_secret(text)
     return _bounded(name, text) if name in ("user", "session_id", _THREAD) else text
 
 

@@ -12,6 +12,7 @@ from .block_content import shown_io
 from .captured import CapturedOperation, Content, Translate, no_content
 from .current import activate, deactivate, is_inside
 from .failure import failure_of
+from .field_names import look_at_keys
 from .fields import EMPTY, FieldScope, RawFields, TraceFields, field_scope, parse_raw_fields, raw_fields_in
 from .identity import new_span_id
 from .open_operation import OpenOperation, TraceState, outermost, placeholder
@@ -120,6 +121,8 @@ class Recorder:
         if not self._opened % _SWEEP_EVERY or len(self._open) >= MAX_OPEN:
             self._end_oldest()
         raw = raw_fields_in(mapping)
+        if mapping and (parent is None or parent.mapping is None or len(mapping) != len(parent.mapping)):
+            look_at_keys(mapping)
         scope = field_scope.get()
         start_ns = time_ns()
         within = around = None

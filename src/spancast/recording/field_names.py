@@ -1,0 +1,110 @@
+"""Keys that are probably mistakes: nearly a trace field's name, or named like a secret. Each is one warning.
+
+A secret's value never leaves, in any mode: neither under such a name, nor where the value itself looks like a key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Final, cast
+
+from ..privacy.secrets import MASK, is_secret_name, without_secrets
+from ..record.json import JSON
+from .notice import warn_once
+
+NAMES: Final = ("trace_id", "trace_name", "span_name", "generation_name", "parent_span_id", "user", "session_id")
+_ALIASES: Final = frozenset({"user_id", "conversation_id", "thread_id"})
+_LIKENESS = 0.82  # of difflib: `sesion_id`, `session` and `usr` are meant, `user_tier` and `span_id` are not
+_MAX_NAME = 40  # characters; a longer key is nobody's typing mistake
+_MAX_SEEN = 4096
+_MAX_TEXT = 300  # characters of a text that is remembered as harmless
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_seen: set[object] = set()
+
+
+def meant_by(key: str, names: Iterable[str] = NAMES) -> str | None:
+    """Return the name that *key* is a mistyping of, if there is one: `sesion_id`, `sessionId`, `Session-ID`."""
+    if len(key) > _MAX_NAME:
+        return None
+    plain = _HUMP.sub("_", key).lower().replace("-", "_")
+    if plain in _ALIASES:
+        return None
+    close = difflib.get_close_matches(plain, list(names), n=1, cutoff=_LIKENESS)
+    return close[0] if close and close[0] != key else None
+
+
+def look_at_keys(mapping: Mapping[str, object]) -> None:
+    """Warn of mistyped fields in a framework's metadata or tags. Costs one comparison of sets once the keys were seen."""
+    if not _seen.issuperset(mapping):
+        for key in list(mapping):
+            if key not in _seen and len(_seen) < _MAX_SEEN:
+                _seen.add(key)
+                if type(key) is str:
+                    warn_of_key(key)
+
+
+def warn_of_key(key: str, names: Iterable[str] = NAMES) -> None:
+    """Say once that *key* is probably another field, where it is."""
+    meant = meant_by(key, names)
+    if meant is not None:
+        warn_once(
+            f"typing:{key}",
+            "spancast: `%s` is not a trace field, and is kept as metadata: did you mean `%s`?",
+            without_secrets(key),
+            meant,
+        )
+
+
+def forget() -> None:
+    """Look at all keys again (for tests)."""
+    _seen.clear()
+
+
+def without_secret_values(mapping: Mapping[str, JSON]) -> Mapping[str, JSON]:
+    """Return *mapping*, or where there are secrets in it a copy without them. The values are plain and bounded."""
+    for key, value in mapping.items():
+        if is_secret_name(key) or _clean(value) is not value:
+            return {key: _named(key, value) for key, value in mapping.items()}
+    return mapping
+
+
+def without_secret(text: str) -> str:
+    """Return a field's value without what looks like a key."""
+    return cast("str", _clean(text))
+
+
+def _named(key: str, value: JSON) -> JSON:
+    if value is None or value == "" or isinstance(value, bool) or not is_secret_name(key):
+        return _clean(value)
+    warn_once(
+        f"secret:{key}",
+        "spancast: `%s` in trace fields or metadata is named like a secret: its value is not recorded. "
+        "Give credentials to the destination, not to the trace.",
+        key[:_MAX_NAME],
+    )
+    return MASK
+
+
+def _clean(value: JSON) -> JSON:
+    """Return *value* itself where there is no secret in it."""
+    if type(value) is str:
+        clean = _known_text(value) if len(value) <= _MAX_TEXT else without_secrets(value)
+        if clean == value:
+            return value
+        warn_once("secret value", "spancast: a value in trace fields or metadata looks like a key: it is not recorded.")
+        return clean
+    if isinstance(value, dict):
+        clean_dict = without_secret_values(value)
+        return value if clean_dict is value else dict(clean_dict)
+    if isinstance(value, list):
+        cleaned = [_clean(item) for item in value]
+        return cleaned if any(new is not old for new, old in zip(cleaned, value, strict=True)) else value
+    return value
+
+
+@lru_cache(maxsize=4096)  # the same names of users, sessions and environments come again with each span
+def _known_text(text: str) -> str:
+    return without_secrets(text)
