@@ -3,31 +3,115 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator
 
 from ..record.operation import Failure
 
-MAX_MESSAGE = 10_000
+MAX_MESSAGE = 10_000  # characters
 MAX_STACKTRACE = 20_000
+_MAX_FRAMES = 40  # of each exception, the innermost
+_MAX_CHAIN = 8  # exceptions that led to one, the nearest
+_MAX_MEMBERS = 16  # exceptions of a group, at any depth
+_MAX_NOTES = 16
+
+_CAUSED = "\nThe above exception was the direct cause of the following exception:\n\n"
+_DURING = "\nDuring handling of the above exception, another exception occurred:\n\n"
+_LEFT_OUT = "(earlier exceptions are left out)\n"
 
 
 def failure_of(error: BaseException, *, content: bool = True) -> Failure:
-    """Return the failure that *error* is; without *content* only its type."""
-    kind = type(error)
-    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    """Return the failure that *error* is; without *content* only its type.
+
+    A group of exceptions names its members in the message. The work is bounded: of a long chain of causes and of a large
+    group the first are written, and what is left out is marked.
+    """
+    name = _type_name(error)
     if not content:
         return Failure(type=name)
-    return Failure(type=name, message=_message(error)[:MAX_MESSAGE], stacktrace=_stacktrace(error)[-MAX_STACKTRACE:])
+    message = _message(error)
+    if isinstance(error, BaseExceptionGroup):
+        message = f"{message}: {_members_text(error)}"
+    return Failure(type=name, message=message[:MAX_MESSAGE], stacktrace=_stacktrace(error)[-MAX_STACKTRACE:])
+
+
+def _type_name(error: BaseException) -> str:
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _message(error: BaseException) -> str:
     try:
-        return str(error)
-    except Exception:  # a hostile __str__ is worth the class name
+        return str(error)[:MAX_MESSAGE]
+    except Exception:  # of an exception that cannot be written the class name is left
         return f"<{type(error).__name__}>"
 
 
+def _members_text(group: BaseExceptionGroup[BaseException]) -> str:
+    members = list(_members(group))
+    text = "; ".join(f"{_type_name(member)}: {_message(member)}" for member in members[:_MAX_MEMBERS])
+    return f"{text}; ..." if len(members) > _MAX_MEMBERS else text
+
+
+def _members(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    """Yield the exceptions of a group that are no groups, at most one more than are written."""
+    waiting = list(group.exceptions[::-1])
+    found = visited = 0
+    while waiting and found <= _MAX_MEMBERS and visited < 1_000:
+        member = waiting.pop()
+        visited += 1
+        if isinstance(member, BaseExceptionGroup):
+            waiting.extend(member.exceptions[:1_000][::-1])
+        else:
+            found += 1
+            yield member
+
+
 def _stacktrace(error: BaseException) -> str:
-    try:
-        return "".join(traceback.format_exception(type(error), error, error.__traceback__, limit=-40))
-    except Exception:  # formatting calls the exception's own __str__
-        return "".join(traceback.format_tb(error.__traceback__, limit=-40))
+    """Write *error* and what led to it as Python does, oldest first. The standard library would write any number."""
+    blocks = [_block(error)]
+    seen = {id(error)}
+    for _ in range(_MAX_CHAIN):
+        cause = error.__cause__
+        led_to = cause if cause is not None else None if error.__suppress_context__ else error.__context__
+        if led_to is None or id(led_to) in seen:
+            break
+        blocks.append(_CAUSED if cause is not None else _DURING)
+        blocks.append(_block(led_to))
+        seen.add(id(led_to))
+        error = led_to
+    else:
+        blocks.append(_LEFT_OUT)
+    return "".join(reversed(blocks))
+
+
+def _block(error: BaseException) -> str:
+    """Write one exception; a group with its members below it."""
+    text = _alone(error)
+    if isinstance(error, BaseExceptionGroup):
+        members = list(_members(error))
+        for number, member in enumerate(members[:_MAX_MEMBERS], 1):
+            lines = _alone(member).splitlines()
+            text += f"  +---------------- {number} ----------------\n" + "".join(f"  | {line}\n" for line in lines)
+        if len(members) > _MAX_MEMBERS:
+            text += "  +---------------- ...\n"
+    return text
+
+
+def _alone(error: BaseException) -> str:
+    frames = ""
+    if error.__traceback__ is not None:
+        try:
+            frames = "".join(traceback.format_tb(error.__traceback__, limit=-_MAX_FRAMES))
+        except Exception:  # a source file that cannot be read as text
+            frames = ""
+        frames = f"Traceback (most recent call last):\n{frames}"
+    message = _message(error)
+    notes = getattr(error, "__notes__", None)
+    lines = [note for note in notes[:_MAX_NOTES] if isinstance(note, str)] if type(notes) is list else []
+    return "".join(
+        [
+            frames,
+            f"{_type_name(error)}: {message}\n" if message else f"{_type_name(error)}\n",
+            *(f"{n}\n" for n in lines),
+        ]
+    )
