@@ -34,8 +34,6 @@ _FRAMEWORK_KEYS = frozenset(
     }
 )
 _RESERVED = "__pregel_"  # LangGraph's own space of names
-# What frameworks add that is content: what MCP servers say about their tools and requests.
-_CONTENT_KEYS = frozenset({"mcp", "_meta"})
 _LANGFUSE = "langfuse_prompt"
 # Where LangChain's hub and Langfuse say which prompt a template is.
 PROMPT_KEYS = ("lc_hub_owner", "lc_hub_repo", "lc_hub_commit_hash", _LANGFUSE)
@@ -63,27 +61,24 @@ def _langfuse_prompt(prompt: Any) -> Any:
     return {name: fields[name] for name in _LANGFUSE_FIELDS if fields.get(name) not in (None, False)}
 
 
-def shown_metadata(mapping: Mapping[str, Any] | None) -> tuple[Mapping[str, JSON], Mapping[str, JSON]]:
-    """Return a run's metadata as plain data, and beside it the keys that are content, with their full attribute names."""
+def shown_metadata(mapping: Mapping[str, Any] | None) -> Mapping[str, JSON]:
+    """Return a run's metadata as plain data."""
     if not mapping:
-        return NOTHING, NOTHING
+        return NOTHING
     kept: dict[str, JSON] = {}
-    content: dict[str, JSON] = {}
     for key, value in dict(mapping).items():  # the frameworks may still write to it: copied in one go
         if value is None:
             continue
         name = _shown_name(key) if type(key) is str else key_text(key)
         if name is None:
             continue
-        if name in _CONTENT_KEYS:
-            content[f"spancast.framework_metadata.{name}"] = plain_data(value)
-        elif name == "langgraph_path":
+        if name == "langgraph_path":
             kept[name] = _path(value)
         elif name == _LANGFUSE:
             kept[name] = plain_data(_langfuse_prompt(value))
         else:
             kept[name] = value if type(value) is str else plain_data(value)
-    return kept or NOTHING, content or NOTHING
+    return kept or NOTHING
 
 
 @lru_cache(maxsize=4096)

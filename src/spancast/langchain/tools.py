@@ -13,6 +13,7 @@ from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
 from . import translate
 from .content import capture
+from .messages import MessageSnapshot
 
 _MAX_MESSAGES = 64  # of one result that are looked at
 _INVALID_TOOL = "invalid_tool"  # what langchain-classic's executor calls where the model asked for no tool that exists
@@ -112,6 +113,18 @@ def show_uncalled(recorder: Recorder, node: OpenOperation, outputs: object, orig
 
 
 def _arguments_of(captured: object, call_id: str) -> Any:
-    """Return the arguments of a call from what was captured of its node's input; None where they are not there."""
-    call = captured.get("tool_call") if type(captured) is dict else None
-    return call.get("args") if type(call) is dict and call.get("id") == call_id else None
+    """Return the arguments of a call from what was captured of its node's input: the call, a list of calls, or a state."""
+    if type(captured) is dict:
+        state = captured.get("messages")
+        calls: Any = [captured.get("tool_call"), *(_calls_in(state[-1]) if type(state) is list and state else ())]
+    else:
+        calls = captured[:_MAX_MESSAGES] if type(captured) is list else ()
+    for call in calls:
+        if type(call) is dict and call.get("id") == call_id:
+            return call.get("args")
+    return None
+
+
+def _calls_in(message: object) -> list[Any]:
+    calls = message.data.get("tool_calls") if isinstance(message, MessageSnapshot) else None
+    return calls[:_MAX_MESSAGES] if type(calls) is list else []

@@ -62,7 +62,7 @@ def tool(captured: CapturedOperation) -> Content:
     )
     content = _content(captured, as_data(held.get("input")), as_data(held.get("output")), detail)
     if "artifact" in held:  # what the tool gives the application besides what the model reads
-        content.attributes = {**content.attributes, "spancast.tool.artifact": as_data(held["artifact"])}
+        content.attributes = {"spancast.tool.artifact": as_data(held["artifact"])}
     return content
 
 
@@ -203,7 +203,7 @@ def _content(captured: CapturedOperation, input: JSON, output: JSON, detail: Det
     tags = captured.snapshots.get("tags")
     if not mapping and not tags:
         return Content(input, output, detail)
-    metadata, attributes = shown_metadata(mapping)
+    metadata = shown_metadata(mapping)
     own, is_node, attempt = read_tags(tuple(map(str, tags))) if tags else NO_TAGS
     if attempt:
         metadata = {**metadata, "retry_attempt": attempt}
@@ -217,5 +217,4 @@ def _content(captured: CapturedOperation, input: JSON, output: JSON, detail: Det
         (),
         agent if isinstance(agent, str) else None,
         node if is_node and isinstance(node, str) else None,
-        attributes,
     )

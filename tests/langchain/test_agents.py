@@ -1,0 +1,150 @@
+"""Agents are agents where their framework says so, never by a part of a name."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, TypedDict
+from uuid import uuid4
+
+import pytest
+from langchain.agents import create_agent
+from langchain_core.agents import AgentAction, AgentFinish
+from langchain_core.callbacks import CallbackManager
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
+from langchain_core.runnables.config import get_callback_manager_for_config
+from langchain_core.tools import tool
+from langgraph.graph import END, START, StateGraph
+from langgraph.prebuilt import create_react_agent
+
+import spancast
+from spancast.destinations import MemoryDestination
+from spancast.langchain import SpancastCallbackHandler
+
+from .models import ScriptedChat, call
+from .trees import one, traces
+
+# LangGraph has moved `create_react_agent`; who has it still wants to see it
+pytestmark = pytest.mark.filterwarnings("ignore::langgraph.warnings.LangGraphDeprecatedSinceV10")
+
+
+@pytest.fixture
+def config(pipeline: spancast.Pipeline) -> dict[str, Any]:
+    """Return a config with one handler."""
+    return {"callbacks": [SpancastCallbackHandler()]}
+
+
+@tool
+def look_up(order: int) -> str:
+    """Look up an order."""
+    return f"order {order}: shipped"
+
+
+def agents(memory: MemoryDestination) -> list[tuple[str, str]]:
+    """Return names of the agents' spans, and of the agents."""
+    return [(span.name, span.attributes["agent.name"]) for span in memory.spans if span.kind.value == "AGENT"]
+
+
+ASK = {"messages": [("user", "hi")]}
+
+
+@pytest.mark.parametrize(("name", "expected"), [("support", ("support", "support")), (None, ("LangGraph", "agent"))])
+@pytest.mark.parametrize("build", [create_agent, create_react_agent])
+def test_both_prebuilt_agents_are_agents(
+    build: Any, name: str | None, expected: tuple[str, str], config: Any, memory: MemoryDestination
+) -> None:
+    """`create_agent` marks its runs; LangGraph's `create_react_agent` is known by its own node and managed value."""
+    model = ScriptedChat(script=[call("look_up", {"order": 1}), "shipped"])
+    build(model, [look_up], name=name).invoke(ASK, config)
+    assert [expected] == agents(memory)
+    root = next(span for span in memory.spans if span.parent_span_id is None)
+    assert "AGENT" == root.kind.value
+    assert "hi" in root.attributes["input.value"]
+
+
+def test_a_react_agent_called_asynchronously_is_an_agent(config: Any, memory: MemoryDestination) -> None:
+    """The same events in async code."""
+    asyncio.run(create_react_agent(ScriptedChat(script=["hi"]), [look_up], name="support").ainvoke(ASK, config))
+    assert [("support", "support")] == agents(memory)
+
+
+def test_a_graph_of_ones_own_is_no_agent(config: Any, memory: MemoryDestination) -> None:
+    """The same names of node and function, as in many tutorials, do not make an agent."""
+
+    class State(TypedDict):
+        messages: list[Any]
+
+    def call_model(state: State) -> State:
+        return {"messages": [ScriptedChat().invoke("hi")]}
+
+    built = StateGraph(State)
+    built.add_node("agent", RunnableLambda(call_model))
+    built.add_edge(START, "agent")
+    built.add_edge("agent", END)
+    built.compile(name="my_agent").invoke({"messages": []}, config)
+    assert [] == agents(memory)
+
+
+class Executor(Runnable[Any, Any]):
+    """Calls back as langchain-classic's AgentExecutor does."""
+
+    def __init__(self, *steps: AgentAction | AgentFinish) -> None:
+        self.steps = steps
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """Tell of each step."""
+        manager: CallbackManager = get_callback_manager_for_config(config or {})
+        run_manager = manager.on_chain_start(None, input, name="support")
+        for step in self.steps:
+            if isinstance(step, AgentAction):
+                run_manager.on_agent_action(step, color="green")
+            else:
+                run_manager.on_agent_finish(step, color="green")
+        output = {"output": "shipped"}
+        run_manager.on_chain_end(output)
+        return output
+
+
+ACTION, FINISH = AgentAction("look_up", {"order": 1}, ""), AgentFinish({"output": "shipped"}, "")
+
+
+@pytest.mark.parametrize("steps", [(ACTION, FINISH), (FINISH,), (ACTION,)])
+def test_a_classic_executor_is_an_agent(steps: Any, config: Any, memory: MemoryDestination) -> None:
+    """Its run is the one that decides on actions, or that it is done."""
+    Executor(*steps).invoke({"input": "where?"}, config)
+    assert [("support", "support")] == agents(memory)
+    assert '{"output":"shipped"}' == one(memory.spans, "support").attributes["output.value"]
+
+
+def test_an_event_of_a_run_that_nobody_knows_is_left_alone(config: Any, memory: MemoryDestination) -> None:
+    """Neither a closed run nor a stranger's becomes an agent."""
+    handler = config["callbacks"][0]
+    handler.on_agent_action(ACTION, run_id=uuid4())
+    handler.on_agent_finish(FINISH, run_id=uuid4())
+    assert [] == memory.spans
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_a_subagent_that_gets_no_config_lies_under_its_tool(way: str, config: Any, memory: MemoryDestination) -> None:
+    """One trace, in one session, whatever the tool hands on (deepagents hands on nothing)."""
+    researcher = create_agent(ScriptedChat(script=["sunny"]), [], name="researcher")
+
+    @tool
+    def task(topic: str) -> str:
+        """Delegate."""
+        return str(researcher.invoke(ASK)["messages"][-1].content)
+
+    @tool("task")
+    async def async_task(topic: str) -> str:
+        """Delegate."""
+        return str((await researcher.ainvoke(ASK))["messages"][-1].content)
+
+    model = ScriptedChat(script=[call("task", {"topic": "x"}), "It is sunny."])
+    settings = {**config, "metadata": {"session_id": "s1"}}
+    if way == "sync":
+        create_agent(model, [task], name="boss").invoke(ASK, settings)
+    else:
+        asyncio.run(create_agent(model, [async_task], name="boss").ainvoke(ASK, settings))
+    assert 1 == traces(memory.spans)
+    assert {"s1"} == {span.attributes["session.id"] for span in memory.spans}
+    inner = one(memory.spans, "researcher")
+    assert one(memory.spans, "task").span_id == inner.parent_span_id
