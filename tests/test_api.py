@@ -27,6 +27,7 @@ PUBLIC = [
     "destinations",
     "flush",
     "report",
+    "show",
     "shutdown",
     "trace",
 ]

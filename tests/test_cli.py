@@ -53,14 +53,17 @@ def test_help_names_the_commands(tmp_path: Path) -> None:
         "demo",
         "scripted LangGraph agent",
         "view",
-        "Show traces from a file of OTLP JSON lines.",
+        "Show traces from a file of OTLP JSON lines",
+        "serve",
+        "diff",
+        "mcp",
     ):
         assert True is (part in done.stdout)
 
 
 @pytest.mark.parametrize(
     ("command", "parts"),
-    [("view", ["A file of OTLP JSON lines", "--last", ".spancast/traces.jsonl"]), ("demo", ["--file", "Needs no key"])],
+    [("view", ["A file (- is standard input)", "--last", "--search", "--html"]), ("demo", ["--file", "Needs no key"])],
 )
 def test_help_of_a_command_names_its_options(command: str, parts: list[str], tmp_path: Path) -> None:
     """Options with their defaults."""

@@ -39,6 +39,7 @@ ROOMS["audit"] = {*ROOMS["pipeline"], "pipeline", "langchain", "llama_index", "r
 ROOMS["demo"] = {"pipeline", "langchain"}
 ROOMS["terminal"] = set()
 ROOMS["view"] = {"terminal", "delivery"}
+ROOMS["notebook"] = {*ROOMS["pipeline"], "pipeline", "view"}
 ROOMS["commands"] = {
     *ROOMS["pipeline"],
     *("pipeline", "langchain", "llama_index", "audit", "demo", "openrouter", "terminal", "view"),

@@ -12,6 +12,7 @@ from ._version import VERSION as __version__
 if TYPE_CHECKING:
     from . import destinations
     from .delivery.ledger import DeliveryReport, DestinationReport
+    from .notebook import show
     from .pipeline import Pipeline, configure, flush, report, shutdown
     from .recording.fields import TraceFields
     from .recording.handle import TraceHandle, current_trace
@@ -29,6 +30,7 @@ _HOMES = {
     "current_trace": "pipeline",
     "flush": "pipeline",
     "report": "pipeline",
+    "show": "notebook",
     "shutdown": "pipeline",
     "trace": "pipeline",
 }
@@ -47,6 +49,7 @@ __all__ = [
     "destinations",
     "flush",
     "report",
+    "show",
     "shutdown",
     "trace",
 ]

@@ -116,7 +116,7 @@ def read_protobuf(body: bytes) -> Iterator[ViewSpan]:
         service = _text(_proto_attributes(resource.resource.attributes).get("service.name"))
         for scope in resource.scope_spans:
             for span in scope.spans:
-                yield _span(_proto_span(span), _proto_attributes(span.attributes), service)
+                yield view_span(_proto_span(span), _proto_attributes(span.attributes), service)
 
 
 def _lists(holder: object, *names: str) -> list[Any]:
@@ -144,7 +144,7 @@ def _attributes(listed: Iterable[Any]) -> dict[str, Any]:
 
 def _read(span: dict[str, Any], service: str | None) -> ViewSpan | None:
     try:
-        return _span(span, _attributes(_lists(span, "attributes")), service)
+        return view_span(span, _attributes(_lists(span, "attributes")), service)
     except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
         return None
 
@@ -230,7 +230,12 @@ def traces_of(spans: Iterable[ViewSpan]) -> dict[str, list[ViewSpan]]:
     return traces
 
 
-def _span(span: Mapping[str, Any], attributes: dict[str, Any], service: str | None) -> ViewSpan:
+def view_span(span: Mapping[str, Any], attributes: dict[str, Any], service: str | None = None) -> ViewSpan:
+    """Return a span as it is shown: *span* in the names of OTLP's JSON, its attributes as Python data.
+
+    Raises:
+        ValueError, TypeError, KeyError: When it is no span.
+    """
     return ViewSpan(
         trace_id=_hex(span["traceId"], 32),
         span_id=_hex(span["spanId"], 16),

@@ -122,7 +122,8 @@ class Store:
                 oldest = time.time() - max_age
                 removed += self._delete("SELECT trace_id FROM traces WHERE received < ?", (oldest,))
             while self._used() > self._max_bytes:
-                count = self._delete("SELECT trace_id FROM traces ORDER BY start_ns LIMIT 100", ())
+                some = self._connection.execute("SELECT max(1, count(*) / 20) FROM traces").fetchone()[0]
+                count = self._delete("SELECT trace_id FROM traces ORDER BY start_ns LIMIT ?", (some,))
                 removed += count
                 if not count:
                     break

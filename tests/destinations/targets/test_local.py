@@ -18,7 +18,7 @@ import pytest
 import spancast
 from spancast import destinations
 from spancast.destinations.destination import Destination
-from spancast.destinations.targets.file import FileExporter
+from spancast.destinations.targets.file import FileExporter, FileTarget
 from spancast.destinations.targets.memory import MemoryDestination, memory_span
 from spancast.otlp.outcome import DELIVERED, Verdict
 from spancast.record.operation import Failure, Kind, Link, Operation
@@ -115,7 +115,7 @@ def test_several_processes_append_whole_lines(tmp_path: Path) -> None:
 def test_a_write_that_fails_is_tried_again_later(tmp_path: Path) -> None:
     """A file that cannot be written now is a reason to wait; the message names file and reason."""
     (tmp_path / "folder").write_text("a file where a folder should be")
-    exporter = FileExporter(tmp_path / "folder" / "t.jsonl", dict)
+    exporter = FileExporter(FileTarget(tmp_path / "folder" / "t.jsonl"), dict)
     outcome = exporter.export([b"{}"], 1.0)
     assert (Verdict.RETRY, "file") == (outcome.verdict, outcome.reason)
     assert f"cannot write {tmp_path / 'folder' / 't.jsonl'}: " == outcome.message.removesuffix(
@@ -128,7 +128,7 @@ def test_a_line_cut_short_by_a_full_disk_does_not_take_the_next_with_it(
 ) -> None:
     """After half a line the batch is written again, on a line of its own."""
     path = tmp_path / "t.jsonl"
-    exporter = FileExporter(path, dict)
+    exporter = FileExporter(FileTarget(path), dict)
     write, left = os.write, [10]
 
     def fails(handle: int, data: Any) -> int:

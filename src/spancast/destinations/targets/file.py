@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,14 +25,18 @@ if TYPE_CHECKING:
     from ..factory import CommonKeywords
 
 DEFAULT_FILE = ".spancast/traces.jsonl"
+MAX_FILE_BYTES = 256 * 1024 * 1024  # then the file becomes `traces.jsonl.1`, and a new one is begun
+KEPT_FILES = 3  # older ones that are kept
 
 
 class FileExporter:
     """Appends one line a batch: a whole OTLP `TracesData` object (the OpenTelemetry file exporter's form)."""
 
-    def __init__(self, path: Path, resource: ResourceSource, named: bool = True) -> None:
-        self._path = path
-        self._named = named
+    def __init__(self, target: FileTarget, resource: ResourceSource) -> None:
+        self._path = target.path
+        self._named = target.named
+        self._max_bytes = target.max_file_bytes
+        self._kept = target.kept_files
         self._resource = resource
         self._torn = False
         self.encode: Callable[[Span], bytes] = json.encode_span
@@ -57,6 +62,8 @@ class FileExporter:
             while view:
                 view = view[os.write(handle, view) :]
                 self._torn = bool(view)
+            if self._max_bytes and os.fstat(handle).st_size >= self._max_bytes:
+                rotate(self._path, handle, self._kept)
 
     def close(self) -> None:
         """Nothing stays open between batches."""
@@ -68,10 +75,12 @@ class FileTarget:
 
     path: Path
     named: bool = True
+    max_file_bytes: int = MAX_FILE_BYTES
+    kept_files: int = KEPT_FILES
 
     def exporter(self, resource: ResourceSource) -> Exporter:
         """Return an exporter that appends to the file."""
-        return FileExporter(self.path, resource, self.named)
+        return FileExporter(self, resource)
 
     def describe(self) -> str:
         """Return the path."""
@@ -96,17 +105,53 @@ class FileTarget:
         return Step(name="file", detail="can be written")
 
 
-def file(path: str | os.PathLike[str] = DEFAULT_FILE, **common: Unpack[CommonKeywords]) -> Destination:
+def rotate(path: Path, handle: int, kept: int) -> None:
+    """Move the full file behind *handle* to `NAME.1`, older ones one further; *kept* of them stay.
+
+    Several processes may write to the file: whoever holds its lock moves it, and only if it is still the one at *path*.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows moves no open file: there it grows on
+        return
+    with suppress(OSError):  # another process is at it, or the folder cannot be written: the next batch tries again
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        opened, there = os.fstat(handle), os.stat(path)
+        if (opened.st_dev, opened.st_ino) != (there.st_dev, there.st_ino):
+            return
+        names = [path, *[path.with_name(f"{path.name}.{number}") for number in range(1, kept + 1)]]
+        if kept == 0:
+            path.unlink()
+        for older, newer in zip(reversed(names[1:]), reversed(names[:-1]), strict=True):
+            if newer.exists():
+                newer.replace(older)
+
+
+def file(
+    path: str | os.PathLike[str] = DEFAULT_FILE,
+    *,
+    max_file_bytes: int = MAX_FILE_BYTES,
+    kept_files: int = KEPT_FILES,
+    **common: Unpack[CommonKeywords],
+) -> Destination:
     """Write OTLP JSON lines to *path*, for `spancast view` and every reader of that format.
 
     The default file is written only if it and its folder belong to this user: prompts may be inside.
 
+    Args:
+        max_file_bytes: A larger file is moved to `NAME.1`, and a new one is begun. 0: it grows for ever.
+        kept_files: How many moved files are kept; the oldest is deleted.
+
     Raises:
-        SettingsError: When *path* is no path or names a folder.
+        SettingsError: When *path* is no path or names a folder, or a number cannot be used.
     """
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path) or isinstance(os.fspath(path), bytes):
         raise validation.SettingsError(f"path is {path!r}: give a file name such as {DEFAULT_FILE!r}.")
-    target = FileTarget(_absolute(path), named=os.fspath(path) != DEFAULT_FILE)
+    for name, number in (("max_file_bytes", max_file_bytes), ("kept_files", kept_files)):
+        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 2**63:
+            raise validation.SettingsError(f"{name} is {number!r}: give a whole number, 0 or more.")
+    named = os.fspath(path) != DEFAULT_FILE
+    target = FileTarget(_absolute(path), named=named, max_file_bytes=max_file_bytes, kept_files=min(kept_files, 1000))
     return local_destination("file", target, "gen_ai", common)
 
 
