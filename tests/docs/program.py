@@ -21,9 +21,9 @@ from typer.testing import CliRunner
 import spancast
 from spancast import langchain, llama_index, pipeline
 from spancast.cli import commands
+from spancast.commands import next_steps
 from spancast.destinations.targets import http as http_target
 from spancast.otlp.http import HttpExporter
-from spancast.view import next_steps
 
 from ..receivers.recording import Receiver
 from .pages import Block, commands_in
