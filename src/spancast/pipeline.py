@@ -295,9 +295,18 @@ def configure(
 ) -> Pipeline:
     """Set and return the process's default pipeline; a former one is shut down.
 
-    Without destinations, the environment's (`ARIZE_*`, `OTEL_EXPORTER_OTLP_*`), else the local file. The arguments are
-    those of `Pipeline`. With *handle_sigterm*, a SIGTERM first sends or spools what was recorded; then the handler that
-    was there before gets it, or the process ends as it would have.
+    Args:
+        destinations: Where spans go. None: what files and environment name (`ARIZE_*`, `OTEL_EXPORTER_OTLP_*`), else the
+            local file.
+        service_name: `service.name` of the resource; else `OTEL_SERVICE_NAME`.
+        resource: Further attributes of the resource, such as `deployment.environment.name`.
+        tracer_provider: Spans go through this OpenTelemetry provider, with its processors and exporters, too.
+        convention: `openinference` or `gen_ai`, for what goes through *tracer_provider*.
+        max_queue_bytes: How much memory spans that wait may take, in bytes for each destination.
+        spool: Where spans go that cannot be delivered now: a folder; False: nowhere, they are dropped and counted.
+        max_spool_bytes: How much disk they may take, in bytes for each destination; the oldest are dropped beyond it.
+        handle_sigterm: At a SIGTERM first send or spool what was recorded; then the handler that was there before gets
+            it, or the process ends as it would have.
 
     Raises:
         SettingsError: When a setting cannot be used; the message says which, why, and what would be right.
