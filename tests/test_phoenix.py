@@ -206,7 +206,7 @@ def test_a_resumed_run_ends_its_trace(phoenix: Phoenix) -> None:
     from spancast.langchain import SpancastCallbackHandler
 
     def ask(state: MessagesState) -> dict[str, Any]:
-        return {"messages": [AIMessage(f"refunded: {interrupt('sure?')}")]}
+        return {"messages": [AIMessage(f"done: {interrupt('sure?')}")]}
 
     built = StateGraph(MessagesState)
     built.add_node("ask", ask)
@@ -216,7 +216,7 @@ def test_a_resumed_run_ends_its_trace(phoenix: Phoenix) -> None:
     with spancast.Pipeline(backend) as pipeline:
         handler = SpancastCallbackHandler()
         config: Any = {"callbacks": [handler], "configurable": {"thread_id": "thread-of-a-refund"}}
-        graph.invoke({"messages": [("user", "refund order 17")]}, config)
+        graph.invoke({"messages": [("user", "refund 17")]}, config)
         paused = handler.last_trace
         assert paused is not None
         assert True is pipeline.flush(30)
@@ -227,9 +227,9 @@ def test_a_resumed_run_ends_its_trace(phoenix: Phoenix) -> None:
     assert 5 == len(stored(phoenix, paused.trace_id, 5))
     shown = session(phoenix, "thread-of-a-refund")
     (root,) = (edge["node"]["rootSpan"] for edge in shown["traces"]["edges"])
-    assert "refund order 17" in shown["firstInput"]["truncatedValue"]
+    assert "refund 17" in shown["firstInput"]["truncatedValue"]
     for output in (shown["lastOutput"], root["output"]):
-        assert "refunded: yes" in output["truncatedValue"]
+        assert "done: yes" in output["truncatedValue"]
     assert (1, "support", "OK") == (shown["numTraces"], root["name"], root["statusCode"])
 
 

@@ -26,6 +26,7 @@ from .recording.captured import CapturedOperation
 from .recording.notice import warn_once
 from .recording.paused import Pauses
 from .recording.recorder import Recorder
+from .recording.retired import retire
 from .recording.sampling import SamplingRule, TailSampler
 from .recording.trace import current_trace, trace, trace_into, use_recorder
 from .resource import importing, resource_source
@@ -293,7 +294,7 @@ def configure(
     max_spool_bytes: int | None = None,
     handle_sigterm: bool = False,
 ) -> Pipeline:
-    """Set and return the process's default pipeline; a former one is shut down.
+    """Set and return the process's default pipeline; a former one is shut down, once what is open in it has ended.
 
     Args:
         destinations: Where spans go. None: what files and environment name (`ARIZE_*`, `OTEL_EXPORTER_OTLP_*`), else the
@@ -324,7 +325,7 @@ def configure(
         max_spool_bytes=max_spool_bytes,
     )
     former, _default = _default, pipeline
-    if former is not None:
+    if former is not None and not retire(former.recorder, former.shutdown):
         former.shutdown()
     if handle_sigterm:
         sigterm.install(_secure)

@@ -13,6 +13,7 @@ from ..recording.fields import TraceFields
 from ..recording.guard import report_fault
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
+from ..recording.retired import owner_of
 from . import lost_runs, trace_lookup
 from .calls import watch_place
 from .graphs import is_internal
@@ -54,7 +55,7 @@ class Runs:
         """Return the open operation of a run, or the one that stands for it where it was folded."""
         if run_id is None:
             return None
-        recorder = self.recorder()
+        recorder = owner_of(run_id.int, self.recorder())
         # a UUID's own hash and comparison are Python code: by its number five look-ups a span cost 2 us less
         return recorder.find(run_id.int) if recorder is not None else None
 
@@ -73,6 +74,8 @@ class Runs:
     ) -> OpenOperation | None:
         """Open an operation; None when nothing is to be kept of it: folded, known already, or recorded nowhere."""
         recorder = self.recorder()
+        if parent_run_id is not None:
+            recorder = owner_of(parent_run_id.int, recorder)
         key = run_id.int
         if recorder is None or recorder.find(key) is not None:
             return None
@@ -104,7 +107,7 @@ class Runs:
             if metadata and "ls_integration" in metadata:  # a graph, whose stream may be read in the caller's context
                 watch_place(operation, key)
         if kind in lost_runs.CALLS:
-            lost_runs.watch(run_id, operation, recorder)
+            lost_runs.watch(run_id, operation, owner_of(key, recorder) or recorder)
             watch_place(operation, key)
         return operation
 
@@ -116,7 +119,7 @@ class Runs:
         A fault of ours in *capture* costs content, never the span. *event* names it.
         """
         try:
-            recorder = self.recorder()
+            recorder = owner_of(run_id.int, self.recorder())
             operation = recorder.find(run_id.int) if recorder is not None else None
             if recorder is None or operation is None:
                 return

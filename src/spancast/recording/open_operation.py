@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..record.operation import NOTHING, Event, Failure, Kind, Link
 from .captured import CapturedOperation, Translate, captured_operation, no_content
@@ -16,6 +16,27 @@ if TYPE_CHECKING:
     from .sampling import TraceDecision
 
 
+class OperationTable(Protocol):
+    """What an operation knows of the recorder in which it is open."""
+
+    retired: bool
+
+    @property
+    def open_operations(self) -> int:
+        """How many operations are open now."""
+
+    def find(self, key: object) -> OpenOperation | None:
+        """Return the open operation of *key*."""
+
+    @property
+    def open(self) -> Callable[..., OpenOperation]:
+        """Open an operation."""
+
+    @property
+    def close(self) -> Callable[..., None]:
+        """Close an operation."""
+
+
 class TraceState:
     """What an operation shares with all operations beneath it. Written once; a child that changes nothing shares it.
 
@@ -25,9 +46,10 @@ class TraceState:
         scope: The `trace` block around the place where it was opened.
         sampled: A bit mask of the destinations that record the trace.
         decision: What the tail sampler knows of the trace; nobody else looks into it.
+        recorder: Where its operations are open; None in what stands for no trace.
     """
 
-    __slots__ = ("decision", "fields", "raw_fields", "sampled", "scope")
+    __slots__ = ("decision", "fields", "raw_fields", "recorder", "sampled", "scope")
 
     def __init__(
         self,
@@ -36,12 +58,18 @@ class TraceState:
         scope: FieldScope | None = None,
         sampled: int = 0,
         decision: TraceDecision | None = None,
+        recorder: OperationTable | None = None,
     ) -> None:
+        self.recorder = recorder
         self.fields = fields
         self.raw_fields = raw_fields
         self.scope = scope
         self.sampled = sampled
         self.decision = decision
+
+    def within(self, scope: FieldScope) -> TraceState:
+        """Return the same for what lies inside a block that opened an operation."""
+        return TraceState(self.fields, self.raw_fields, scope, self.sampled, self.decision, self.recorder)
 
 
 NO_TRACE_STATE = TraceState()

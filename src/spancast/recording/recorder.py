@@ -10,15 +10,16 @@ from typing import Any, Final
 from ..record.operation import Kind
 from .block_content import shown_io
 from .captured import CapturedOperation, Content, Translate, no_content
-from .current import activate, deactivate, is_inside
+from .current import activate, deactivate, is_inside, nearest
 from .failure import failure_of
 from .field_names import look_at_keys
 from .fields import EMPTY, FieldScope, RawFields, TraceFields, field_scope, parse_raw_fields, raw_fields_in
 from .identity import new_span_id
-from .open_operation import OpenOperation, TraceState, outermost, placeholder
+from .open_operation import OpenOperation, OperationTable, TraceState, outermost, placeholder
 from .parent_context import ParentContext, current_parent_context
 from .paused import Pause, Pauses
 from .resumed import keep_question, left_root, pause, written_root
+from .retired import any_retired, finish
 from .roots import fields_said_here, leads_elsewhere, note_resumed, placed_root, span_below, with_original_id
 from .sampling import SamplingRule, TraceDecision, candidates_for_errors, sampled
 
@@ -51,6 +52,7 @@ class Recorder:
         self._ended_keys: deque[object] = deque()
         self.pauses = pauses or Pauses(None)
         self._opened = 0
+        self.retired = False  # its pipeline was replaced: it takes only what belongs to a trace that is open in it
 
     # ------------------------------------------------------------------ looking up
     def find(self, key: object) -> OpenOperation | None:
@@ -74,7 +76,7 @@ class Recorder:
         chosen = 0
         if recorded:
             chosen = self._all if self._every_trace else sampled(self._rules, fields.session_id, trace_id)
-        operation.state = TraceState(fields, sampled=chosen)
+        operation.state = TraceState(fields, sampled=chosen, recorder=self)
         operation.capture = bool(chosen & self._content)
         operation.end_ns = 1
         return operation
@@ -117,6 +119,9 @@ class Recorder:
             current: Whether it becomes the current OpenTelemetry span.
             resumes: The pause that a root ends: it joins that trace, or links to it where it already has another.
         """
+        owner = parent.state.recorder if parent is not None else _retired_here()
+        if owner is not None and owner is not self and owner.retired:  # the trace ends where it began
+            return owner.open(key, kind, name, parent, mapping, defaults, origin, passes, translate, current, resumes)
         self._opened += 1
         if not self._opened % _SWEEP_EVERY or len(self._open) >= MAX_OPEN:
             self._end_oldest()
@@ -178,7 +183,7 @@ class Recorder:
                 fields = fields.inherited()
             elif fields.generation_name and operation.kind is Kind.LLM:
                 self._name(operation, fields, root=False)
-            operation.state = TraceState(fields, raw or state.raw_fields, scope, state.sampled, state.decision)
+            operation.state = TraceState(fields, raw or state.raw_fields, scope, state.sampled, state.decision, self)
         if operation.wrapped_in is not None:
             self._share_with_wrappers(operation)
         if parent.end_ns:
@@ -220,7 +225,7 @@ class Recorder:
         chosen, pending = self._sample(operation, around, fields)
         self._name(operation, fields, root=True)
         decision = TraceDecision(pending, outermost(operation).span_id) if pending else None
-        operation.state = TraceState(fields.inherited(), raw, scope, chosen, decision)
+        operation.state = TraceState(fields.inherited(), raw, scope, chosen, decision, self)
         operation.capture = bool(chosen & self._content)
         self._share_with_wrappers(operation)
         return operation
@@ -275,6 +280,12 @@ class Recorder:
             keep_children: What is open beneath it goes on, as a task or a stream that outlives the call that began it.
             keep_place: Tasks and threads that were begun inside and outlive it begin their operations beneath it.
         """
+        owner = operation.state.recorder
+        if owner is not None and owner is not self and owner.find(operation.key) is operation:
+            owner.close(
+                operation, error=error, ending=ending, end_ns=end_ns, keep_children=keep_children, keep_place=keep_place
+            )
+            return
         if self._open.pop(operation.key, None) is None or operation.end_ns:
             return
         now = end_ns or time_ns()
@@ -300,6 +311,8 @@ class Recorder:
             self._hand_on_paused(operation, captured)
         if parent is not None and parent.on_child_closed is not None:
             parent.on_child_closed(captured)
+        if self.retired and not self._open:
+            finish(self)
 
     def end(self, operation: OpenOperation, ending: str) -> None:
         """Close an operation that neither finished nor failed."""
@@ -390,6 +403,14 @@ class Recorder:
             if operation.key is key or operation.key == key:
                 self.close(operation, ending="incomplete", keep_children=True)
             self._open.pop(key, None)
+
+
+def _retired_here() -> OperationTable | None:
+    """Return the recorder of the operation that is open here, where pipelines were replaced meanwhile."""
+    if not any_retired():
+        return None
+    here = nearest()
+    return here.state.recorder if here is not None else None
 
 
 def _wrap(operation: OpenOperation, name: str) -> None:

@@ -23,7 +23,7 @@ from .handle import (
 )
 from .identity import new_span_id, new_trace_id, read_trace_id
 from .notice import warn_once
-from .open_operation import OpenOperation, TraceState
+from .open_operation import OpenOperation
 from .parent_context import current_parent_context
 from .recorder import Recorder
 
@@ -60,8 +60,7 @@ class Block:
         if operation.given_name is None:
             operation.given_name = name  # under a parent `trace_name` is not the root's; the block's span takes it
         scope = FieldScope(scope.fields.inherited())
-        state = operation.state
-        operation.state = TraceState(state.fields, state.raw_fields, scope, state.sampled, state.decision)
+        operation.state = operation.state.within(scope)
         self._recorder, self._operation = recorder, operation
         for key, value in (("input", block._input), ("output", block._output)):
             if value is not None:
