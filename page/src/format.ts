@@ -10,7 +10,7 @@ export function money(dollars: number | null | undefined): string {
   if (dollars === 0) return "$0";
   if (dollars >= 1) return `$${dollars.toFixed(2)}`;
   if (dollars >= 0.0001) return `$${dollars.toFixed(4)}`;
-  return `$${dollars.toFixed(12).replace(/^(0\.0*\d\d?).*$/, "$1")}`;
+  return `$${dollars.toFixed(12).replace(/^(0\.0*[1-9]\d?).*$/, "$1").replace(/0+$/, "")}`;
 }
 
 export function count(number: number): string {

@@ -85,7 +85,7 @@ export function TraceList({ initial }: { initial: Partial<Filters> }) {
           </div>
         </details>
         {chosen.length === 2 && (
-          <button type="button" class="primary" onClick={() => go(`/diff/${chosen[0]}/${chosen[1]}`)}>
+          <button type="button" class="primary" onClick={() => go(`/diff/${inTime(chosen, rows ?? []).join("/")}`)}>
             Compare the two
           </button>
         )}
@@ -105,6 +105,11 @@ export function TraceList({ initial }: { initial: Partial<Filters> }) {
       )}
     </main>
   );
+}
+
+/** The older of two traces comes first. */
+function inTime(ids: string[], rows: TraceRow[]): string[] {
+  return rows.filter((row) => ids.includes(row.trace_id)).sort((a, b) => a.start_ns - b.start_ns).map((row) => row.trace_id);
 }
 
 function Row({ row, chosen, choose }: { row: TraceRow; chosen: boolean; choose: (id: string) => void }) {

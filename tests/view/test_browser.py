@@ -1,0 +1,244 @@
+"""The page in a real browser: list, filters, a trace, its chat, live updates, 10,000 spans, attacks, a phone's width."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from spancast.view.export import page_of
+from spancast.view.read import read_request
+from spancast.view.serve import application
+from spancast.view.store import Store
+
+from .traces import chat_attributes, conversation, request, span
+
+sync_api = pytest.importorskip("playwright.sync_api")
+uvicorn = pytest.importorskip("uvicorn")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+PICTURES = Path(os.environ.get("SPANCAST_PICTURES", ""))
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.alone,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+]
+_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """One browser for all."""
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Site:
+    """A server with a store of its own."""
+
+    def __init__(self) -> None:
+        self.store = Store(None)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        config = uvicorn.Config(
+            application(self.store),
+            port=port,
+            log_level="error",
+            ws="none",
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{port}"
+        while not self._server.started:
+            time.sleep(0.01)
+
+    def add(self, data: dict[str, Any]) -> None:
+        """Keep the spans of an OTLP request."""
+        self.store.add(list(read_request(data)))
+
+    def close(self) -> None:
+        """End the server."""
+        self._server.should_exit = True
+        self._thread.join(10)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A server that is empty."""
+    site = Site()
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A tab; whatever the page says on the console as an error fails the test."""
+    context = browser.new_context(viewport={"width": 1400, "height": 850})
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    elsewhere: list[str] = []
+    page.on("request", lambda sent: elsewhere.append(sent.url) if not _is_here(sent.url) else None)
+    yield page
+    context.close()
+    assert ([], []) == (problems, elsewhere)
+
+
+def _is_here(url: str) -> bool:
+    return url.startswith(("http://127.0.0.1", "http://localhost", "data:", "file:"))
+
+
+def picture(page: Any, name: str) -> None:
+    """Keep a picture where the documentation's are made."""
+    if str(PICTURES) not in ("", "."):
+        page.screenshot(path=str(PICTURES / f"{name}.png"))
+
+
+def test_from_the_list_to_the_chat(site: Site, page: Any) -> None:
+    """A person searches, opens a trace, selects the model call and reads what was said."""
+    site.add(conversation(1, "Where is order 17?", "On its way."))
+    site.add(conversation(2, "And order 18?", "Lost, sorry.", at=60))
+    page.goto(site.url)
+    page.get_by_text("And order 18?").wait_for()
+    picture(page, "list")
+    page.get_by_label("Search").fill("way")
+    page.get_by_text("And order 18?").wait_for(state="detached")
+    page.get_by_text("Where is order 17?").click()
+    page.get_by_role("treeitem").filter(has_text="chat").click()
+    assistant = page.locator(".message.role-assistant")
+    assistant.get_by_text("On its way.").wait_for()
+    picture(page, "trace")
+    page.keyboard.press("ArrowDown")
+    page.locator(".row.selected").get_by_text("execute_tool lookup").wait_for()
+    page.get_by_text("shipped").wait_for()
+    assert f"#/trace/{1:032x}/{103:016x}" in page.url
+
+
+def test_new_traces_appear_by_themselves(site: Site, page: Any) -> None:
+    """The list is live."""
+    page.goto(site.url)
+    page.get_by_text("No traces yet").wait_for()
+    answer = page.request.post(
+        f"{site.url}/v1/traces",
+        data=orjson.dumps(conversation(5, "New question", "New answer")),
+        headers={"content-type": "application/json"},
+    )
+    assert answer.ok
+    page.get_by_text("New question").wait_for(timeout=10_000)
+
+
+def test_a_session_reads_as_a_conversation(site: Site, page: Any) -> None:
+    """Questions and answers across traces, in order."""
+    site.add(conversation(1, "First?", "One."))
+    site.add(conversation(2, "Second?", "Two.", at=60))
+    page.goto(f"{site.url}/#/session/s1")
+    page.get_by_text("Two.").wait_for()
+    assert ["First?", "One.", "Second?", "Two."] == page.locator(".bubble").all_inner_texts()
+    picture(page, "session")
+
+
+def test_two_traces_are_compared(site: Site, page: Any) -> None:
+    """Chosen in the list, shown side by side."""
+    site.add(conversation(1, "Same?", "Yes, it is."))
+    site.add(conversation(2, "Same?", "No, it is not.", at=60))
+    page.goto(site.url)
+    for box in page.get_by_role("checkbox", name="compare").all():
+        box.check()
+    page.get_by_text("Compare the two").click()
+    page.locator(".lines .added").first.wait_for()
+    picture(page, "diff")
+    assert "No, it is not." in page.locator(".lines").first.inner_text() + page.locator(".lines").last.inner_text()
+
+
+def test_the_gateways_span_is_shown_as_one_with_the_applications(site: Site, page: Any) -> None:
+    """One row for one model call."""
+    outer = span(1, 1, "chat", attributes=chat_attributes("q", "a"))
+    inner = span(1, 2, "OpenRouter Request", parent=1, attributes=chat_attributes("q", "a"))
+    site.add(request(outer, inner))
+    page.goto(f"{site.url}/#/trace/{1:032x}")
+    page.get_by_role("treeitem").first.wait_for()
+    assert 1 == page.get_by_role("treeitem").count()
+    page.get_by_role("tab", name="gateway").click()
+    page.get_by_text("as the gateway saw it: OpenRouter Request").wait_for()
+
+
+def test_ten_thousand_spans_are_drawn_and_scrolled(site: Site, page: Any) -> None:
+    """Only the rows in sight exist, so that a large trace opens as a small one does."""
+    spans = [span(9, 1, "root", lasts=100)]
+    spans += [span(9, number, f"call {number}", parent=1, at=number / 100) for number in range(2, 10_001)]
+    site.add(request(*spans))
+    page.goto(f"{site.url}/#/trace/{9:032x}")
+    page.get_by_role("treeitem").first.wait_for()
+    assert page.get_by_role("treeitem").count() < 120
+    page.locator(".tree").evaluate("element => element.scrollTop = element.scrollHeight")
+    page.get_by_text("call 10000").wait_for()
+    assert page.get_by_role("treeitem").count() < 120
+
+
+ATTACKS = [
+    "<script>window.hit=1</script>",
+    "<img src=x onerror=window.hit=1>",
+    "<svg/onload=window.hit=1>",
+    "[click](javascript:window.hit=1)",
+    "</script><script>window.hit=1</script>",
+    "\x1b]8;;http://evil.example\x07",
+    "{{constructor.constructor('window.hit=1')()}}",
+]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_nothing_of_a_trace_is_executed(site: Site, page: Any, attack: str, tmp_path: Path) -> None:
+    """Names, prompts, answers and ids from anywhere are text, in the server's page and in a file of its own."""
+    data = conversation(1, attack, attack, session=attack, user=attack)
+    data["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["name"] = attack
+    site.add(data)
+    out = tmp_path / "page.html"
+    out.write_text(page_of([list(read_request(data))]), encoding="utf-8")
+    for start in (site.url, f"{site.url}/#/trace/{1:032x}", f"{site.url}/#/trace/{1:032x}/{102:016x}", out.as_uri()):
+        page.goto(start)
+        page.reload()
+        page.locator("h1, .name").first.wait_for()
+        assert None is page.evaluate("window.hit ?? null")
+
+
+def test_a_file_of_its_own_needs_no_server(page: Any, tmp_path: Path) -> None:
+    """It opens with its trace."""
+    out = tmp_path / "page.html"
+    out.write_text(page_of([list(read_request(conversation(1, "Q?", "A!")))]), encoding="utf-8")
+    page.goto(out.as_uri())
+    page.get_by_role("treeitem").filter(has_text="chat").click()
+    page.locator(".message").get_by_text("A!").wait_for()
+
+
+def test_dark_and_phone(site: Site, browser: Any) -> None:
+    """Nothing is wider than the screen, and a span covers the tree until one goes back."""
+    site.add(conversation(1, "Where is order 17? " * 10, "On its way. " * 10))
+    context = browser.new_context(viewport={"width": 390, "height": 800}, color_scheme="dark", device_scale_factor=2)
+    page = context.new_page()
+    page.goto(site.url)
+    page.locator(".traces li").wait_for()
+    picture(page, "phone-list")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator(".traces a").first.click()
+    page.get_by_role("treeitem").filter(has_text="chat").click()
+    page.locator(".message").first.wait_for()
+    picture(page, "phone-trace")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_text("‹ tree").click()
+    page.get_by_role("treeitem").first.wait_for()
+    assert "dark" == page.evaluate("document.documentElement.dataset.theme")
+    context.close()
