@@ -271,14 +271,6 @@ def test_a_class_that_is_made_for_one_request_goes_with_it() -> None:
     assert [None, None, None] == [reference() for reference in gone]
 
 
-def test_the_table_of_classes_is_bounded() -> None:
-    """Many thousand classes are looked at anew instead of kept."""
-    table = ShapeTable()
-    kinds = [type(f"Kind{number}", (), {}) for number in range(5000)]
-    for kind in kinds:
-        assert f"<{kind.__name__}>" == Snapshot(table).capture(kind())
-
-
 def test_a_mapping_changed_by_another_thread_breaks_nothing() -> None:
     """A copy is made in one step, however the application goes on."""
     shared: dict[Any, Any] = {number: [number] for number in range(1000)}

@@ -36,7 +36,7 @@ from spancast.record.message import (
 
 def held(value: Any) -> Any:
     """Return the snapshot that the callback takes."""
-    return Snapshot(SHAPES).take(value)
+    return Snapshot(SHAPES).capture(value)
 
 
 def message(value: Any) -> Message:

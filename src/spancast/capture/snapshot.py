@@ -13,12 +13,12 @@ Why a copy at all: frameworks rename messages and give them ids after the callba
 from __future__ import annotations
 
 import math
-import weakref
 from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, cast
 
 from ..record.json import JSON
+from .class_cache import ClassCache
 from .shapes import MARK_KEY, Shape, class_name, general_shape, key_text, mark, whole_number
 
 BUDGET = 12_000
@@ -43,7 +43,7 @@ _sizeof = str.__sizeof__  # of memory, in bytes: characters may take one, two or
 _UNIFORM = 8  # a list that is longer is first looked at as a whole: the types of its items, in one call
 _NUMBERS = frozenset({int, float, bool, type(None)})
 _TEXTS = frozenset({str})
-_MAX_CLASSES = 4096
+_INT64 = 2**63
 
 
 class Snapshot:
@@ -205,7 +205,7 @@ class Snapshot:
         first = list(value[:most])
         kinds = _types(first)
         if kinds <= _NUMBERS or kinds == _TEXTS:
-            return self.first_of(first, count)
+            return self._uniform(first, kinds, count)
         half = most // 2
         return self._both_ends([*first[:half], *value[count - half :]], half, count - 2 * half)
 
@@ -215,21 +215,26 @@ class Snapshot:
         if length > _UNIFORM:
             kinds = _types(values)
             if kinds <= _NUMBERS or kinds == _TEXTS:
-                if kinds == _TEXTS:
-                    del values[max(self.budget // _TEXT, 1) :]
-                    length = len(values)
-                    self.budget -= (_TEXT - 1) * length
-                    self.size += sum(map(_sizeof, values))
-                else:
-                    if int in kinds:
-                        values = [whole_number(item) if type(item) is int else item for item in values]
-                    self.size += _NUMBER_BYTES * length
-                self.budget -= length
-                if count > length:
-                    self.left_out += count - length
-                    values.append(mark(count - length))
-                return values
+                return self._uniform(values, kinds, count)
         return self._both_ends(values, length, count - length)
+
+    def _uniform(self, values: list[Any], kinds: set[type] | frozenset[type], count: int) -> list[object]:
+        """Count values that are all numbers, or all texts, without a step for each."""
+        if kinds == _TEXTS:
+            del values[max(self.budget // _TEXT, 1) :]
+            self.budget -= _TEXT * len(values)
+            self.size += sum(map(_sizeof, values))
+        else:
+            if int in kinds:  # compared here: a call for each costs more than all the rest
+                values = [
+                    item if type(item) is not int or -_INT64 <= item < _INT64 else whole_number(item) for item in values
+                ]
+            self.budget -= len(values)
+            self.size += _NUMBER_BYTES * len(values)
+        if count > len(values):
+            self.left_out += count - len(values)
+            values.append(mark(count - len(values)))
+        return values
 
     def _both_ends(self, values: list[Any], gap_at: int, gap: int) -> list[object]:
         """Copy values from the front with a third of the budget, then from the back with the rest of it.
@@ -251,21 +256,6 @@ class Snapshot:
             self.left_out += left
             values[front:back] = [mark(left)]
         return values
-
-    # ------------------------------------------------------------------ former names, until the adapters use the new ones
-    take = capture
-
-    def _mapping(self, value: dict[Any, Any], depth: int) -> dict[str, object]:
-        return self.mapping(value)
-
-    @property
-    def items(self) -> int:
-        """The budget, in values."""
-        return self.budget
-
-    @items.setter
-    def items(self, value: int) -> None:
-        self.budget = value
 
     # ------------------------------------------------------------------ counting
     def text(self, value: str) -> str:
@@ -301,44 +291,19 @@ def _types(values: list[Any]) -> set[type] | frozenset[type]:
 
 
 class ShapeTable:
-    """How the instances of a class are copied; worked out once per class.
+    """How the instances of a class are copied, and which values of a mapping come first."""
 
-    Classes are known by their id and held weakly: one that is made for a request goes with it. Each step is one atomic
-    operation on a dict, so threads share a table without a lock; the callbacks that drop a class may run in any thread.
-    """
-
-    __slots__ = ("__weakref__", "_classes", "_find", "_order", "_shapes", "first")
+    __slots__ = ("_order", "first", "shape_of")
 
     def __init__(self, find: Callable[[type], Shape | None] = lambda _: None, first: tuple[str, ...] = FIRST) -> None:
+        """*find* returns an adapter's own shape for a class; None: the general one."""
         self.first = first
-        self._find = find
+        self.shape_of = ClassCache(lambda kind: find(kind) or general_shape(kind)).get
         self._order = {name: place - len(first) for place, name in enumerate(first)}
-        self._shapes: dict[int, Shape] = {}
-        self._classes: dict[int, weakref.ref[type]] = {}
 
     def rank(self, key: str) -> int:
         """Return the order in which values are captured: the named ones first, the others as they stand."""
         return self._order.get(key, 0)
-
-    def shape_of(self, kind: type) -> Shape:
-        """Return the shape for *kind*: the adapter's own, else the general one."""
-        return self._shapes.get(id(kind)) or self._learn(kind)
-
-    def _learn(self, kind: type) -> Shape:
-        shape = self._find(kind) or general_shape(kind)
-        identity = id(kind)
-        if len(self._shapes) >= _MAX_CLASSES:
-            self._shapes.clear()
-            self._classes.clear()
-        shapes, classes = self._shapes, self._classes
-
-        def forget(_: object) -> None:
-            shapes.pop(identity, None)
-            classes.pop(identity, None)
-
-        classes[identity] = weakref.ref(kind, forget)
-        shapes[identity] = shape
-        return shape
 
 
 _GENERAL = ShapeTable()

@@ -50,6 +50,8 @@ def hold_message(message: Any, taken: Snapshot) -> MessageSnapshot:
     elif type(content) is list:
         data["content"] = list(content)
         taken.size += sum(_length(block) for block in content)
+    if data.get("tool_calls") or data.get("additional_kwargs"):
+        taken.weigh((data.get("tool_calls"), data.get("additional_kwargs")))
     taken.budget += 15  # less work than the container that it is counted as
     return MessageSnapshot(type(message), data)
 
@@ -63,6 +65,8 @@ def hold_messages(messages: Sequence[Any], taken: Snapshot) -> list[MessageSnaps
         content = data.get("content")
         if type(content) is str:
             size += len(content)
+            if data.get("tool_calls"):
+                taken.weigh(data["tool_calls"])
             held.append(data.copy())
         else:
             held.append(hold_message(message, taken))
@@ -83,21 +87,21 @@ def _hold_document(document: Any, taken: Snapshot) -> DocumentSnapshot:
     content = data.get("page_content")
     if isinstance(content, str):
         taken.size += len(content)
-    return DocumentSnapshot(data.get("id"), content, taken.take(dict(data.get("metadata") or {}), 4))
+    return DocumentSnapshot(data.get("id"), content, taken.capture(data.get("metadata") or {}, 4))
 
 
 def _hold_prompt(prompt: Any, taken: Snapshot) -> object:
     """Hold a prompt's messages: half the time of going through a pydantic model's fields."""
-    return {"messages": [taken.take(message) for message in prompt.__dict__["messages"]]}
+    return {"messages": taken.capture(prompt.__dict__["messages"])}
 
 
 def _hold_send(send: Any, taken: Snapshot) -> object:
-    return {"node": send.node, "arg": taken.take(send.arg, 8)}
+    return {"node": send.node, "arg": taken.capture(send.arg, 8)}
 
 
 def _hold_command(command: Any, taken: Snapshot) -> object:
     held = {name: getattr(command, name) for name in ("update", "goto", "resume", "graph")}
-    return taken.take({name: value for name, value in held.items() if value not in (None, ())}, 10)
+    return taken.capture({name: value for name, value in held.items() if value not in (None, ())}, 10)
 
 
 def _find_shape(kind: type) -> Shape | None:
@@ -298,4 +302,4 @@ def _id(value: object) -> str | None:
 
 
 def _plain(value: object) -> JSON:
-    return as_data(Snapshot(SHAPES).take(value))
+    return as_data(Snapshot(SHAPES).capture(value))

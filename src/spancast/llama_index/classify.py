@@ -21,6 +21,7 @@ from llama_index.core.tools import BaseTool
 from llama_index.core.types import BaseOutputParser, BasePydanticProgram
 from workflows import Workflow
 
+from ..capture.class_cache import ClassCache
 from ..record.operation import Kind
 
 # What a call is to us; the words are those of the record where it has one.
@@ -66,18 +67,12 @@ _MODEL_CALLS: Final = frozenset(
 )
 _TRANSFORMS: Final = frozenset({"__call__", "acall", "_parse_nodes", "_aparse_nodes", "aextract"})
 STRUCTURED: Final = frozenset(f"{prefix}structured_predict" for prefix in ("", "a", "stream_", "astream_"))
-_known: dict[type, str] = {}
+_family_of = ClassCache(lambda kind: next((name for base, name in _FAMILIES if issubclass(kind, base)), CALL)).get
 
 
 def family(instance: object) -> str:
     """Return what the calls of *instance* are; judged by its class alone, once for each class."""
-    kind = type(instance)
-    found = _known.get(kind)
-    if found is None:
-        found = next((name for base, name in _FAMILIES if issubclass(kind, base)), CALL)
-        if len(_known) < 4096:
-            _known[kind] = found
-    return found
+    return _family_of(type(instance))
 
 
 def role_of(instance: object, method: str, in_run: bool) -> str:

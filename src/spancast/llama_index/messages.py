@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse, TextBlock
@@ -19,9 +18,10 @@ from llama_index.core.tools import BaseTool, ToolOutput
 from workflows.events import Event
 
 from ..capture.blocks import read_block
+from ..capture.class_cache import ClassCache
 from ..capture.messages import ROLES, calls_beside, with_further
 from ..capture.numbers import number_of
-from ..capture.shapes import Fields, Shape, visible_fields
+from ..capture.shapes import Shape, visible_fields
 from ..capture.snapshot import ShapeTable, Snapshot
 from ..record.json import JSON
 from ..record.message import Message, Part, Text, ToolCall, conversation
@@ -56,7 +56,7 @@ class NodeSnapshot:
 def hold(value: object, operation: OpenOperation) -> object:
     """Take a snapshot of *value* for *operation*, and count what it holds."""
     taken = Snapshot(SHAPES)
-    held = taken.take(value)
+    held = taken.capture(value)
     operation.size += taken.size
     return held
 
@@ -73,9 +73,8 @@ def _hold_message(message: Any, taken: Snapshot) -> object:
             continue
         taken.size += sum([len(item) for item in held.values() if isinstance(item, (str, bytes))])
         blocks.append((str(held.get("block_type") or type(block).__name__), held))
-    taken.items -= 1 + len(blocks)
     further = data.get("additional_kwargs")
-    kept = taken.take(dict(further)) if further else {}
+    kept = taken.capture(further) if further else {}
     return MessageSnapshot(str(getattr(role, "value", role)), blocks, kept if isinstance(kept, dict) else {})
 
 
@@ -86,8 +85,7 @@ def _hold_node(node: Any, taken: Snapshot, score: Any = None) -> object:
         content = getattr(data.get("text_resource"), "text", None)
     if isinstance(content, str):
         taken.size += len(content)
-    taken.items -= 1
-    return NodeSnapshot(data.get("id_"), content, taken.take(dict(data.get("metadata") or {}), 4), score)
+    return NodeSnapshot(data.get("id_"), content, taken.capture(data.get("metadata") or {}, 4), score)
 
 
 def _hold_scored_node(scored: Any, taken: Snapshot) -> object:
@@ -100,7 +98,7 @@ def _hold_text_of(*names: str) -> Shape:
 
     def shape(value: Any, taken: Snapshot) -> object:
         held = value.__dict__
-        return next((taken.take(held[name]) for name in names if held.get(name) is not None), None)
+        return next((taken.capture(held[name]) for name in names if held.get(name) is not None), None)
 
     return shape
 
@@ -109,25 +107,23 @@ def _hold_tool_output(output: Any, taken: Snapshot) -> object:
     data = output.__dict__
     texts = [block.__dict__.get("text") for block in data.get("blocks") or ()]
     if texts and all(isinstance(text, str) for text in texts):
-        return taken.take("\n".join(texts))
-    return taken.take(data.get("raw_output"))
+        return taken.capture("\n".join(texts))
+    return taken.capture(data.get("raw_output"))
 
 
-@lru_cache(maxsize=1024)
-def _fields_of(kind: type) -> Fields | None:
-    """Return what reads an event's fields, without those that its class hides: `exclude=True`, `repr=False`."""
-    return visible_fields(kind)
+# What reads an event's fields, without those that its class hides: `exclude=True`, `repr=False`.
+_fields_of = ClassCache(visible_fields).get
 
 
 def _hold_event(event: Any, taken: Snapshot) -> object:
     """Copy a workflow event: its fields, those said in passing, and the result of a StopEvent."""
     private = event.__pydantic_private__ or {}
-    read = _fields_of(type(event))  # type: ignore[arg-type]  # a class is hashable
+    read = _fields_of(type(event))
     held = {**(read(event) if read is not None else {}), **(private.get("_data") or {})}
     if private.get("_result") is not None:
         held["result"] = private["_result"]
     held = {key: item for key, item in held.items() if item is not None and key not in _NOT_HELD}
-    return taken._mapping(held, 10)
+    return taken.mapping(held)
 
 
 # An agent's raw provider answer stands in the generation already; memory and context are the application's machinery.

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from llama_index.core.base.llms.types import CompletionResponse
 
+from ..capture.class_cache import ClassCache
 from ..record.json import PLAIN_ONLY
 from ..recording.nested import note_inner
 from ..recording.open_operation import OpenOperation
@@ -82,15 +83,9 @@ def _capture_tools(tools: Any, operation: OpenOperation) -> object:
     return text
 
 
-_providers: dict[type, str | None] = {}
-
-
 def provider_of(instance: object) -> str | None:
     """Return the provider: the integration's package, else the class's own word for itself."""
-    kind = type(instance)
-    if kind not in _providers and len(_providers) < 4096:
-        _providers[kind] = _provider(kind)
-    return _providers.get(kind)
+    return _provider_of(type(instance))
 
 
 def _provider(kind: type) -> str | None:
@@ -103,6 +98,9 @@ def _provider(kind: type) -> str | None:
         if name.lower().endswith(ending):
             name = name[: -len(ending)]
     return name.lower() or None
+
+
+_provider_of = ClassCache(_provider).get
 
 
 def model_of(instance: object) -> str | None:

@@ -51,7 +51,7 @@ def hold_answer(response: Any, raw: Any, taken: Snapshot, *, content: bool) -> A
     data = response.__dict__ if response is not None else {}
     message = text = None
     if content and isinstance(response, ChatResponse):
-        message = taken.take(data.get("message"))
+        message = taken.capture(data.get("message"))
     elif content:
         text = data.get("text")
         taken.size += len(text) if isinstance(text, str) else 0
@@ -69,7 +69,7 @@ _SCALARS = (str, int, float)
 
 
 def _taking(taken: Snapshot) -> Any:
-    return lambda value: taken.take(value, 5)
+    return lambda value: taken.capture(value, 5)
 
 
 def noted(chunks: ChunkFacts | None, raw: Any) -> ChunkFacts | None:
