@@ -34,11 +34,11 @@ def resolved(value: Any, argument: str) -> Any:
     return found["before"] + read(found["name"], argument)
 
 
-def resolved_headers(headers: Any) -> Any:
-    """Return *headers* with every reference in the place of its value."""
-    if not isinstance(headers, Mapping):
-        return headers
-    return {name: resolved(value, f"headers[{name!r}]") for name, value in headers.items()}
+def resolved_values(values: Any, argument: str) -> Any:
+    """Return a mapping with what each reference in it refers to in its place; anything else as it is."""
+    if not isinstance(values, Mapping):
+        return values
+    return {name: resolved(value, f"{argument}[{name!r}]") for name, value in values.items()}
 
 
 def _from_environment(name: str, argument: str) -> str:

@@ -19,6 +19,8 @@ from ..destinations import PRESETS
 from ..destinations.destination import Destination
 from ..destinations.registry import Preset
 from ..diagnostics.result import settings_failure
+from ..privacy.secrets import is_secret_name
+from ..setting import masked_url
 from ..validation import SettingsError
 from . import options
 from .output import FAILED, print_json, show, stop
@@ -62,6 +64,7 @@ def add(name: str, given: dict[str, Any]) -> None:
             result = destination.check()
     except SettingsError as error:
         result = settings_failure(str(arguments.get("name") or name), error)
+    result = options.in_options(result, preset)
     path = None
     if result.passed:
         try:
@@ -136,10 +139,11 @@ def _storable(
             into[key] = value
             return f"keyring:{key}"
         example = next(iter(preset.variables.get(argument, ())), "MY_TOKEN")
+        kind = key.split("/")[1]
         option = (
-            f"--{argument.replace('_', '-')} env:{example}"
-            if key.count("/") == 1
-            else f'--header "{argument}=env:{example}"'
+            f'--{kind} "{argument}=env:{example}"'
+            if key.count("/") > 1
+            else f"--{argument.replace('_', '-')} env:{example}"
         )
         raise SettingsError(
             f"{argument} is given in the clear, and would be saved so: put it into an environment variable and write "
@@ -147,14 +151,25 @@ def _storable(
             "E108",
         )
 
-    for argument in set(preset.secrets) & set(arguments):
-        stored[argument] = kept(str(arguments[argument]), argument, f"{name}/{argument}")
+    for argument, value in arguments.items():
+        if argument in preset.secrets or _holds_key(value):
+            stored[argument] = kept(str(value), argument, f"{name}/{argument}")
+    if "resource" in arguments:
+        stored["resource"] = {
+            attribute: kept(value, attribute, f"{name}/resource/{attribute}") if is_secret_name(attribute) else value
+            for attribute, value in arguments["resource"].items()
+        }
     if "headers" in arguments:
         stored["headers"] = {
             header: value if header.lower() in plain_headers else kept(value, header, f"{name}/header/{header}")
             for header, value in arguments["headers"].items()
         }
     return stored, into
+
+
+def _holds_key(value: Any) -> bool:
+    """Return whether *value* is a URL in which a key may stand: in its query, or before its host."""
+    return isinstance(value, str) and "://" in value and masked_url(value) != value
 
 
 # ---------------------------------------------------------------- list, test, remove

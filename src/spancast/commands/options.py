@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
 from ..destinations import PRESETS
 from ..destinations.registry import Preset
+from ..diagnostics.result import CheckResult
 
 COMMON: Mapping[str, tuple[Any, str]] = {
     "name": (str, "What reports call it; else the preset's name."),
@@ -63,6 +65,47 @@ def helps(docstring: str) -> dict[str, str]:
         elif name:
             found[name] += " " + line.strip()
     return {name: text.replace("`", "") for name, text in found.items()}
+
+
+_HEADERS = re.compile(r"headers=\{'([^']*)': '([^']*)'\}")
+_CALL = re.compile(r"destinations\.(\w+)\(([^()]*)\)")
+_ARGUMENT = re.compile(r"""(?<![\w.-])(?P<name>\w+)=(?P<value>"[^"]*"|'[^']*'|[\w.]*)""")
+_SUBJECT = re.compile(r"^(?P<name>\w+)(?= (?:is|has|begins|lacks|and)\b)")
+
+
+def in_options(result: CheckResult, preset: Preset) -> CheckResult:
+    """Return *result* with the options of the command line where its sentences name arguments."""
+    steps = tuple(
+        replace(
+            step,
+            detail=as_options(step.detail, preset),
+            cause=as_options(step.cause, preset),
+            fix=as_options(step.fix, preset),
+        )
+        for step in result.steps
+    )
+    return replace(result, steps=steps)
+
+
+def as_options(text: str, preset: Preset) -> str:
+    """Return a sentence about a preset's arguments in the words of the command line: `--api-key` for `api_key=`."""
+    known = {name for name, _, _ in own_arguments(preset)} | set(COMMON)
+
+    def option(found: re.Match[str]) -> str:
+        if found["name"] not in known:
+            return found[0]
+        value = found.groupdict().get("value")
+        return f"--{found['name'].replace('_', '-')}" + (f" {value.strip(chr(34) + chr(39))}" if value else "")
+
+    text = _HEADERS.sub(r'--header "\1=\2"', text)
+    text = _CALL.sub(_as_command, text)
+    return _ARGUMENT.sub(option, _SUBJECT.sub(option, text))
+
+
+def _as_command(call: re.Match[str]) -> str:
+    """Return `destinations.arize(region='eu')` as the command that does the same."""
+    arguments = re.sub(r"(\w+)=", lambda name: f"--{name[1].replace('_', '-')} ", call[2]).replace(", ", " ")
+    return f"spancast destinations add {call[1]} {arguments}".rstrip()
 
 
 def command(name: str, run: Callable[[str, dict[str, Any]], None]) -> Callable[..., None]:

@@ -67,7 +67,7 @@ def traces_url(
 
     *wrong_ports*: ports of the same backend that do something else, and what.
     """
-    parts = urlsplit(validation.url(base, argument))
+    parts = urlsplit(validation.url(secret_refs.resolved(base, argument), argument))
     port = parts.port
     if wrong_ports and port in wrong_ports:
         raise SettingsError(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypedDict
+import difflib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypedDict, TypeVar
 
 from .. import secret_refs, validation
 from ..conventions import CONVENTIONS, Convention
@@ -33,6 +36,34 @@ class CommonKeywords(TypedDict, total=False):
     ca_file: str | None
     client_certificate: str | None
     client_key: str | None
+
+
+COMMON = frozenset(CommonKeywords.__annotations__)
+P = ParamSpec("P")
+D = TypeVar("D", bound=Destination)
+
+
+def keywords_checked(make: Callable[P, D]) -> Callable[P, D]:
+    """Let a maker of destinations first refuse a keyword that does not exist, and name the one that was meant."""
+    own = tuple(name for name, each in inspect.signature(make).parameters.items() if each.kind is not each.VAR_KEYWORD)
+
+    @wraps(make)
+    def checked(*args: P.args, **keywords: P.kwargs) -> D:
+        for name in keywords:
+            if name not in own and name not in COMMON:
+                known = [*own, *sorted(COMMON)]
+                raise validation.SettingsError(unknown_argument(make.__name__, name, known), "E116")
+        return make(*args, **keywords)
+
+    return checked
+
+
+def unknown_argument(preset: str, name: str, known: Sequence[str]) -> str:
+    """Return the sentence about an argument that does not exist; it names the one that was probably meant."""
+    plain = {argument.replace("_", ""): argument for argument in known}
+    near = difflib.get_close_matches(name.lower().replace("_", ""), plain, n=1, cutoff=0.75)
+    hint = f"did you mean {plain[near[0]]!r}? It takes" if near else "it takes"
+    return f"destinations.{preset}() has no argument {name!r}: {hint} {', '.join(known)}."
 
 
 def http_destination(
@@ -119,18 +150,13 @@ def _over(own: Mapping[str, str], given: Mapping[str, str]) -> Mapping[str, str]
     return {**{name: value for name, value in own.items() if name.lower() not in names}, **given}
 
 
-_COMMON = frozenset(CommonKeywords.__annotations__)
 _TLS_FILES = ("ca_file", "client_certificate", "client_key")
 
 
 def validated_keywords(preset: str, common: Mapping[str, Any]) -> dict[str, Any]:
     """Return the common keywords, checked and completed."""
-    unknown = sorted(set(common) - _COMMON)
-    if unknown:
-        names = ", ".join(sorted(_COMMON))
-        raise validation.SettingsError(
-            f"destinations.{preset}() has no argument {unknown[0]!r}: it takes also {names}."
-        )
+    for unknown in sorted(set(common) - COMMON):
+        raise validation.SettingsError(unknown_argument(preset, unknown, sorted(COMMON)), "E116")
     name, convention, protocol = common.get("name"), common.get("convention"), common.get("protocol")
     compression, largest = common.get("compression"), common.get("max_request_bytes")
     short = common.get("max_content_chars")
@@ -148,10 +174,10 @@ def validated_keywords(preset: str, common: Mapping[str, Any]) -> dict[str, Any]
         "compression": None
         if compression in (None, "none")
         else validation.choice(compression, "compression", ("gzip", "none")),
-        "headers": validation.headers(secret_refs.resolved_headers(common.get("headers"))),
+        "headers": validation.headers(secret_refs.resolved_values(common.get("headers"), "headers")),
         "timeout": validation.seconds(common.get("timeout", 10.0)),
         "max_request_bytes": None if largest is None else validation.size(largest),
-        "resource": validation.attributes(common.get("resource")),
+        "resource": validation.attributes(secret_refs.resolved_values(common.get("resource"), "resource")),
         "tls": Tls(**{name: validation.existing_file(common.get(name), name) for name in _TLS_FILES}),
     }
 

@@ -5,10 +5,8 @@ Filled once, while `destinations.backends` is imported; never changed after that
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..diagnostics.hints import Hints
 from .destination import Destination
@@ -44,12 +42,3 @@ PRESETS: dict[str, Preset] = {}
 
 LOCAL: dict[str, Callable[..., Destination]] = {}
 """The makers of destinations on this machine that a file or the environment may name: `file`, `console`."""
-
-
-def own_arguments(name: str) -> tuple[str, ...]:
-    """Return the names of a preset's own arguments, without the common keywords; nothing of an unknown preset."""
-    make: Any = PRESETS[name].make if name in PRESETS else LOCAL.get(name)
-    if make is None:
-        return ()
-    parameters = inspect.signature(make).parameters.values()
-    return tuple(parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD)

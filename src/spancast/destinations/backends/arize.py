@@ -15,7 +15,7 @@ from ...recording.notice import warn_once
 from ...validation import SettingsError
 from ..arguments import argument_or_env, one_of_two_names, required_secret, traces_url
 from ..destination import Destination
-from ..factory import http_destination
+from ..factory import http_destination, keywords_checked
 from ..registry import Preset
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ NO_SPACE_ID = (
 )
 
 
+@keywords_checked
 def arize(
     *,
     api_key: str | None = None,

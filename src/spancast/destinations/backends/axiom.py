@@ -10,7 +10,7 @@ from ...diagnostics.hints import Hints
 from ...validation import SettingsError
 from ..arguments import argument_or_env, required_secret, required_text, traces_url
 from ..destination import Destination
-from ..factory import http_destination
+from ..factory import http_destination, keywords_checked
 from ..registry import Preset
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..factory import CommonKeywords
 
 
+@keywords_checked
 def axiom(
     *,
     token: str | None = None,

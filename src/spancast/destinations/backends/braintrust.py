@@ -8,7 +8,7 @@ from ...diagnostics.hints import Hints
 from ...validation import SettingsError
 from ..arguments import choice_of, required_secret, single_line
 from ..destination import Destination
-from ..factory import http_destination
+from ..factory import http_destination, keywords_checked
 from ..registry import Preset
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..factory import CommonKeywords
 
 
+@keywords_checked
 def braintrust(
     *,
     api_key: str | None = None,

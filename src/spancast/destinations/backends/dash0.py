@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...diagnostics.hints import Hints
 from ..arguments import host_part, required_secret, single_line
 from ..destination import Destination
-from ..factory import http_destination
+from ..factory import http_destination, keywords_checked
 from ..registry import Preset
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..factory import CommonKeywords
 
 
+@keywords_checked
 def dash0(
     *,
     auth_token: str | None = None,

@@ -8,7 +8,7 @@ from ...diagnostics.hints import Hints
 from ...recording.notice import warn_once
 from ..arguments import argument_or_env, host_part, required_secret
 from ..destination import Destination
-from ..factory import http_destination
+from ..factory import http_destination, keywords_checked
 from ..registry import Preset
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..factory import CommonKeywords
 
 
+@keywords_checked
 def datadog(
     *,
     api_key: str | None = None,

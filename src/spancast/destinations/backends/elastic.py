@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...diagnostics.hints import Hints
 from ..arguments import required_secret, required_text, traces_url
 from ..destination import Destination
-from ..factory import http_destination
+from ..factory import http_destination, keywords_checked
 from ..registry import Preset
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..factory import CommonKeywords
 
 
+@keywords_checked
 def elastic(
     endpoint: str | None = None, *, api_key: str | None = None, **common: Unpack[CommonKeywords]
 ) -> Destination:

@@ -10,7 +10,7 @@ from ...diagnostics.hints import Hints
 from ...validation import SettingsError, size
 from ..arguments import argument_or_env, host_part, required_secret, required_text, traces_url
 from ..destination import Destination
-from ..factory import http_destination
+from ..factory import http_destination, keywords_checked
 from ..registry import Preset
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MAX_ATTRIBUTE_BYTES = 2048  # bytes; as in Tempo (inferred, not documented for the Cloud)
 
 
+@keywords_checked
 def grafana_cloud(
     *,
     instance_id: str | None = None,

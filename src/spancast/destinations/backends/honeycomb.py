@@ -9,7 +9,7 @@ from ...diagnostics.hints import Hints
 from ...validation import SettingsError
 from ..arguments import choice_of, required_secret, required_text, traces_url
 from ..destination import Destination
-from ..factory import http_destination
+from ..factory import http_destination, keywords_checked
 from ..registry import Preset
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..factory import CommonKeywords
 
 
+@keywords_checked
 def honeycomb(
     *,
     api_key: str | None = None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..arguments import LOCAL_RECEIVER, traces_url
 from ..destination import Destination
-from ..factory import http_destination
+from ..factory import http_destination, keywords_checked
 from ..registry import Preset
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..factory import CommonKeywords
 
 
+@keywords_checked
 def jaeger(endpoint: str = LOCAL_RECEIVER, **common: Unpack[CommonKeywords]) -> Destination:
     """Send to Jaeger v2, in gen_ai as JSON.
 

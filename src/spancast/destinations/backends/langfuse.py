@@ -15,7 +15,7 @@ from ...record.operation import Generation, Operation
 from ...validation import SettingsError
 from ..arguments import argument_or_env, choice_of, required_secret, traces_url
 from ..destination import Destination
-from ..factory import http_destination
+from ..factory import http_destination, keywords_checked
 from ..registry import Preset
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _NAMES = {"span.input": "langfuse.observation.input", "span.output": "langfuse.observation.output"}
 
 
+@keywords_checked
 def langfuse(
     *,
     public_key: str | None = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...diagnostics.hints import Hints
 from ..arguments import argument_or_env, choice_of, required_secret, single_line, traces_url
 from ..destination import Destination
-from ..factory import http_destination
+from ..factory import http_destination, keywords_checked
 from ..registry import Preset
 from ..rendering import openinference_with_one_metadata
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..factory import CommonKeywords
 
 
+@keywords_checked
 def langsmith(
     *,
     api_key: str | None = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...validation import SettingsError
 from ..arguments import choice_of, required_secret
 from ..destination import Destination
-from ..factory import http_destination
+from ..factory import http_destination, keywords_checked
 from ..registry import Preset
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..factory import CommonKeywords
 
 
+@keywords_checked
 def new_relic(*, license_key: str | None = None, region: str = "us", **common: Unpack[CommonKeywords]) -> Destination:
     """Send to New Relic, in gen_ai as protobuf.
 

@@ -10,7 +10,7 @@ from ...validation import SettingsError
 from .. import otel_env
 from ..arguments import argument_or_env
 from ..destination import Destination
-from ..factory import http_destination
+from ..factory import http_destination, keywords_checked
 from ..registry import Preset
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..factory import CommonKeywords
 
 
+@keywords_checked
 def otlp(endpoint: str | None = None, **common: Unpack[CommonKeywords]) -> Destination:
     """Send to any OTLP/HTTP receiver, in gen_ai as JSON: Collector, Jaeger, Tempo, Axiom, and others.
 

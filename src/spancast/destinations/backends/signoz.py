@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...diagnostics.hints import Hints
 from ..arguments import argument_or_env, host_part, required_secret, traces_url
 from ..destination import Destination
-from ..factory import http_destination
+from ..factory import http_destination, keywords_checked
 from ..registry import Preset
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..factory import CommonKeywords
 
 
+@keywords_checked
 def signoz(
     *,
     ingestion_key: str | None = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...validation import size
 from ..arguments import LOCAL_RECEIVER, single_line, traces_url
 from ..destination import Destination
-from ..factory import http_destination
+from ..factory import http_destination, keywords_checked
 from ..registry import Preset
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MAX_ATTRIBUTE_BYTES = 2048  # bytes; `max_attribute_bytes` of Tempo's distributor, which cuts what is longer
 
 
+@keywords_checked
 def tempo(
     endpoint: str = LOCAL_RECEIVER,
     *,

@@ -12,7 +12,7 @@ from ...conventions.span import Span
 from ...diagnostics.result import CheckResult, Step
 from ...otlp.outcome import DELIVERED, Outcome, Verdict
 from ..destination import Destination, Exporter, ResourceSource
-from ..factory import local_destination
+from ..factory import keywords_checked, local_destination
 from ..registry import LOCAL
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class ConsoleTarget:
         return CheckResult(destination=destination.name, where=self.describe(), steps=(step,))
 
 
+@keywords_checked
 def console(out: TextIO | None = None, **common: Unpack[CommonKeywords]) -> Destination:
     """Print one line a span, to standard error or to *out*."""
     return local_destination("console", ConsoleTarget(out), "gen_ai", common)

@@ -16,7 +16,7 @@ from ...otlp import json
 from ...otlp.outcome import DELIVERED, Outcome, Verdict
 from ...private_files import ForeignFileError, make_private_folder, opened_to_append
 from ..destination import Destination, Exporter, ResourceSource
-from ..factory import local_destination
+from ..factory import keywords_checked, local_destination
 from ..registry import LOCAL
 
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ def rotate(path: Path, handle: int, kept: int) -> None:
                 newer.replace(older)
 
 
+@keywords_checked
 def file(
     path: str | os.PathLike[str] = DEFAULT_FILE,
     *,

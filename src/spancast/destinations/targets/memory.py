@@ -11,7 +11,7 @@ from ...diagnostics.result import CheckResult, Step
 from ...otlp.outcome import DELIVERED, Outcome
 from ...record.operation import Kind
 from ..destination import Destination, Exporter, ResourceSource
-from ..factory import local_destination
+from ..factory import keywords_checked, local_destination
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -163,6 +163,7 @@ class MemoryDestination(Destination):
         self.store.spans.clear()
 
 
+@keywords_checked
 def memory(**common: Unpack[CommonKeywords]) -> MemoryDestination:
     """Keep finished spans in `.spans`."""
     store = MemoryTarget()

@@ -13,7 +13,7 @@ from ...diagnostics.result import CheckResult, Step, failure
 from ...otlp.outcome import DELIVERED, Outcome, Verdict
 from ...resource import resource_source
 from ..destination import Destination, Exporter, ResourceSource
-from ..factory import local_destination
+from ..factory import keywords_checked, local_destination
 from ..rendering import check_span
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ class SdkTarget:
         return CheckResult(destination=destination.name, where=self.describe(), steps=(step,))
 
 
+@keywords_checked
 def sdk(span_exporter: SpanExporter, **common: Unpack[CommonKeywords]) -> Destination:
     """Send through any OpenTelemetry `SpanExporter`.
 
