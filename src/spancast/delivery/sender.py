@@ -188,7 +188,7 @@ class Sender:
     def _delivered(self, part: list[Parcel], outcome: Outcome) -> None:
         rejected = min(len(part), max(0, outcome.rejected))
         if rejected:
-            said = f"the receiver rejected {rejected} spans"
+            said = f"the receiver rejected {rejected} spans" + (f": {outcome.message}" if outcome.message else "")
             self._host.failed(replace(outcome, message=said))
         self._host.settle(Fate.DELIVERED, part[rejected:], None)
         self._host.settle(Fate.REJECTED, part[:rejected], outcome.reason)  # how many is known, not which
