@@ -166,6 +166,38 @@ def test_every_json_encoder_takes_the_fields(pipeline: spancast.Pipeline) -> Non
     assert {"deep": [None], "big": str(2**80), "text": "?", "what": "<object>"}.items() <= fields["trace"].items()
 
 
+def _raises(text: str) -> str:
+    raise RuntimeError
+
+
+@pytest.mark.parametrize("explicit", [True, False])
+def test_what_goes_to_the_gateway_is_redacted(explicit: bool) -> None:
+    """The hook of every destination of the trace sees names, metadata, user and session; the ids stay."""
+    hooks = (lambda text: text.replace("Ada", "***"), lambda text: text.replace("hunter2", "***"))
+    others = spancast.Pipeline(destinations.memory(redact=_raises))
+    pipeline = spancast.Pipeline(*(destinations.memory(name=f"m{n}", redact=hook) for n, hook in enumerate(hooks)))
+    said = {"trace_name": "Ask Ada", "user": "Ada", "session_id": "s", "note": ["hunter2", {"Ada": 1}]}
+    if explicit:
+        with pipeline.trace(**said) as trace:
+            fields, ids = openrouter.broadcast_fields(), (trace.trace_id, trace.span_id)
+    else:
+        with pipeline, spancast.trace(**said) as trace:
+            fields, ids = openrouter.broadcast_fields(), (trace.trace_id, trace.span_id)
+    assert {
+        "trace": {"trace_id": ids[0], "parent_span_id": ids[1], "trace_name": "Ask ***", "note": ["***", {"***": 1}]},
+        "user": "***",
+        "session_id": "s",
+    } == fields
+    others.shutdown(1)
+
+
+def test_fields_that_could_not_be_redacted_are_not_sent() -> None:
+    """Where a hook fails the ids alone go: the tree stays one."""
+    with spancast.Pipeline(destinations.memory(redact=_raises)), spancast.trace(trace_name="Ada", user="Ada", x="Ada"):
+        fields = openrouter.broadcast_fields()
+    assert ({"trace"}, {"trace_id", "parent_span_id"}) == (set(fields), set(fields["trace"]))
+
+
 def test_a_fault_of_ours_sends_nothing(pipeline: spancast.Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     """The request goes out as it was."""
     monkeypatch.setattr(guard, "strict", False)

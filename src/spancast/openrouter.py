@@ -13,7 +13,8 @@ or by hand, for one request of any client:
 What is added, and nothing else: the two ids, the names that you gave (`trace_name`, `generation_name`), your custom
 metadata, `user` and `session_id`. All of it goes to the gateway, which already gets the prompt, and from there to the
 destinations that you set up at OpenRouter, under the privacy mode and the sampling rate that you set there: a destination's
-`privacy_mode` here says nothing about them.
+`privacy_mode` here says nothing about them. Its `redact` does: the fields are redacted by that of every destination of
+the trace.
 
 Both spans hold the tokens and the cost of the one call. A backend that adds up all spans of a trace counts them twice:
 leave out one side there, for example the spans of the resource `service.name = openrouter`.
@@ -27,7 +28,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import AsyncIterator, Hashable, Iterable, Iterator
+from collections.abc import AsyncIterator, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeVar, cast
@@ -35,12 +36,14 @@ from urllib.parse import quote
 
 import orjson
 
+from .privacy.redaction import Redact, Redaction
 from .record.json import JSON, dumps
 from .recording.fields import TraceFields, field_scope
 from .recording.guard import guarded
 from .recording.identity import read_trace_id
 from .recording.open_operation import OpenOperation, outermost, root_of
 from .recording.parent_context import current_parent_context
+from .recording.recorder import redactors_at
 from .validation import SettingsError
 
 T = TypeVar("T")
@@ -72,11 +75,23 @@ def _fields() -> dict[str, Any]:
     # `span_name` stays here: the gateway would put one more span of that name around its own
     names = {"trace_name": _root_name(own), "generation_name": said.generation_name}
     metadata = {key: value for key, value in said.metadata.items() if key not in _RESERVED_TRACE_KEYS}
-    trace: dict[str, JSON] = {**ids, **{key: name for key, name in names.items() if name}, **metadata}
+    said_of_trace: dict[str, JSON] = {**{key: name for key, name in names.items() if name}, **metadata}
     about = {"user": said.user, "session_id": said.session_id}
-    fields: dict[str, JSON] = {"trace": trace, **{key: value for key, value in about.items() if value}}
+    outside: dict[str, JSON] = {key: value for key, value in about.items() if value}
+    for redactor in redactors_at(own):
+        said_of_trace, outside = _redacted(redactor, said_of_trace), _redacted(redactor, outside)
+    fields: dict[str, JSON] = {"trace": {**ids, **said_of_trace}, **outside}
     # what JSON cannot carry (NaN, a lone surrogate in metadata) would raise in the client that sends it
     return dict(orjson.loads(dumps(fields)))
+
+
+def _redacted(redactor: Redact, fields: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return what a destination's own `redact` makes of the fields; nothing where it fails."""
+    try:
+        found = Redaction(redactor).data(fields)
+    except Exception:  # the user's function: what could not be redacted does not leave
+        return {}
+    return dict(found) if isinstance(found, Mapping) else {}
 
 
 def _said(own: OpenOperation) -> TraceFields:

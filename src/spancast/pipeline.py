@@ -110,6 +110,7 @@ class Pipeline:
         folder = resolved.state_folder
         pauses = Pauses(folder / "paused" if folder else None, resolved.service_name or "")
         self.recorder = Recorder(self._offer, rules, pauses)
+        self.recorder.redactors = tuple([each.redact for each in chosen if each.redact is not None])
         self._everyone = (1 << len(self._lanes)) - 1
         self._undecided = TailSampler(resolved.max_queue_bytes, self._settle_for)
         self._tokens: list[Token[Pipeline | None]] = []

@@ -53,8 +53,8 @@ class Redaction:
             session_id=self._optional(operation.session_id),
             agent=self._optional(operation.agent),
             node=self._optional(operation.node),
-            input=self._data(operation.input),
-            output=self._data(operation.output),
+            input=self.data(operation.input),
+            output=self.data(operation.output),
             detail=self._detail(operation.detail),
             failure=replace(failure, message=self._text(failure.message), stacktrace=self._text(failure.stacktrace))
             if failure
@@ -96,7 +96,8 @@ class Redaction:
         redacted = self._named(name, text)
         return value if redacted == text else redacted
 
-    def _data(self, value: JSON, name: str = "", depth: int = _MAX_DEPTH) -> JSON:
+    def data(self, value: JSON, name: str = "", depth: int = _MAX_DEPTH) -> JSON:
+        """Return plain data redacted; *name*: the key or the field under which it stands. Raises what *redact* raises."""
         if isinstance(value, str):
             return self._named(name, value)
         if isinstance(value, (int, float)):
@@ -107,7 +108,7 @@ class Redaction:
             return f"<{type(value).__name__}>"
         if isinstance(value, Mapping):
             return self._mapping(value, depth)
-        return [self._data(item, name, depth - 1) for item in value]
+        return [self.data(item, name, depth - 1) for item in value]
 
     def _mapping(self, value: Mapping[str, JSON], depth: int = _MAX_DEPTH) -> Mapping[str, JSON]:
         """Redact keys too, as in `{"jane@example.com": 3}`. Those that become equal are numbered."""
@@ -118,13 +119,13 @@ class Redaction:
             while name in redacted:
                 counts[text] = counts.get(text, 1) + 1
                 name = f"{text} ({counts[text]})"
-            redacted[name] = self._data(item, key, depth - 1)
+            redacted[name] = self.data(item, key, depth - 1)
         return redacted
 
     def _detail(self, value: Any) -> Any:
         """Redact every text in a detail, names, ids and parameters among them."""
         if not is_dataclass(value) or isinstance(value, type):
-            return self._data(cast("JSON", value))
+            return self.data(cast("JSON", value))
         changes: dict[str, Any] = {}
         for field in fields(value):
             held = getattr(value, field.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from time import time_ns
@@ -31,6 +32,16 @@ _SWEEP_EVERY: Final = 32  # calls of `open`
 _SWEEP_MOST: Final = 64  # operations that one call ends, at most
 
 
+_recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
+
+
+def redactors_at(operation: OpenOperation) -> tuple[Callable[[str], str], ...]:
+    """Return the redactors of the destinations that *operation* goes to; of all where it is not known whose it is."""
+    recorders = list(_recorders)
+    own = [recorder for recorder in recorders if recorder.find(operation.key) is operation] or recorders
+    return tuple(dict.fromkeys(redactor for recorder in own for redactor in recorder.redactors))
+
+
 class Recorder:
     """Opens and closes operations and hands the closed ones to *offer*.
 
@@ -42,6 +53,8 @@ class Recorder:
 
     def __init__(self, offer: Offer, rules: Sequence[SamplingRule] = (), pauses: Pauses | None = None) -> None:
         """*rules* has one entry for each destination; their answers are the bits of an operation's `sampled`."""
+        self.redactors: tuple[Callable[[str], str], ...] = ()
+        """Of its destinations, for what leaves beside spans; set once by the pipeline."""
         self._offer = offer
         self._rules = tuple(rules)
         self._all = (1 << len(self._rules)) - 1
@@ -52,6 +65,7 @@ class Recorder:
         self._ended_keys: deque[object] = deque()
         self.pauses = pauses or Pauses(None)
         self._opened = 0
+        _recorders.add(self)
         self.retired = False  # its pipeline was replaced: it takes only what belongs to a trace that is open in it
 
     # ------------------------------------------------------------------ looking up
