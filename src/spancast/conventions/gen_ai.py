@@ -154,6 +154,8 @@ def _embedding(attributes: Writable, detail: Embedding) -> None:
     if detail.provider:
         attributes["gen_ai.provider.name"] = _PROVIDERS.get(detail.provider, detail.provider)
     say(attributes, "gen_ai.request.model", detail.request_model)
+    if detail.usage is not None:
+        say(attributes, "gen_ai.usage.input_tokens", detail.usage.input_tokens)
     say(attributes, "gen_ai.embeddings.dimension.count", detail.dimensions)
     say(attributes, "spancast.embedding.count", detail.count)
     if detail.texts:
@@ -187,6 +189,7 @@ def _generation(attributes: Writable, detail: Generation, cost: bool) -> None:
     say(attributes, "gen_ai.request.model", detail.request_model)
     say(attributes, "gen_ai.response.model", detail.response_model)
     say(attributes, "gen_ai.response.id", detail.response_id)
+    say(attributes, "openai.response.service_tier", detail.service_tier)
     _request(attributes, detail.parameters)
     if detail.stream:
         attributes["gen_ai.request.stream"] = True
@@ -246,6 +249,10 @@ def _usage(attributes: Writable, detail: Generation) -> None:
     say(attributes, "gen_ai.usage.reasoning.output_tokens", usage.reasoning_tokens)
     say(attributes, "gen_ai.usage.audio.input_tokens", usage.input_audio_tokens)
     say(attributes, "gen_ai.usage.audio.output_tokens", usage.output_audio_tokens)
+    say(attributes, "gen_ai.usage.text.input_tokens", usage.input_text_tokens)
+    say(attributes, "gen_ai.usage.text.output_tokens", usage.output_text_tokens)
+    say(attributes, "gen_ai.usage.image.input_tokens", usage.input_image_tokens)
+    say(attributes, "gen_ai.usage.image.output_tokens", usage.output_image_tokens)
 
 
 def _instructions(messages: Sequence[Message]) -> tuple[Sequence[Message], Sequence[Message]]:
@@ -296,6 +303,8 @@ def _media(part: Media) -> JSON:
     said: dict[str, JSON] = {"modality": part.modality}
     if part.mime_type:
         said["mime_type"] = part.mime_type
+    if part.transcript:
+        said["transcript"] = part.transcript
     if part.data is not None:
         return {"type": "blob", **said, "content": part.data}
     if part.file_id is not None:

@@ -269,6 +269,8 @@ def _media(attributes: Writable, content: str, part: Media) -> None:
     say(attributes, content + (name or "document.document.url"), address)
     if part.modality == "audio" and part.mime_type:
         attributes[content + "audio.audio.mime_type"] = part.mime_type
+    if part.transcript:
+        attributes[content + ("audio.audio.transcript" if part.modality == "audio" else "text")] = part.transcript
 
 
 def _tokens(attributes: Writable, detail: Generation) -> None:
@@ -330,6 +332,9 @@ def _embedding(attributes: Writable, detail: Embedding) -> None:
         attributes[f"embedding.embeddings.{index}.embedding.text"] = text
     for index, vector in enumerate(detail.vectors):
         attributes[f"embedding.embeddings.{index}.embedding.vector"] = list(vector)
+    if detail.usage is not None:
+        say(attributes, "llm.token_count.prompt", detail.usage.input_tokens)
+        say(attributes, "llm.token_count.total", detail.usage.total_tokens)
     say(attributes, "gen_ai.embeddings.dimension.count", detail.dimensions)
     say(attributes, "spancast.embedding.count", detail.count)
 

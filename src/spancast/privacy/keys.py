@@ -110,6 +110,7 @@ KEYS: Mapping[str, bool] = {
     "gen_ai.tool.name": SAFE,
     "gen_ai.tool.type": SAFE,
     "gen_ai.usage.*": SAFE,
+    "openai.response.service_tier": SAFE,
     "span.input": CONTENT,
     "span.output": CONTENT,
     "trace.metadata.*": SAFE,
