@@ -1,0 +1,16 @@
+"""A double of an API for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from .double import Double, running
+
+
+@pytest.fixture
+def api() -> Iterator[Double]:
+    """Run a double of a provider's API."""
+    with running() as double:
+        yield double
