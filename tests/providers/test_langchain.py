@@ -1,4 +1,4 @@
-"""What each provider's LangChain integration reports is read whole: thoughts, text, calls, tokens, reasons, model and id."""
+"""What each provider's LangChain integration reports is read whole: thoughts, text, calls, counts, reason, model, id."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def _bedrock(package: Any, url: str) -> Any:
 
 
 def _gemini(package: Any, url: str) -> Any:
-    return package.ChatGoogleGenerativeAI(model="gemini-2.5-flash", google_api_key=KEY, base_url=url, include_thoughts=True)
+    return package.ChatGoogleGenerativeAI(
+        model="gemini-2.5-flash", google_api_key=KEY, base_url=url, include_thoughts=True
+    )
 
 
 XAI_USAGE = {
@@ -77,7 +79,9 @@ GROQ = {"id": None, "service_tier": "on_demand"}  # the integration drops the id
 PROVIDERS: dict[str, Provider] = {
     "openai chat": Provider(
         "langchain_openai",
-        lambda package, url: package.ChatOpenAI(model="gpt-5", base_url=url, api_key=KEY, use_responses_api=False, stream_usage=True),
+        lambda package, url: package.ChatOpenAI(
+            model="gpt-5", base_url=url, api_key=KEY, use_responses_api=False, stream_usage=True
+        ),
         wire.chat(),
         streamed=MADE_UP_ID,
     ),
@@ -109,7 +113,9 @@ PROVIDERS: dict[str, Provider] = {
     "bedrock": Provider("langchain_aws", _bedrock, wire.converse(), invoked=BEDROCK_MODEL, streamed=BEDROCK_MODEL),
     "deepseek": Provider(
         "langchain_deepseek",
-        lambda package, url: package.ChatDeepSeek(model="deepseek-reasoner", api_base=url, api_key=KEY, stream_usage=True),
+        lambda package, url: package.ChatDeepSeek(
+            model="deepseek-reasoner", api_base=url, api_key=KEY, stream_usage=True
+        ),
         wire.chat("reasoning_content", model="deepseek-reasoner"),
         streamed=MADE_UP_ID,
     ),
@@ -140,8 +146,14 @@ PROVIDERS: dict[str, Provider] = {
         "langchain_mistralai",
         lambda package, url: package.ChatMistralAI(model="magistral-medium", endpoint=url, api_key=KEY),
         wire.chat(
-            None, PLAIN_USAGE, PLAIN_COUNTS, model="magistral-medium", content=MISTRAL_CONTENT,
-            parts=Expected.parts, stream_extra={"content": MISTRAL_CONTENT[:1]}, counted_in="last chunk",
+            None,
+            PLAIN_USAGE,
+            PLAIN_COUNTS,
+            model="magistral-medium",
+            content=MISTRAL_CONTENT,
+            parts=Expected.parts,
+            stream_extra={"content": MISTRAL_CONTENT[:1]},
+            counted_in="last chunk",
             whole_calls=True,
         ),
         invoked={"id": None},

@@ -1,8 +1,7 @@
-"""What each provider's LlamaIndex integration reports is read whole: thoughts, text, calls, tokens, reasons, model and id."""
+"""What each provider's LlamaIndex integration reports is read whole: thoughts, text, calls, counts, reason, model, id."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from spancast import destinations, llama_index
 from . import wire
 from .double import Double
 from .reading import said
-from .wire import Expected, Wire
+from .wire import Wire
 
 pytestmark = [  # of the providers' clients, whose connections end with the process
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -56,17 +55,23 @@ def _no_request(package: Any) -> Iterator[None]:
     import google.genai.models
 
     before = google.genai.models.Models.get
-    google.genai.models.Models.get = lambda self, **_: type("Model", (), {"input_token_limit": 1000, "output_token_limit": 500})()  # type: ignore[method-assign, assignment]
+    google.genai.models.Models.get = lambda self, **_: type(
+        "Model", (), {"input_token_limit": 1000, "output_token_limit": 500}
+    )()  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
         google.genai.models.Models.get = before  # type: ignore[method-assign]
 
 
+NO_MODEL = {"model": None}  # the integration hands on the candidate alone
+
 PROVIDERS: dict[str, Provider] = {
     "openai chat": Provider(
         "llama_index.llms.openai",
-        lambda package, url: package.OpenAI(model="gpt-4o", api_base=url, api_key=KEY, additional_kwargs={"stream_options": {"include_usage": True}}),
+        lambda package, url: package.OpenAI(
+            model="gpt-4o", api_base=url, api_key=KEY, additional_kwargs={"stream_options": {"include_usage": True}}
+        ),
         wire.chat(model="gpt-4o-2024-08-06"),
     ),
     "openai responses": Provider(
@@ -81,7 +86,9 @@ PROVIDERS: dict[str, Provider] = {
     ),
     "openrouter": Provider(
         "llama_index.llms.openrouter",
-        lambda package, url: package.OpenRouter(model="openai/gpt-5", api_base=url, api_key=KEY, is_function_calling_model=True),
+        lambda package, url: package.OpenRouter(
+            model="openai/gpt-5", api_base=url, api_key=KEY, is_function_calling_model=True
+        ),
         wire.chat("reasoning", {**wire.OPENAI_USAGE, "cost": 0.0042}, model="openai/gpt-5"),
     ),
     "deepseek": Provider(
@@ -95,8 +102,9 @@ PROVIDERS: dict[str, Provider] = {
         "llama_index.llms.anthropic",
         lambda package, url: package.Anthropic(model="claude-sonnet-4-5", api_key=KEY, base_url=url),
         wire.anthropic(),
+        streamed={"model": None, "id": None},  # the integration keeps the stream's first event to itself
     ),
-    "gemini": Provider("llama_index.llms.google_genai", _gemini, wire.gemini()),
+    "gemini": Provider("llama_index.llms.google_genai", _gemini, wire.gemini(), chatted=NO_MODEL, streamed=NO_MODEL),
     "bedrock": Provider(
         "llama_index.llms.bedrock_converse",
         lambda package, url: package.BedrockConverse(
@@ -105,13 +113,16 @@ PROVIDERS: dict[str, Provider] = {
             aws_access_key_id=KEY,
             aws_secret_access_key=KEY,
             api_version=None,
-            **{"endpoint_url": url},
+            endpoint_url=url,
         ),
         wire.converse(),
+        streamed={"finish": "none"},  # the integration keeps the event with the reason to itself
     ),
     "ollama": Provider(
         "llama_index.llms.ollama",
-        lambda package, url: package.Ollama(model="qwen3:8b", base_url=url, thinking=True, request_timeout=5),
+        lambda package, url: package.Ollama(
+            model="qwen3:8b", base_url=url, thinking=True, request_timeout=5, context_window=9000
+        ),
         wire.ollama(),
     ),
 }

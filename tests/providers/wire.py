@@ -79,14 +79,24 @@ def chat(
     message: dict[str, Any] = {"role": "assistant", "content": content, "tool_calls": [call], **(extra or {})}
     if thought:
         message[thought] = THOUGHT
-    frame = {"id": "chatcmpl-1", "created": 1, "model": model, "system_fingerprint": None, **({"service_tier": service_tier} if service_tier else {})}
+    frame = {
+        "id": "chatcmpl-1",
+        "created": 1,
+        "model": model,
+        "system_fingerprint": None,
+        **({"service_tier": service_tier} if service_tier else {}),
+    }
 
     def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> dict[str, Any]:
         choices = [{"index": 0, "delta": delta, "finish_reason": finish}]
         return {**frame, "object": "chat.completion.chunk", "choices": choices, **more}
 
     half = len(THOUGHT) // 2
-    thoughts = [] if not thought else [chunk({"role": "assistant", "content": "", thought: t}) for t in (THOUGHT[:half], THOUGHT[half:])]
+    thoughts = (
+        []
+        if not thought
+        else [chunk({"role": "assistant", "content": "", thought: t}) for t in (THOUGHT[:half], THOUGHT[half:])]
+    )
     if stream_extra:
         thoughts = [chunk({"role": "assistant", **stream_extra})]
     pieces = [chunk({"role": "assistant", "content": piece}) for piece in ("9.9 is ", "larger.")]
@@ -104,7 +114,14 @@ def chat(
         end = [chunk({}, "tool_calls", **counted)]
     says = parts or (Expected.parts if thought or stream_extra else Expected.parts[1:])
     return Wire(
-        whole({**frame, "object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}], "usage": usage}),
+        whole(
+            {
+                **frame,
+                "object": "chat.completion",
+                "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}],
+                "usage": usage,
+            }
+        ),
         sse(*thoughts, *pieces, *calls, *end, done=True),
         Expected(counts, "tool_calls", model, identity, says, service_tier),
     )
@@ -121,18 +138,41 @@ def responses(status: str = "completed", reason: str | None = None) -> Wire:
         "total_tokens": 37,
     }
     thought = {"id": "rs_1", "type": "reasoning", "summary": [{"type": "summary_text", "text": THOUGHT}]}
-    search = {"id": "ws_1", "type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "9.9"}}
+    search = {
+        "id": "ws_1",
+        "type": "web_search_call",
+        "status": "completed",
+        "action": {"type": "search", "query": "9.9"},
+    }
     text = {"type": "output_text", "text": TEXT, "annotations": []}
     message = {"id": "msg_1", "type": "message", "role": "assistant", "status": status, "content": [text]}
     call = {
-        "id": "fc_1", "type": "function_call", "call_id": "call_1", "name": CALL, "arguments": json.dumps(ARGUMENTS), "status": "completed"
+        "id": "fc_1",
+        "type": "function_call",
+        "call_id": "call_1",
+        "name": CALL,
+        "arguments": json.dumps(ARGUMENTS),
+        "status": "completed",
     }
 
     def response(status: str, output: list[Any]) -> dict[str, Any]:
         return {
-            "id": "resp_1", "object": "response", "created_at": 1, "status": status, "model": "gpt-5-2025-08-07", "output": output,
-            "parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "usage": usage if output else None, "metadata": {},
-            "temperature": 1.0, "top_p": 1.0, "error": None, "instructions": None, "service_tier": "default",
+            "id": "resp_1",
+            "object": "response",
+            "created_at": 1,
+            "status": status,
+            "model": "gpt-5-2025-08-07",
+            "output": output,
+            "parallel_tool_calls": True,
+            "tool_choice": "auto",
+            "tools": [],
+            "usage": usage if output else None,
+            "metadata": {},
+            "temperature": 1.0,
+            "top_p": 1.0,
+            "error": None,
+            "instructions": None,
+            "service_tier": "default",
             "incomplete_details": {"reason": reason} if reason and output else None,
         }
 
@@ -165,7 +205,13 @@ def responses(status: str = "completed", reason: str | None = None) -> Wire:
         event("response.output_item.done", output_index=2, item=message),
         event("response.output_item.added", output_index=3, item={**call, "arguments": ""}),
         event("response.function_call_arguments.delta", item_id="fc_1", output_index=3, delta=json.dumps(ARGUMENTS)),
-        event("response.function_call_arguments.done", item_id="fc_1", output_index=3, arguments=json.dumps(ARGUMENTS), name=CALL),
+        event(
+            "response.function_call_arguments.done",
+            item_id="fc_1",
+            output_index=3,
+            arguments=json.dumps(ARGUMENTS),
+            name=CALL,
+        ),
         event("response.output_item.done", output_index=3, item=call),
         event(f"response.{status}", response=response(status, items)),
     ]
@@ -185,15 +231,26 @@ def responses(status: str = "completed", reason: str | None = None) -> Wire:
 # ---------------------------------------------------------------- Anthropic
 def anthropic() -> Wire:
     """Return an answer of the Messages API: cache reads and writes stand beside the input."""
-    usage = {"input_tokens": 100, "cache_creation_input_tokens": 50, "cache_read_input_tokens": 2000, "output_tokens": 15}
+    usage = {
+        "input_tokens": 100,
+        "cache_creation_input_tokens": 50,
+        "cache_read_input_tokens": 2000,
+        "output_tokens": 15,
+    }
     content = [
         {"type": "thinking", "thinking": THOUGHT, "signature": "c2ln"},
         {"type": "text", "text": TEXT},
         {"type": "tool_use", "id": "toolu_1", "name": CALL, "input": ARGUMENTS},
     ]
     message = {
-        "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-sonnet-5", "content": content,
-        "stop_reason": "tool_use", "stop_sequence": None, "usage": usage,
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-sonnet-5",
+        "content": content,
+        "stop_reason": "tool_use",
+        "stop_sequence": None,
+        "usage": usage,
     }
 
     def block(index: int, start: dict[str, Any], *deltas: dict[str, Any]) -> list[dict[str, Any]]:
@@ -214,7 +271,12 @@ def anthropic() -> Wire:
             {"type": "thinking_delta", "thinking": THOUGHT[half:]},
             {"type": "signature_delta", "signature": "c2ln"},
         ),
-        *block(1, {"type": "text", "text": ""}, {"type": "text_delta", "text": "9.9 is "}, {"type": "text_delta", "text": "larger."}),
+        *block(
+            1,
+            {"type": "text", "text": ""},
+            {"type": "text_delta", "text": "9.9 is "},
+            {"type": "text_delta", "text": "larger."},
+        ),
         *block(
             2,
             {"type": "tool_use", "id": "toolu_1", "name": CALL, "input": {}},
@@ -245,7 +307,12 @@ def gemini() -> Wire:
         candidate: dict[str, Any] = {"index": 0, "content": {"role": "model", "parts": parts}}
         if finish:
             candidate["finishReason"] = finish
-        return {"candidates": [candidate], "usageMetadata": usage, "modelVersion": "gemini-2.5-flash", "responseId": "gem-1"}
+        return {
+            "candidates": [candidate],
+            "usageMetadata": usage,
+            "modelVersion": "gemini-2.5-flash",
+            "responseId": "gem-1",
+        }
 
     thought, text = {"text": THOUGHT, "thought": True}, {"text": TEXT}
     stream = sse(
@@ -262,7 +329,13 @@ def gemini() -> Wire:
 # ---------------------------------------------------------------- Bedrock Converse
 def converse() -> Wire:
     """Return an answer of Converse: cached tokens stand beside the input."""
-    usage = {"inputTokens": 30, "outputTokens": 20, "totalTokens": 85, "cacheReadInputTokens": 28, "cacheWriteInputTokens": 7}
+    usage = {
+        "inputTokens": 30,
+        "outputTokens": 20,
+        "totalTokens": 85,
+        "cacheReadInputTokens": 28,
+        "cacheWriteInputTokens": 7,
+    }
     content = [
         {"reasoningContent": {"reasoningText": {"text": THOUGHT, "signature": "c2ln"}}},
         {"text": TEXT},
@@ -323,4 +396,8 @@ def ollama() -> Wire:
         piece(tool_calls=[call]),
         {**frame, "message": {"role": "assistant", "content": ""}, **end},
     )
-    return Wire(whole({**frame, "message": message, **end}), stream, Expected((26, 29, 55, None, None, None), "stop", "qwen3:8b", None))
+    return Wire(
+        whole({**frame, "message": message, **end}),
+        stream,
+        Expected((26, 29, 55, None, None, None), "stop", "qwen3:8b", None),
+    )

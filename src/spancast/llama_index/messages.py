@@ -24,7 +24,7 @@ from ..capture.numbers import number_of
 from ..capture.shapes import Shape, visible_fields
 from ..capture.snapshot import ShapeTable, Snapshot
 from ..record.json import JSON
-from ..record.message import Message, Part, Text, ToolCall, conversation
+from ..record.message import Message, Part, Reasoning, Text, ToolCall, conversation
 from ..record.operation import Document
 from ..recording.message_cache import MESSAGE_CACHE
 from ..recording.open_operation import OpenOperation
@@ -224,7 +224,8 @@ def to_message(held: MessageSnapshot) -> Message:
 def _read(held: MessageSnapshot) -> Message:
     parts: list[Part] = []
     for name, block in held.blocks:
-        parts += read_block({"type": name, **_encoded(block)})
+        for part in read_block({"type": name, **_encoded(block)}):
+            _add(parts, part)
     if held.further:
         parts = with_further(parts, held.further)
         if not any(isinstance(part, ToolCall) for part in parts):
@@ -236,6 +237,15 @@ def _read(held: MessageSnapshot) -> Message:
         name=author if isinstance(author, str) else None,
         tool_call_id=str(call_id) if call_id else None,
     )
+
+
+def _add(parts: list[Part], part: Part) -> None:
+    """Add a part; a piece of a thought, of which a stream makes a block each, to the piece before it."""
+    before = parts[-1] if parts else None
+    if isinstance(part, Reasoning) and isinstance(before, Reasoning) and before.signature is None:
+        parts[-1] = Reasoning(before.text + part.text, part.signature)
+    else:
+        parts.append(part)
 
 
 def _encoded(block: Mapping[str, Any]) -> Mapping[str, Any]:

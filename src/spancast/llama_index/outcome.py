@@ -9,6 +9,7 @@ from llama_index.core.base.llms.types import ChatResponse
 
 from ..capture.answer import ModelAnswer, read_answer
 from ..capture.facts import ChunkFacts, facts_in
+from ..capture.items import output_items, with_items
 from ..capture.lookup import fields_of
 from ..capture.snapshot import Snapshot
 from ..record.message import Message, Text
@@ -18,12 +19,18 @@ from .messages import SHAPES, MessageSnapshot, to_message
 class AnswerSnapshot:
     """A model's answer as it was in the callback: a message or a text, and what the provider said besides."""
 
-    __slots__ = ("_answer", "about", "further", "message", "text")
+    __slots__ = ("_answer", "about", "further", "items", "message", "text")
 
     def __init__(
-        self, message: MessageSnapshot | None, text: str, about: Mapping[str, Any], further: Mapping[str, Any]
+        self,
+        message: MessageSnapshot | None,
+        text: str,
+        about: Mapping[str, Any],
+        further: Mapping[str, Any],
+        items: list[Any],
     ) -> None:
         self.message = message
+        self.items = items
         self.text = text
         self.about = about
         self.further = further
@@ -40,7 +47,8 @@ class AnswerSnapshot:
         beside: Mapping[str, Any] = {}
         if self.message is not None:
             beside = self.message.further
-            message = Message(role="assistant", parts=to_message(self.message).parts)
+            parts = with_items(to_message(self.message).parts, self.items)
+            message = Message(role="assistant", parts=parts)
         else:
             message = Message(role="assistant", parts=(Text(self.text),) if self.text else ())
         return read_answer([message], [(self.about, self.further, beside)], ())
@@ -61,7 +69,11 @@ def hold_answer(response: Any, raw: Any, taken: Snapshot, *, content: bool) -> A
     about = facts_in(last, take) if chunks is None else chunks.read(last, take)
     further = {key: value for key, value in fields_of(data.get("additional_kwargs")).items() if type(value) in _SCALARS}
     return AnswerSnapshot(
-        message if isinstance(message, MessageSnapshot) else None, text if isinstance(text, str) else "", about, further
+        message if isinstance(message, MessageSnapshot) else None,
+        text if isinstance(text, str) else "",
+        about,
+        further,
+        [taken.take(item, 6) for item in output_items(last)] if content else [],
     )
 
 
