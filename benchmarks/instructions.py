@@ -6,8 +6,8 @@
     python benchmarks/instructions.py --against before.json          # the table says what became of each figure
 
 Runs under `valgrind --tool=callgrind` (Linux, x86-64), which counts; nothing is timed. Imports and warm-up run uncounted.
-Each figure is of one thread: the callback's is the thread that runs the application, counted while the lane's thread waits;
-the lane's is everything up to its requests, in its own thread. Its parts (operation, render, encode) are counted once more,
+The callback's figure is of the thread that runs the application, counted while our threads wait; the lane's is everything up
+to its requests, in the encoder's thread and in the sender's. Its parts (operation, render, encode) are counted once more,
 by calling them one after the other on operations that were kept back, so their sum leaves out the lane's own keeping.
 """
 
@@ -99,16 +99,27 @@ class Wire:
             return DELIVERED
 
         HttpExporter.export = export  # type: ignore[method-assign]
+        from spancast.delivery.encoder import Encoder
+
+        encode_all = Encoder.encode_all
+
+        def counted(encoder: Encoder) -> None:
+            self._counter.mark("between")
+            encode_all(encoder)
+            self._counter.mark(f"{self.label}|lane to request")
+
+        Encoder.encode_all = counted  # type: ignore[method-assign]
 
 
 def count(names: list[str]) -> None:
     """Run the workloads in this process, which callgrind watches, and print what else has to be known."""
     import spancast
-    from spancast.delivery import lane
+    from spancast.delivery import encoder, inbox, lane
 
-    lane.MAX_AGE = (
-        100_000.0  # seconds: a lane takes its batches when it is told to, not when this slow process looks late
+    encoder.MAX_AGE = lane.MAX_AGE = (
+        100_000.0  # seconds: encoded and sent at a flush, not when this slow process looks late
     )
+    inbox.ENCODE_AT = 1_000_000
     counter = Counter()
     wire = Wire(counter)
     wire.install()
@@ -161,16 +172,16 @@ def _counted(counter: Counter, name: str, work: Callable[[], object]) -> None:
 
 def _parts(counter: Counter, label: str, destination: Any, pipeline: Any, run: Callable[[], object]) -> None:
     """Count operation, render and encode apart, on what one run offers to its lane."""
-    from spancast.destinations.rendering import preparation
+    from spancast.destinations.rendering import rendering_of
 
     kept: list[Any] = []
-    lane = pipeline._lanes[0]
-    lane.offer = kept.append
+    delivery = pipeline._delivery()
+    delivery.offer = kept.append
     try:
         run()
     finally:
-        del lane.offer
-    prepare = preparation(destination)
+        del delivery.offer
+    prepare = rendering_of(destination)
     exporter = destination.target.exporter(lambda: {"service.name": "bench"})
     operations: list[Any] = []
     spans: list[Any] = []
@@ -179,7 +190,9 @@ def _parts(counter: Counter, label: str, destination: Any, pipeline: Any, run: C
         exporter.encode(prepare(captured.operation()))
     del kept[:half]
     many = f"|{len(kept)}"
-    _counted(counter, f"{label}|operation{many}", lambda: operations.extend([captured.operation() for captured in kept]))
+    _counted(
+        counter, f"{label}|operation{many}", lambda: operations.extend([captured.operation() for captured in kept])
+    )
     _counted(counter, f"{label}|render{many}", lambda: spans.extend([prepare(operation) for operation in operations]))
     _counted(counter, f"{label}|encode{many}", lambda: [exporter.encode(span) for span in spans])
 

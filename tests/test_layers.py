@@ -29,9 +29,9 @@ ROOMS["diagnostics"] = {*ROOMS["otlp"], "otlp", "validation"}
 ROOMS["destinations"] = {*ROOMS["diagnostics"], "diagnostics", "resource", "secret_refs", "setting", "private_files"}
 ROOMS["config"] = {*ROOMS["destinations"], "destinations", "redact"}
 ROOMS["delivery"] = {*ROOMS["destinations"], "destinations"}
-ROOMS["sigterm"] = {"recording"}
-ROOMS["pipeline"] = {*ROOMS["delivery"], *ROOMS["config"], "delivery", "config", "resource", "sigterm"}
-ADAPTER = {"record", "capture", "privacy.secrets", "recording", "pipeline", "validation"}
+ROOMS["runtime"] = {*ROOMS["delivery"], *ROOMS["config"], "delivery", "config", "resource"}
+ROOMS["pipeline"] = {*ROOMS["runtime"], "runtime"}
+ADAPTER = {"record", "capture", "privacy.secrets", "recording", "runtime", "pipeline", "validation"}
 ROOMS["langchain"] = ADAPTER
 ROOMS["llama_index"] = ADAPTER
 ROOMS["openrouter"] = {"record", "recording", "privacy", "validation"}
@@ -220,14 +220,14 @@ def test_a_circle_is_found() -> None:
         ("record/usage.py", "from ..recording.captured import CapturedOperation"),
         ("recording/captured.py", "from ..conventions.span import Span"),
         ("recording/captured.py", "def f():\n    from .. import conventions"),
-        ("recording/captured.py", "import spancast.pipeline"),
+        ("recording/captured.py", "import spancast.runtime"),
         ("conventions/span.py", "from .. import privacy"),
         ("otlp/http.py", "from ..destinations import otlp"),
         ("destinations/factory.py", "from ..delivery.lane import Lane"),
-        ("delivery/lane.py", "from .. import pipeline"),
-        ("delivery/lane.py", "if TYPE_CHECKING:\n    from ..pipeline import Pipeline"),
-        ("pipeline.py", "from .langchain import install"),
-        ("pipeline.py", "from . import view"),
+        ("delivery/lane.py", "from .. import runtime"),
+        ("delivery/lane.py", "if TYPE_CHECKING:\n    from ..runtime.pipeline import Pipeline"),
+        ("runtime/pipeline.py", "from ..langchain import install"),
+        ("runtime/pipeline.py", "from .. import view"),
         ("langchain/handler.py", "from ..conventions import openinference"),
         ("langchain/handler.py", "from ..otlp import json"),
         ("langchain/handler.py", "from ..delivery.lane import Lane"),

@@ -10,7 +10,7 @@ from spancast.commands import options
 from spancast.config import schema
 from spancast.destinations.destination import Destination
 from spancast.destinations.factory import CommonKeywords
-from spancast.pipeline import Pipeline, configure
+from spancast.runtime.default import Pipeline, configure
 from spancast.setting import Setting
 
 _NOT_OPTIONS = {

@@ -13,26 +13,27 @@ if TYPE_CHECKING:
     from . import destinations
     from .delivery.ledger import DeliveryReport, DestinationReport
     from .notebook import show
-    from .pipeline import Pipeline, configure, flush, report, shutdown
     from .recording.fields import TraceFields
     from .recording.handle import TraceHandle, current_trace
     from .recording.trace import trace
+    from .runtime.default import configure, flush, report, shutdown
+    from .runtime.pipeline import Pipeline
     from .validation import SettingsError
 
 _HOMES = {
     "DeliveryReport": "delivery.ledger",
     "DestinationReport": "delivery.ledger",
-    "Pipeline": "pipeline",
+    "Pipeline": "runtime.pipeline",
     "SettingsError": "validation",
     "TraceFields": "recording.fields",
     "TraceHandle": "recording.handle",
-    "configure": "pipeline",
-    "current_trace": "pipeline",
-    "flush": "pipeline",
-    "report": "pipeline",
+    "configure": "runtime.default",
+    "current_trace": "runtime.default",
+    "flush": "runtime.default",
+    "report": "runtime.default",
     "show": "notebook",
-    "shutdown": "pipeline",
-    "trace": "pipeline",
+    "shutdown": "runtime.default",
+    "trace": "runtime.default",
 }
 # loaded at `spancast.langchain.instrument()` as at `from spancast import langchain`; what is missing is said in a sentence
 _MODULES = ("destinations", "langchain", "llama_index", "openrouter", "redact")

@@ -114,6 +114,35 @@ def atomic_write(path: Path, data: bytes, mode: int = 0o600) -> None:
         raise
 
 
+def write_new(path: Path, data: bytes) -> None:
+    """Write a new file, 0600. Never synced: it has to survive the process, not the machine.
+
+    Raises:
+        OSError: When something is there already, or the disk refuses.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW | _CLOEXEC | _BINARY, 0o600)
+    try:
+        write_whole(handle, data)
+    finally:
+        os.close(handle)
+
+
+def open_lock(path: Path) -> int:
+    """Return the handle of a file of ours that is there to be locked; it is made when it is not there.
+
+    Raises:
+        ForeignFileError: When it is no regular file, or another's.
+        OSError: When it cannot be opened.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | _NO_FOLLOW | _NO_WAIT | _CLOEXEC | _BINARY, 0o600)
+    status = os.fstat(handle)
+    reason = why_not_ours(status) if stat.S_ISREG(status.st_mode) else "it is no regular file"
+    if reason:
+        os.close(handle)
+        raise ForeignFileError(f"{path} is not used: {reason}")
+    return handle
+
+
 def write_whole(handle: int, data: bytes) -> None:
     """Write all of *data*: `os.write` may take a part of it, as on a disk that is nearly full."""
     view = memoryview(data)

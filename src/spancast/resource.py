@@ -33,6 +33,18 @@ class _Importing:
 importing = _Importing()
 
 
+def import_for_sending() -> None:
+    """Import what the first request imports inside of the library that makes it, held back from forks."""
+    with importing.lock:
+        import encodings.idna  # noqa: F401
+
+
+def import_for_decoding() -> None:
+    """Import what reads protobuf back, held back from forks."""
+    with importing.lock:
+        import opentelemetry.proto.trace.v1.trace_pb2  # noqa: F401
+
+
 def resource_source(service_name: str | None, *more: Mapping[str, Any]) -> Callable[[], Attributes]:
     """Return a function that returns the resource, made at its first call (in a lane's thread: it imports the SDK).
 

@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 
 import spancast
-from spancast import destinations, sigterm
-from spancast.delivery.spool import Spool, folder_of
+from spancast import destinations
+from spancast.delivery.identity import folder_of
+from spancast.delivery.spool import Spool
+from spancast.runtime import sigterm
 
 from ..receivers.faulty import Faulty, answer, faulty_receiver, step
 
@@ -301,7 +303,7 @@ def test_kill_9_loses_at_most_what_was_not_yet_on_disk(receiver: Faulty) -> None
     running = start(
         """
         from spancast.delivery import lane
-        lane._OUTAGE = 0.3
+        lane.OUTAGE = 0.3
         pipeline = configure()
         for number in range(20):
             record("a", 10)
@@ -452,7 +454,7 @@ def test_a_fork_in_an_outage_gives_each_side_its_own_spans(receiver: Faulty) -> 
     out = run(
         """
         from spancast.delivery import lane
-        lane._OUTAGE = 0.2
+        lane.OUTAGE = 0.2
         pipeline = configure()
         record("parent", 30)
         time.sleep(1.0)
@@ -492,7 +494,7 @@ def test_hooks_of_billiard_are_used_as_those_of_multiprocessing(monkeypatch: pyt
     """Celery's workers end by billiard's finalizers, which have the same form."""
     import types
 
-    from spancast import pipeline as module
+    from spancast.runtime import process as module
 
     calls: list[Any] = []
     fake = types.ModuleType("billiard.util")

@@ -20,9 +20,10 @@ from spancast.conventions import CONVENTIONS
 from spancast.conventions.span import Span
 from spancast.delivery import lane as lane_module
 from spancast.delivery import spool as module
+from spancast.delivery.circuit import Backoff
+from spancast.delivery.identity import folder_of
 from spancast.delivery.ledger import DestinationReport
-from spancast.delivery.retry import Backoff
-from spancast.delivery.spool import Spool, SpoolFullError, about, folder_of
+from spancast.delivery.spool import Spool, SpoolFullError, lines_of, manifest_of
 from spancast.otlp import json as otlp_json
 from spancast.otlp import protobuf
 from spancast.view.read import read_lines
@@ -43,12 +44,17 @@ def spans(*numbers: int, filler: str = "") -> list[Span]:
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
     """Return a spool."""
-    return Spool(tmp_path / "spool" / "d", about={"name": "d", "url": "http://collector/v1/traces"})
+    return Spool(tmp_path / "spool" / "d", manifest={"name": "d", "url": "http://collector/v1/traces"})
+
+
+def lines(*numbers: int, **settings: Any) -> list[bytes]:
+    """Return lines of rendered spans."""
+    return lines_of([otlp_json.encode_span(span) for span in spans(*numbers, **settings)], RESOURCE)
 
 
 def put(spool: Spool, *numbers: int, **settings: Any) -> None:
     """Write spans."""
-    spool.commit(spool.stage(spans(*numbers, **settings), RESOURCE))
+    spool.commit(spool.stage(lines(*numbers, **settings)))
 
 
 def ids(spool: Spool) -> list[int]:
@@ -89,23 +95,23 @@ def test_lines_are_otlp_json_lines(spool: Spool) -> None:
 def test_people_can_see_whose_spans_these_are(spool: Spool) -> None:
     """A note beside the files names the destination; one that is missing or torn is no fault."""
     put(spool, 1)
-    assert {"name": "d", "url": "http://collector/v1/traces"} == about(spool.folder)
+    assert {"name": "d", "url": "http://collector/v1/traces"} == manifest_of(spool.folder)
     (spool.folder / "destination.json").write_bytes(b"{")
-    assert ({}, {}) == (about(spool.folder), about(spool.folder / "nowhere"))
+    assert ({}, {}) == (manifest_of(spool.folder), manifest_of(spool.folder / "nowhere"))
 
 
 def test_two_threads_that_write_first_at_once_lose_nothing(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker and the keeper, or whoever shuts down: both make the folder, and what is kept about it."""
-    real, others = module._write, []
+    real, others = module.write_new, []
 
     def write(path: Path, data: bytes) -> None:
         real(path, data)
         if "destination.json" in path.name and not others:
-            others.append(threading.Thread(target=lambda: spool.commit(spool.stage(spans(2), RESOURCE))))
+            others.append(threading.Thread(target=lambda: spool.commit(spool.stage(lines(2)))))
             others[0].start()
             others[0].join(0.3)
 
-    monkeypatch.setattr(module, "_write", write)
+    monkeypatch.setattr(module, "write_new", write)
     put(spool, 1)
     others[0].join(10)
     assert 2 == sum(file.count for file in spool.files())
@@ -113,22 +119,22 @@ def test_two_threads_that_write_first_at_once_lose_nothing(spool: Spool, monkeyp
 
 def test_nobody_sees_half_a_file(spool: Spool) -> None:
     """Before `commit` there is no file; a discarded one never was; a left-over part is swept up after a while."""
-    staged = spool.stage(spans(1), RESOURCE)
+    staged = spool.stage(lines(1))
     assert [] == spool.files()
     spool.discard(staged)
-    left = spool.stage(spans(2), RESOURCE).part
-    spool.sweep()
+    left = spool.stage(lines(2)).part
+    spool.remove_stale_parts()
     assert True is left.exists()
     os.utime(left, (time.time() - 7200, time.time() - 7200))
-    spool.sweep()
+    spool.remove_stale_parts()
     assert (False, []) == (left.exists(), spool.files())
 
 
 def test_who_sends_from_the_folder_tidies_it(spool: Spool) -> None:
     """What a killed writer left behind is gone once somebody has held the folder."""
-    left = spool.stage(spans(1), RESOURCE).part
+    left = spool.stage(lines(1)).part
     os.utime(left, (time.time() - 7200, time.time() - 7200))
-    with spool.exclusively() as alone:
+    with spool.try_lock() as alone:
         assert True is alone
     assert False is left.exists()
 
@@ -159,7 +165,7 @@ def test_small_files_of_one_process_are_joined(spool: Spool) -> None:
     """A long outage with few spans is not one file a batch."""
     for number in range(1, 30):
         put(spool, number)
-        spool.tidy()
+        spool.merge_small()
     (file,) = spool.files()
     assert (29, list(range(1, 30))) == (file.count, ids(spool))
 
@@ -171,12 +177,12 @@ def test_files_are_not_joined_beyond_a_size_nor_while_another_sends(
     monkeypatch.setattr(module, "_MERGE_BELOW", 1500)
     for number in range(1, 9):
         put(spool, number)
-        spool.tidy()
+        spool.merge_small()
     assert True is (max(file.path.stat().st_size for file in spool.files()) <= 1500)
     before = len(spool.files())
-    with Spool(spool.folder).exclusively() as alone:
+    with Spool(spool.folder).try_lock() as alone:
         put(spool, 9)
-        spool.tidy()
+        spool.merge_small()
         assert (True, before + 1) == (alone, len(spool.files()))
     assert list(range(1, 10)) == ids(spool)
 
@@ -186,7 +192,7 @@ def test_what_remains_of_a_file_keeps_its_place_and_owner(spool: Spool) -> None:
     put(spool, 1, 2, 3)
     put(spool, 4)
     first, _ = spool.files()
-    kept = Spool(spool.folder).keep(first, [(RESOURCE, spans(2))])
+    kept = Spool(spool.folder).rewrite(first, [(RESOURCE, spans(2))])
     assert ([2, 4], 1, spool.owner) == (ids(spool), kept.count, kept.owner)
 
 
@@ -219,13 +225,13 @@ def test_a_clock_that_jumps_deletes_nothing(spool: Spool, days: int, monkeypatch
 
 def test_one_at_a_time_sends(spool: Spool) -> None:
     """Whoever holds the folder's lock; a folder that is not there is held by nobody."""
-    with spool.exclusively() as nobody:
+    with spool.try_lock() as nobody:
         assert False is nobody
     put(spool, 1)
     other = Spool(spool.folder)
-    with spool.exclusively() as first, other.exclusively() as second:
+    with spool.try_lock() as first, other.try_lock() as second:
         assert (True, False) == (first, second)
-    with other.exclusively() as again:
+    with other.try_lock() as again:
         assert True is again
 
 
@@ -374,8 +380,7 @@ def test_privacy_is_kept_on_disk(tmp_path: Path) -> None:
     with spancast.Pipeline(destinations.otlp(closed_port(), name="d", privacy_mode=True), spool=tmp_path) as pipeline:
         with spancast.trace(trace_name="t", session_id="s"):
             pass
-        lane = pipeline._lanes[0]
-        lane.offer(captured(5, filler="a secret"))
+        pipeline._delivery().offer(captured(5, filler="a secret"))
         pipeline.shutdown(1.0)
     (path,) = tmp_path.glob("*/*.jsonl")
     text = path.read_text()
@@ -425,7 +430,9 @@ def test_a_torn_line_is_in_the_ledger_of_its_process(
     process: Faulty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Spooled spans that can no longer be read are dropped, with that reason; the others arrive."""
-    monkeypatch.setattr(lane_module, "Backoff", lambda: Backoff(first=0.02, longest=0.05, deadline=0.1))
+    monkeypatch.setattr(
+        lane_module, "Backoff", lambda: Backoff(initial_interval=0.02, max_interval=0.05, max_elapsed_time=0.1)
+    )
     process.plan(then=answer(503))
     with spancast.Pipeline(destinations.otlp(process.url, name="d"), spool=tmp_path) as pipeline:
         record(5, pipeline)
@@ -433,7 +440,7 @@ def test_a_torn_line_is_in_the_ledger_of_its_process(
         for path in tmp_path.glob("*/*.jsonl"):
             path.write_bytes(path.read_bytes().replace(b'"name":"t2"', b'"name":"t2', 1))
         process.plan()
-        assert True is pipeline.flush(HANG)
+        assert False is pipeline.flush(HANG)  # one was lost
     report = pipeline.report()["d"]
     assert (5, 4, 0, 1) == (report.recorded, report.delivered, report.spooled, report.dropped)
     assert 1 == report.reasons["torn line on disk"]
@@ -443,7 +450,9 @@ def test_spans_that_the_receiver_refuses_later_are_rejected(
     process: Faulty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A replay ends in the same columns as a first try."""
-    monkeypatch.setattr(lane_module, "Backoff", lambda: Backoff(first=0.02, longest=0.05, deadline=0.1))
+    monkeypatch.setattr(
+        lane_module, "Backoff", lambda: Backoff(initial_interval=0.02, max_interval=0.05, max_elapsed_time=0.1)
+    )
     process.plan(then=answer(503))
     with spancast.Pipeline(destinations.otlp(process.url, name="d"), spool=tmp_path) as pipeline:
         record(3, pipeline)
@@ -459,7 +468,9 @@ def test_what_another_process_sends_is_no_longer_waited_for(
     process: Faulty, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its spans stay in the column spooled here and are the other's replayed; a flush knows that they are out."""
-    monkeypatch.setattr(lane_module, "Backoff", lambda: Backoff(first=0.02, longest=60.0, deadline=0.1))
+    monkeypatch.setattr(
+        lane_module, "Backoff", lambda: Backoff(initial_interval=0.02, max_interval=60.0, max_elapsed_time=0.1)
+    )
     process.plan(then=answer(429, Retry_After="3600"))
     target = destinations.otlp(process.url, name="d")
     with spancast.Pipeline(target, spool=tmp_path) as first:

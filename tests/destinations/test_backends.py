@@ -14,7 +14,7 @@ import spancast
 from spancast import destinations
 from spancast.destinations import PRESETS, Destination, SettingsError
 from spancast.destinations.backends.langfuse import langfuse_gen_ai
-from spancast.destinations.rendering import preparation
+from spancast.destinations.rendering import rendering_of
 from spancast.record.cost import Cost
 from spancast.record.operation import Generation, Kind, Operation
 from spancast.record.usage import Usage
@@ -284,7 +284,7 @@ def test_langfuse_in_privacy_mode_keeps_cost_and_metadata_and_no_content() -> No
         input="x",
         output="y",
     )
-    attributes = preparation(destination)(operation).attributes
+    attributes = rendering_of(destination)(operation).attributes
     assert {"langfuse.trace.metadata.a": "b", "openinference.span.kind": "CHAIN"} == dict(attributes)
 
 
@@ -293,7 +293,7 @@ def test_an_attribute_is_cut_at_the_backends_limit() -> None:
     operation = Operation(
         kind=Kind.CHAIN, name="c", trace_id=1, span_id=2, start_ns=1, end_ns=2, input={"text": "x" * 5000}
     )
-    attributes = preparation(destinations.tempo())(operation).attributes
+    attributes = rendering_of(destinations.tempo())(operation).attributes
     assert (True, True) == (len(str(attributes["span.input"])) <= 2048, attributes["span.input.truncated"])
 
 

@@ -24,7 +24,7 @@ from spancast.conventions.span import Span
 from spancast.demo import support_agent as demo
 from spancast.destinations import PRESETS, MemoryDestination
 from spancast.destinations.destination import DEFAULT_REQUEST_BYTES
-from spancast.destinations.rendering import preparation
+from spancast.destinations.rendering import rendering_of
 from spancast.destinations.targets.http import HttpTarget
 from spancast.privacy import allow_list, keys
 from spancast.privacy.keys import CONTENT
@@ -266,7 +266,7 @@ CONDITION = re.compile(r'attributes\["([\w.]+)"\] > ([\d.]+)')
 )
 def test_costly_traces_are_found_by_what_the_convention_emits(name: str, convention: str) -> None:
     """The attributes are a model call's own, and their values are numbers that can pass the threshold."""
-    attributes = preparation(destinations.memory(convention=convention))(generation()).attributes
+    attributes = rendering_of(destinations.memory(convention=convention))(generation()).attributes
     conditions = [CONDITION.fullmatch(line) for line in policies()[name]["ottl_condition"]["span"]]
     found = {match[1]: float(match[2]) for match in conditions if match}
     assert 2 == len(conditions) == len(found)
@@ -321,7 +321,7 @@ def test_the_lists_are_those_of_privacy_mode() -> None:
 def test_spans_of_ours_keep_what_privacy_mode_keeps(convention: str) -> None:
     """Of every kind of operation, in full: after the allow-list the same names are left as in privacy mode."""
     keep = re.compile(forms()[0])
-    render: Callable[..., Span] = preparation(destinations.memory(convention=convention))
+    render: Callable[..., Span] = rendering_of(destinations.memory(convention=convention))
     lost = 0
     for operation in operations():
         span = render(operation)
@@ -335,7 +335,7 @@ def test_spans_of_ours_keep_what_privacy_mode_keeps(convention: str) -> None:
 def test_spans_of_others_lose_every_name_of_content(convention: str) -> None:
     """The deny-list covers what the conventions call content, and touches nothing that is safe."""
     delete = re.compile(forms()[1])
-    render: Callable[..., Span] = preparation(destinations.memory(convention=convention))
+    render: Callable[..., Span] = rendering_of(destinations.memory(convention=convention))
     names = {name for operation in operations() for name in render(operation).attributes}
     judged = {name: keys.classification(name) for name in names}
     assert True is (CONTENT in judged.values())

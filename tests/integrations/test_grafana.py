@@ -16,7 +16,7 @@ from spancast import destinations
 from spancast.conventions.span import ERROR
 from spancast.demo import support_agent as demo
 from spancast.destinations import MemoryDestination
-from spancast.destinations.rendering import preparation
+from spancast.destinations.rendering import rendering_of
 from spancast.privacy import keys
 
 from ..privacy.test_privacy import operations
@@ -53,7 +53,7 @@ def spans() -> list[dict[str, Any]]:
         }
         for span in memory.spans
     ]
-    render = preparation(destinations.memory(convention="gen_ai"))
+    render = rendering_of(destinations.memory(convention="gen_ai"))
     for operation in operations():
         span = render(operation)
         status = "error" if span.status_code == ERROR else "unset"

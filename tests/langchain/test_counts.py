@@ -20,7 +20,7 @@ from langchain_core.prompts import ChatPromptTemplate
 import spancast
 from spancast import destinations
 from spancast.conventions import gen_ai, openinference
-from spancast.destinations.rendering import form
+from spancast.destinations.rendering import render_key
 from spancast.langchain import SpancastCallbackHandler, messages
 from spancast.record import json as record_json
 from spancast.record.operation import Operation
@@ -233,4 +233,4 @@ URL = "http://127.0.0.1:9/v1/traces"
 )
 def test_what_decides_the_bytes_decides_who_shares_them(other: destinations.Destination, same: bool) -> None:
     """Nothing that is hidden from one destination may reach it through another's bytes."""
-    assert same is (form(destinations.otlp(URL)) == form(other))
+    assert same is (render_key(destinations.otlp(URL)) == render_key(other))

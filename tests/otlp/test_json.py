@@ -16,7 +16,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from spancast.conventions.span import Attributes, Span, SpanEvent, SpanLink
 from spancast.otlp import protobuf
-from spancast.otlp.json import CONTENT_TYPE, decode_request, encode_request, encode_span
+from spancast.otlp.json import CONTENT_TYPE, encode_request, encode_span
+from spancast.otlp.json_decoding import decode_request
 
 from .strategies import ATTRIBUTES, SPANS, one_span
 

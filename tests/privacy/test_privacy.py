@@ -17,7 +17,7 @@ import spancast
 from spancast import destinations
 from spancast import redact as redactors
 from spancast.conventions.span import Span, SpanEvent, SpanLink
-from spancast.delivery.lane import preparation
+from spancast.destinations.rendering import rendering_of
 from spancast.otlp.encoding import ENCODINGS
 from spancast.privacy import allow_list, keys
 from spancast.record.cost import Cost
@@ -175,7 +175,7 @@ def operations() -> list[Operation]:
 
 def prepared(convention: str, **settings: Any) -> Callable[[Operation], Span]:
     """Return what a destination with these settings makes of operations."""
-    return preparation(destinations.memory(convention=convention, **settings))
+    return rendering_of(destinations.memory(convention=convention, **settings))
 
 
 def encoded(span: Span) -> bytes:
@@ -399,7 +399,7 @@ def test_a_destinations_own_attributes_pass_the_list_too() -> None:
     """Attributes that a destination wants on every span leave in privacy mode only when their names are on the list."""
     made = destinations.memory(privacy_mode=True)
     wants = {"arize.project.name": "shop", "custom.note": CANARY}
-    span = preparation(replace(made, span_attributes=wants))(operation(Kind.CHAIN))
+    span = rendering_of(replace(made, span_attributes=wants))(operation(Kind.CHAIN))
 
     assert "shop" == span.attributes["arize.project.name"]
     assert "custom.note" not in span.attributes

@@ -66,9 +66,9 @@ def test_a_handle_where_the_settings_are_wrong(monkeypatch: pytest.MonkeyPatch) 
         with spancast.trace(trace_name="Ask") as trace, spancast.trace() as inner:
             seen.extend([is_valid(trace), is_valid(inner), trace.recorded or inner.recorded])
 
-    from spancast import pipeline
+    from spancast.runtime import default
 
-    monkeypatch.setattr(pipeline, "_default", None)
+    monkeypatch.setattr(default, "_default", None)
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,17 +11,21 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from .. import terminal
 from ..config.resolve import backends_of, spool_folder
-from ..delivery.replay import Tally, replay_all
-from ..delivery.spool import Spool, about, folder_of
+from ..delivery.identity import folder_of
+from ..delivery.replay import ReplaySummary, replay_all
+from ..delivery.spool import Spool, manifest_of
+from ..delivery.words import spans
 from ..destinations import otlp
 from ..destinations.destination import Destination
 from ..validation import SettingsError
 from .output import FAILED, print_json, stop
 
 _UNKNOWN = "no destination here sends there; name its URL with --endpoint, and its --header"
+_LONGEST_WORD = 200  # characters of a name or an address that a file says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +51,8 @@ def replay(
     ] = None,
     protocol: Annotated[str | None, typer.Option(help="For --endpoint: http/json or http/protobuf.")] = None,
     spool: Annotated[str | None, typer.Option(help="The folder, when it is not the usual one.")] = None,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for each destination.")] = 60.0,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for each destination, at most.")] = 60.0,
+    wait: Annotated[float, typer.Option(min=0.0, help="Seconds to go on trying a receiver that fails.")] = 5.0,
     list_only: Annotated[bool, typer.Option("--list", help="Show what waits; send nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -62,8 +68,7 @@ def replay(
     console = terminal.console(stderr=as_json)
     results = []
     for each in found:
-        with console.status(f"{each.name}: sending {each.count} spans to {each.url}"):
-            results.append(_sent(each, timeout) if not list_only else _listed(each))
+        results.append(_listed(each) if list_only else _sent(each, timeout, wait))
     if as_json:
         print_json(_data(base, found, results))
     else:
@@ -77,16 +82,16 @@ def waiting(base: Path, destinations: tuple[Destination, ...], *, by_url: bool =
 
     Spans go to where they would have gone: same name, URL, headers and privacy mode. *by_url*: the user named the URL.
     """
-    own = {folder_of(base, destination): destination for destination in destinations}
+    own = {folder_of(base, destination): destination for destination in destinations} if base.is_dir() else {}
     urls = {destination.target.describe(): destination for destination in destinations} if by_url else {}
     found = []
     for folder in sorted(base.iterdir()) if base.is_dir() else []:
         count = sum(file.count for file in Spool(folder).files())
-        said = about(folder)
-        url = str(said.get("url", ""))
+        manifest = manifest_of(folder)
+        url = _printable(manifest.get("url", ""))
         if count:
             destination = own.get(folder) or urls.get(url)
-            label = str(said.get("name", folder.name))
+            label = _printable(manifest.get("name", folder.name))
             found.append(Waiting(folder=folder, name=label, url=url, count=count, destination=destination))
     return found
 
@@ -101,22 +106,36 @@ def _given(endpoint: str, headers: list[str], protocol: str | None) -> Destinati
     return otlp(endpoint, headers=values, protocol=protocol)
 
 
-def _sent(each: Waiting, timeout: float) -> Tally:
+def _sent(each: Waiting, timeout: float, wait: float) -> ReplaySummary:
     if each.destination is None:
-        return Tally(waiting=each.count, error=_UNKNOWN)
-    return replay_all(each.destination, Spool(each.folder), timeout)
+        return ReplaySummary(waiting=each.count, error=_UNKNOWN)
+    if sys.stderr.isatty():
+        _say(f"{each.name}: sending {spans(each.count)} to {each.url}")
+    trying = lambda message: _say(f"{each.name}: {message}")  # noqa: E731
+    return replay_all(each.destination, Spool(each.folder), timeout=timeout, wait=wait, trying=trying)
 
 
-def _listed(each: Waiting) -> Tally:
-    return Tally(waiting=each.count, error=None if each.destination else _UNKNOWN)
+def _say(text: str) -> None:
+    """Report progress beside the result, on standard error."""
+    sys.stderr.write(f"{_printable(text)}\n")
+    sys.stderr.flush()
 
 
-def _data(base: Path, found: list[Waiting], results: list[Tally]) -> dict[str, object]:
+def _printable(text: object) -> str:
+    """Return a text from a file or a receiver without what acts on a terminal, and not endlessly long."""
+    return "".join(char if char.isprintable() else " " for char in str(text)[:_LONGEST_WORD])
+
+
+def _listed(each: Waiting) -> ReplaySummary:
+    return ReplaySummary(waiting=each.count, error=None if each.destination else _UNKNOWN)
+
+
+def _data(base: Path, found: list[Waiting], results: list[ReplaySummary]) -> dict[str, object]:
     rows = [{"name": each.name, "url": each.url, **asdict(tally)} for each, tally in zip(found, results, strict=True)]
     return {"spool": str(base), "destinations": rows}
 
 
-def _show(console: Console, base: Path, found: list[Waiting], results: list[Tally]) -> None:
+def _show(console: Console, base: Path, found: list[Waiting], results: list[ReplaySummary]) -> None:
     if not found:
         console.print(f"nothing waits in {base}", markup=False, soft_wrap=True)
         return
@@ -126,8 +145,8 @@ def _show(console: Console, base: Path, found: list[Waiting], results: list[Tall
         table.add_column(column, justify="right")
     for each, tally in zip(found, results, strict=True):
         counts = (tally.delivered, tally.rejected, tally.lost, tally.expired, tally.waiting)
-        table.add_row(each.name, *(f"{count:,}" for count in counts))
+        table.add_row(Text(each.name), *(f"{count:,}" for count in counts))
     console.print(table)
     for each, tally in zip(found, results, strict=True):
         if tally.error:
-            console.print(f"{each.name} ({each.url}): {tally.error}", markup=False, soft_wrap=True)
+            console.print(f"{each.name} ({each.url}): {_printable(tally.error)}", markup=False, soft_wrap=True)

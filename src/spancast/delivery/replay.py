@@ -1,128 +1,122 @@
-"""Replay: sends what a spool holds, oldest first, one file after the other, until the receiver fails again."""
+"""Replay: sends what a spool has, oldest first, one file after the other. Nothing here starts a thread."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Final
 
 from ..conventions.span import Attributes, Span
 from ..destinations.destination import Destination
-from ..otlp.outcome import Outcome
-from .retry import Backoff
-from .sender import Fate, Parcel, Sender
+from ..otlp.outcome import Outcome, Verdict
+from .buffer import Entry
+from .circuit import Backoff, CircuitBreaker
+from .sender import Sender
 from .spool import Spool, SpoolFile
-from .turns import LIGHT, by_turns
+from .threads import thread_sleep
+
+MAX_TRIES: Final = 3  # of one file that fails while the receiver answers others; then it comes after all others
+_TURN: Final = 32  # spans that are encoded between two chances for the application's threads
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replayed:
+@dataclass(slots=True, kw_only=True)
+class ReplayResult:
     """What became of one file's spans.
 
     Attributes:
         delivered: Accepted by the receiver.
         rejected: Refused for good, and deleted.
-        lost: In lines that could not be read.
+        lost: In lines that could not be read, or that could not be encoded.
         left: Still on disk, in *kept*.
         reasons: How many were rejected for which reason.
+        failure: The last answer that was no success.
+        learned: How large a request may be, as far as refusals have taught (`Sender.learned`).
     """
 
     file: SpoolFile
-    delivered: int
-    rejected: int
-    lost: int
-    left: int
-    kept: SpoolFile | None
-    reasons: dict[str, int]
+    delivered: int = 0
+    rejected: int = 0
+    lost: int = 0
+    left: int = 0
+    kept: SpoolFile | None = None
+    reasons: dict[str, int] = field(default_factory=dict)
+    failure: Outcome | None = None
+    learned: int | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether the receiver decided on any span."""
+        return bool(self.delivered or self.rejected)
 
 
-class _Host:
-    """Collects the fates of one file's spans; a receiver that fails is left alone until the next time."""
-
-    def __init__(self, time_left: Callable[[], float], failed: Callable[[Outcome], None]) -> None:
-        self.time_left = time_left
-        self.failed = failed
-        self.counts = dict.fromkeys(Fate, 0)
-        self.left: list[Span] = []
-        self.reasons: dict[str, int] = {}
-
-    def held(self, parcels: list[Parcel]) -> list[Parcel]:
-        return parcels
-
-    def pause(self, tries: int, outcome: Outcome, began: float) -> bool:
-        return False
-
-    def settle(self, fate: Fate, parcels: Sequence[Parcel], reason: str | None) -> None:
-        self.counts[fate] += len(parcels)
-        if fate is Fate.UNDELIVERED:
-            self.left.extend(parcel.span for parcel in parcels if parcel.span is not None)
-        elif fate is Fate.REJECTED and parcels:
-            why = reason or "refused"
-            self.reasons[why] = self.reasons.get(why, 0) + len(parcels)
-
-
-def replay(
+def replay_file(
     destination: Destination,
     spool: Spool,
     file: SpoolFile,
     time_left: Callable[[], float],
-    failed: Callable[[Outcome], None],
-) -> Replayed:
-    """Send one file; what arrived or was refused leaves the disk. The caller holds the spool's lock.
+    learned: int | None = None,
+) -> ReplayResult:
+    """Send one file; what arrived or was refused leaves the disk. The caller has the spool's lock.
 
     Raises:
         OSError: When the file cannot be read any more.
     """
     contents = spool.read(file)
-    host = _Host(time_left, failed)
+    result = ReplayResult(file=file, lost=contents.lost, kept=file, learned=learned)
     left: list[tuple[Attributes, Sequence[Span]]] = []
     for resource, spans in contents.groups:
-        host.left = []
-        _send(destination, resource, spans, host)
-        if host.left:
-            left.append((resource, host.left))
-    remaining = sum(len(spans) for _, spans in left)
-    kept: SpoolFile | None = file
-    if not remaining:
+        remaining = spans if result.left else _send(destination, resource, spans, time_left, result)
+        result.left += len(remaining)
+        if remaining:
+            left.append((resource, remaining))
+    if not left:
         spool.remove(file)
-        kept = None
-    elif remaining < file.count:
-        kept = spool.keep(file, left)
-    return Replayed(
-        file=file,
-        delivered=host.counts[Fate.DELIVERED],
-        rejected=host.counts[Fate.REJECTED],
-        lost=contents.lost,
-        left=remaining,
-        kept=kept,
-        reasons=host.reasons,
-    )
+        result.kept = None
+    elif result.left < file.count:
+        result.kept = spool.rewrite(file, left)
+    return result
 
 
-def _send(destination: Destination, resource: Attributes, spans: Sequence[Span], host: Any) -> None:
-    """Send the spans of one resource, in the destination's own encoding, over connections of their own."""
-    source = lambda: resource  # noqa: E731
-    exporter = destination.target.exporter(source)
-    sender = Sender(exporter, source, destination.max_request_bytes, host)
+def _send(
+    destination: Destination,
+    resource: Attributes,
+    spans: Sequence[Span],
+    time_left: Callable[[], float],
+    result: ReplayResult,
+) -> Sequence[Span]:
+    """Send the spans of one resource, in the destination's own encoding, over connections of their own; return the rest."""
+    exporter = destination.target.exporter(lambda: resource)
+    sender = Sender(exporter, lambda: resource, destination.max_request_bytes)
+    sender.learned = result.learned
+    entries: list[Entry] = []
+    left: set[int] = set()
     try:
-        parcels = []
-        for span in by_turns(spans, LIGHT):
-            parcel = Parcel(None)
-            sender.encode(parcel, span)
-            parcels.append(parcel)
-        for batch in sender.batches(parcels):
-            if host.left:  # it failed a moment ago
-                host.settle(Fate.UNDELIVERED, batch, None)
-            else:
-                sender.send(batch)
+        for number, span in enumerate(spans):
+            if number % _TURN == _TURN - 1:
+                thread_sleep(0)
+            try:
+                entries.append((number, 0.0, sender.fit(exporter.encode(span), span)))
+            except Exception:  # what flipped bits have made of a span: it alone is lost
+                result.lost += 1
+        for sent in sender.deliver(entries, time_left):
+            result.delivered += len(sent.delivered)
+            result.rejected += len(sent.rejected)
+            if sent.failure is not None:
+                result.failure = sent.failure
+            if sent.rejected:
+                why = (sent.outcome.reason if sent.outcome else "") or "refused"
+                result.reasons[why] = result.reasons.get(why, 0) + len(sent.rejected)
+            left.update([entry[0] for entry in sent.retry])
+        result.learned = sender.learned
     finally:
         exporter.close()
+    return [spans[number] for number in sorted(left)]
 
 
 # ---------------------------------------------------------------- a whole folder
 @dataclass(slots=True, kw_only=True)
-class Tally:
+class ReplaySummary:
     """What a replay of a whole spool has led to so far."""
 
     delivered: int = 0
@@ -133,40 +127,87 @@ class Tally:
     error: str | None = None
 
 
-def replay_all(destination: Destination, spool: Spool, timeout: float, backoff: Backoff | None = None) -> Tally:
-    """Send everything in *spool*, trying again while the receiver fails, within *timeout* seconds."""
-    tally = Tally()
-    deadline = time.monotonic() + timeout
-    with spool.exclusively() as alone:
+def replay_all(
+    destination: Destination,
+    spool: Spool,
+    *,
+    timeout: float,
+    wait: float,
+    backoff: Backoff | None = None,
+    trying: Callable[[str], object] = lambda message: None,
+) -> ReplaySummary:
+    """Send everything in *spool* within *timeout* seconds; give a receiver that fails up after *wait* seconds.
+
+    *trying* hears in plain words of each failure after which it is tried again.
+    """
+    summary = ReplaySummary()
+    with spool.try_lock() as alone:
         if alone:
-            _send_files(destination, spool, deadline, backoff or Backoff(), tally)
+            for file in spool.too_old():
+                spool.remove(file)
+                summary.expired += file.count
+            _Rounds(destination, spool, summary, backoff or Backoff(), trying).run(time.monotonic() + timeout, wait)
         elif spool.files():
-            tally.error = "another process is sending these"
-    tally.waiting = sum(file.count for file in spool.files())
-    return tally
+            summary.error = "another process is sending these"
+    summary.waiting = sum(file.count for file in spool.files())
+    return summary
 
 
-def _send_files(destination: Destination, spool: Spool, deadline: float, backoff: Backoff, tally: Tally) -> None:
-    for file in spool.too_old():
-        spool.remove(file)
-        tally.expired += file.count
-    failures = 0
-    for file in spool.files():
-        answers: list[Outcome] = []
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                done = replay(destination, spool, file, lambda: max(0.0, deadline - time.monotonic()), answers.append)
-            except OSError as error:
-                tally.error = f"{file.path.name} cannot be read: {error.strerror or type(error).__name__}"
-                break
-            tally.delivered += done.delivered
-            tally.rejected += done.rejected
-            tally.lost += done.lost
-            tally.error = answers[-1].message if answers else tally.error
-            if not done.left or done.kept is None:
-                failures = 0
-                break
-            failures, file = failures + 1, done.kept
-            time.sleep(min(backoff.wait(failures, answers[-1].retry_after if answers else None), max(0.0, left)))
-        else:
-            return
+class _Rounds:
+    """Goes through the files of a folder until all are sent, or the receiver has failed for long enough."""
+
+    def __init__(
+        self,
+        destination: Destination,
+        spool: Spool,
+        summary: ReplaySummary,
+        backoff: Backoff,
+        trying: Callable[[str], object],
+    ) -> None:
+        self._destination = destination
+        self._spool = spool
+        self._summary = summary
+        self._trying = trying
+        self._breaker = CircuitBreaker(backoff)
+        self._learned: int | None = None
+        self._unreadable: set[str] = set()
+
+    def run(self, deadline: float, wait: float) -> None:
+        """Send until *deadline* (monotonic seconds), or until the receiver has failed for *wait* seconds."""
+        while time.monotonic() < deadline:
+            files = [file for file in self._spool.files() if file.path.name not in self._unreadable]
+            if not files:
+                return
+            failed = [file for file in files if not self._sent(file, deadline)]
+            if not failed or len(failed) < len(files):
+                continue
+            now = time.monotonic()
+            pause = self._breaker.wait(now)
+            if self._breaker.outage(now) + pause > wait or now + pause > deadline:
+                return
+            self._trying(f"{self._summary.error}; trying again in {pause:.1f} s")
+            time.sleep(pause)
+
+    def _sent(self, file: SpoolFile, deadline: float) -> bool:
+        """Send one file; return whether anything of it has left the disk, or it never will."""
+        if self._breaker.wait(time.monotonic()) and self._breaker.failures >= MAX_TRIES:
+            return False  # the receiver answers nothing: the other files have to wait as well
+        try:
+            time_left = lambda: max(0.0, deadline - time.monotonic())  # noqa: E731
+            done = replay_file(self._destination, self._spool, file, time_left, self._learned)
+        except OSError as error:
+            self._summary.error = f"{file.path.name} cannot be read: {error.strerror or type(error).__name__}"
+            self._unreadable.add(file.path.name)
+            return True
+        summary = self._summary
+        self._learned = done.learned
+        summary.delivered += done.delivered
+        summary.rejected += done.rejected
+        summary.lost += done.lost
+        if done.failure is not None:
+            summary.error = done.failure.text
+        if done.answered or not done.left:
+            self._breaker.succeeded()
+        elif done.failure is not None and done.failure.verdict is Verdict.RETRY:
+            self._breaker.failed(time.monotonic(), done.failure.retry_after, is_limited=done.failure.is_limited)
+        return done.left < file.count

@@ -1,12 +1,10 @@
-"""Sending: one batch, tried, split and trimmed until each of its spans has found its end."""
+"""Sending: one request, one answer, one result; and what to send next after an answer that asks for smaller requests."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
-from enum import Enum
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Final
 
 from .. import _version
 from ..conventions.limits import trim
@@ -14,192 +12,229 @@ from ..conventions.span import Attributes, Span
 from ..destinations.destination import Exporter
 from ..otlp import json
 from ..otlp.outcome import Outcome, Verdict
-from ..recording.captured import CapturedOperation
-from .packed import unpack
+from .buffer import Entry, size_of
 
-FRAME_BYTES = 6  # what a request adds to each span: protobuf's tag and length; JSON's comma is less
-_SMALLEST_REQUEST = 16_000  # bytes; below this, refusals of size teach nothing more
-_UNREADABLE = frozenset({400, 422})  # one span may be why the receiver could not read the others
-
-
-class Fate(Enum):
-    """What became of spans: taken, refused for good, or still ours."""
-
-    DELIVERED = "delivered"
-    REJECTED = "rejected"
-    UNDELIVERED = "undelivered"
+MAX_BATCH: Final = 512  # spans a request
+SMALLEST_REQUEST: Final = 16_000  # bytes; below this, refusals of size teach nothing more
+_UNREADABLE: Final = frozenset({400, 422})  # one span may be why the receiver could not read the others
+_MAX_REQUESTS: Final = 64  # requests for one batch that the receiver cannot read
+_GROWS_AFTER: Final = 8  # requests that arrive until a larger one is tried again
 
 
-class Parcel:
-    """One span on its way: its captured, or what was packed of it; then the span, and what the exporter takes."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendResult:
+    """What became of the spans of one request.
 
-    __slots__ = ("captured", "encoded", "packed", "size", "span")
+    Attributes:
+        delivered: Accepted by the receiver.
+        rejected: Refused for good.
+        retry: To be sent again later: of this request and of all that was to follow it.
+        outcome: The receiver's answer; None where no request was made, because there was no time left for one.
+    """
 
-    def __init__(self, captured: CapturedOperation | None, packed: bytes | Span | None = None) -> None:
-        self.captured = captured
-        self.packed = packed
-        self.span: Span | None = None
-        self.encoded: Any = None
-        self.size = 0
+    delivered: Sequence[Entry] = ()
+    rejected: Sequence[Entry] = ()
+    retry: Sequence[Entry] = ()
+    outcome: Outcome | None = None
 
-    def unpacked(self) -> Span:
-        """Return the span of a parcel that has no captured any more."""
-        packed = self.packed
-        if packed is None:
-            assert self.span is not None  # noqa: S101  (a parcel has a captured, or was packed, or was rendered)
-            return self.span
-        span = self.span = unpack(packed)
-        self.packed = None
-        return span
-
-    def let_go(self) -> None:
-        """Hold nothing any more: the span has found its end."""
-        self.captured = self.packed = self.span = self.encoded = None
-
-    def encode(self, span: Span, exporter: Exporter) -> None:
-        """Take *span* as what is sent."""
-        self.span = span
-        self.encoded = exporter.encode(span)
-        self.size = _size(self.encoded)
-
-
-def _size(encoded: Any) -> int:
-    return len(encoded) + FRAME_BYTES if isinstance(encoded, bytes) else 0
-
-
-class Host(Protocol):
-    """Whose spans these are: what a sender asks, and whom it tells."""
-
-    def time_left(self) -> float:
-        """Return for how long a request may last; 0 means that no more is to be tried."""
-
-    def held(self, parcels: list[Parcel]) -> list[Parcel]:
-        """Return those that are still to be sent: others may have been taken over meanwhile."""
-
-    def pause(self, tries: int, outcome: Outcome, began: float) -> bool:
-        """Wait before the next try; return whether there is one."""
-
-    def failed(self, outcome: Outcome) -> None:
-        """Hear of an answer that was no success."""
-
-    def settle(self, fate: Fate, parcels: Sequence[Parcel], reason: str | None) -> None:
-        """Take back spans with what became of them."""
+    @property
+    def failure(self) -> Outcome | None:
+        """The answer, where it was no plain success."""
+        if self.outcome is None or (self.outcome.verdict is Verdict.DELIVERED and not self.rejected):
+            return None
+        return self.outcome
 
 
 class Sender:
-    """Sends batches through one exporter. *limit* is the largest request, before compression."""
+    """Sends encoded spans through one exporter, and learns how large a request may be.
 
-    def __init__(self, exporter: Exporter, resource: Callable[[], Attributes], limit: int, host: Host) -> None:
+    `fit` is called by the encoder's thread, everything else by one sender's thread.
+
+    Attributes:
+        encode: Makes what the exporter takes of one span.
+        limit: The largest request, before compression, in bytes.
+        learned: How many bytes of spans a request may have, as refusals have taught; None: as many as fit.
+    """
+
+    def __init__(self, exporter: Exporter, resource: Callable[[], Attributes], limit: int) -> None:
+        self.limit = limit
+        self.encode = exporter.encode
         self._exporter = exporter
         self._resource = resource
-        self._limit = limit
-        self._host = host
-        self._room: int | None = None
-        self._unreadable = False
+        self._envelope: int | None = None
+        self.learned: int | None = None
+        self._arrived = 0  # requests since a connection last broke under a large one
+        self._grows = False
+        self._reads_nothing = False
+
+    # ------------------------------------------------------------------ sizes
+    @property
+    def whole(self) -> int:
+        """How many bytes of spans fit into a request beside the resource; JSON's envelope is the larger one."""
+        if self._envelope is None:
+            self._envelope = len(json.encode_request(self._resource(), "spancast", _version.VERSION, ())) + 1
+        return self.limit - self._envelope
 
     @property
     def room(self) -> int:
-        """How many bytes of spans fit into a request beside the resource; JSON's envelope is the larger one."""
-        if self._room is None:
-            self._room = self._limit - len(json.encode_request(self._resource(), "spancast", _version.VERSION, ())) - 1
-        return self._room
+        """How many bytes of spans the next request may have."""
+        return self.whole if self.learned is None else min(self.whole, self.learned)
 
-    def encode(self, parcel: Parcel, span: Span) -> None:
-        """Encode *span*; one that no request can hold is trimmed until it fits, or goes as it is where it cannot."""
-        parcel.encode(span, self._exporter)
-        self.fit(parcel)
+    def fit(self, payload: Any, span: Span) -> Any:
+        """Return *payload*, the encoded *span*; where no request could hold it, with its longest values trimmed."""
+        if type(payload) is not bytes or size_of(payload) <= self.whole:
+            return payload
+        return self._trimmed(span, self.whole) or payload
 
-    def fit(self, parcel: Parcel) -> None:
-        """Trim an encoded span that no request can hold."""
-        if parcel.size > self.room:
-            self._trim(parcel, self.room)
+    def _trimmed(self, span: Span, limit: int) -> bytes | None:
+        short = trim(span, limit, lambda each: size_of(self._exporter.encode(each)))
+        return self._exporter.encode(short) if short is not None else None
 
-    def _trim(self, parcel: Parcel, limit: int) -> bool:
-        if not isinstance(parcel.encoded, bytes) or parcel.span is None:
-            return False
-        short = trim(parcel.span, limit, lambda span: _size(self._exporter.encode(span)))
-        if short is not None:
-            parcel.encode(short, self._exporter)
-        return short is not None
-
-    def batches(self, parcels: Iterable[Parcel]) -> Iterator[list[Parcel]]:
-        """Cut encoded parcels into batches that fit into a request."""
-        batch: list[Parcel] = []
+    def batches(self, entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+        """Cut *entries* into batches that fit into a request."""
+        batch: list[Entry] = []
         size = 0
-        for parcel in parcels:
-            if batch and size + parcel.size > self.room:
+        for entry in entries:
+            own = size_of(entry[2])
+            if batch and (size + own > self.room or len(batch) >= MAX_BATCH):
                 yield batch
                 batch, size = [], 0
-            batch.append(parcel)
-            size += parcel.size
+            batch.append(entry)
+            size += own
         if batch:
             yield batch
 
-    def send(self, batch: Sequence[Parcel]) -> None:
-        """Send a batch until each span is settled. One refused request never stops the next.
+    def close(self) -> None:
+        """Let go of connections and files."""
+        self._exporter.close()
 
-        What is too large is halved, down to single spans, and these are trimmed. What the receiver cannot read is halved
-        too, to find the span it stumbles over; but once: where nothing at all of a batch was readable, later batches are
-        not searched again before something has been accepted.
+    # ------------------------------------------------------------------ one request
+    def send(self, entries: Sequence[Entry], timeout: float) -> SendResult:
+        """Send *entries* in one request, within *timeout* seconds. What asks for a smaller request is in `retry`."""
+        outcome = self._exporter.export([entry[2] for entry in entries], timeout)
+        if outcome.verdict is Verdict.DELIVERED:
+            self._has_arrived()
+            rejected = min(len(entries), max(0, outcome.rejected))
+            return SendResult(delivered=entries[rejected:], rejected=entries[:rejected], outcome=outcome)
+        if outcome.verdict is Verdict.RETRY and outcome.is_broken:
+            self._learn(entries, grows=True)
+        if outcome.verdict is Verdict.REFUSED:
+            return SendResult(rejected=entries, outcome=outcome)
+        return SendResult(retry=entries, outcome=outcome)
+
+    def _has_arrived(self) -> None:
+        self._reads_nothing = False
+        if self._grows and self.learned is not None:
+            self._arrived += 1
+            if self._arrived >= _GROWS_AFTER:
+                self._arrived = 0
+                self.learned = self.learned * 2 if self.learned * 2 < self.whole else None
+
+    def _learn(self, entries: Sequence[Entry], *, grows: bool) -> bool:
+        """Remember that a request of this size was too large; return whether there is a smaller one.
+
+        Some gateways break the connection under a large request instead of answering 413. A receiver that is restarted
+        breaks it as well: so later requests *grow* again.
         """
-        parts = [list(batch)]
-        began, tries, searched, accepted = time.monotonic(), 0, False, False
-        while parts:
-            part = self._host.held(parts.pop())
-            if not part:
-                continue
-            left = self._host.time_left()
-            if left <= 0:
-                return self._host.settle(Fate.UNDELIVERED, _joined(part, parts), "shutdown deadline")
-            outcome = self._exporter.export([parcel.encoded for parcel in part], left)
-            tries += 1
-            if outcome.verdict is Verdict.DELIVERED:
-                self._delivered(part, outcome)
-                accepted, self._unreadable = True, False
-                began, tries = time.monotonic(), 0
-                continue
-            self._host.failed(outcome)
-            if outcome.verdict is Verdict.RETRY:
-                if not self._host.pause(tries, outcome, began):
-                    return self._host.settle(Fate.UNDELIVERED, _joined(part, parts), outcome.reason)
-                parts.append(part)
-                continue
-            tries = 0
-            if outcome.verdict is Verdict.TOO_LARGE and self._smaller(part):
-                parts.extend(_halves(part))
-            elif len(part) > 1 and outcome.status in _UNREADABLE and not self._unreadable:
-                searched = True
-                parts.extend(_halves(part))
-            else:
-                self._host.settle(Fate.REJECTED, part, outcome.reason)
-        if searched and not accepted:
-            self._unreadable = True
-        return None
-
-    def _smaller(self, part: list[Parcel]) -> bool:
-        """Return whether *part* can be sent smaller; remember that later requests have to be."""
-        size = sum(parcel.size for parcel in part)
-        if len(part) == 1:
-            return self._trim(part[0], size // 2)
-        if size:
-            self._room = min(self.room, max(size // 2, _SMALLEST_REQUEST))
+        size = sum([size_of(entry[2]) for entry in entries])
+        if len(entries) < 2 or size <= SMALLEST_REQUEST:
+            return len(entries) > 1 and not grows
+        self.learned = min(self.room, max(size // 2, SMALLEST_REQUEST))
+        self._arrived, self._grows = 0, grows
         return True
 
-    def _delivered(self, part: list[Parcel], outcome: Outcome) -> None:
-        rejected = min(len(part), max(0, outcome.rejected))
-        if rejected:
-            said = f"the receiver rejected {rejected} spans" + (f": {outcome.message}" if outcome.message else "")
-            self._host.failed(replace(outcome, message=said))
-        self._host.settle(Fate.DELIVERED, part[rejected:], None)
-        self._host.settle(Fate.REJECTED, part[:rejected], outcome.reason)  # how many is known, not which
+    # ------------------------------------------------------------------ a batch
+    def deliver(self, entries: Sequence[Entry], time_left: Callable[[], float]) -> Iterator[SendResult]:
+        """Send *entries*, in as many requests as it takes, and yield each result; stop where a later try is asked for.
+
+        What is too large is halved, down to single spans, and these are trimmed. What the receiver cannot read is halved
+        too, to find the spans it stumbles over: but where it reads nothing at all, down to two single spans, all of it is
+        rejected, and so are later batches, unsearched, until something is accepted. *time_left* says for how many seconds a
+        request may last; 0 ends it.
+        """
+        parts = list(self.batches(entries))[::-1]
+        search = _Search()
+        while parts:
+            part = parts.pop()
+            left = time_left()
+            if left <= 0:
+                yield SendResult(retry=_joined(part, parts))
+                return
+            result = self.send(part, left)
+            outcome = result.outcome
+            verdict = outcome.verdict if outcome is not None else Verdict.REFUSED
+            if verdict is Verdict.TOO_LARGE:
+                smaller = self._smaller(part)
+                parts.extend(smaller)
+                yield SendResult(outcome=outcome) if smaller else SendResult(rejected=part, outcome=outcome)
+            elif outcome is not None and outcome.status in _UNREADABLE and not self._reads_nothing:
+                search.refused(part)
+                if search.is_hopeless:
+                    self._reads_nothing = search.read_nothing
+                    yield SendResult(rejected=_joined(part, parts), outcome=outcome)
+                    return
+                if len(part) > 1:
+                    parts.extend(_halves(part))
+                    yield SendResult(outcome=outcome)
+                else:
+                    yield result
+            elif verdict is Verdict.RETRY:
+                yield SendResult(retry=_joined(part, parts), outcome=outcome)
+                return
+            else:
+                search.found_any = search.found_any or verdict is Verdict.DELIVERED
+                yield result
+        self._reads_nothing = self._reads_nothing or search.read_nothing
+
+    def _smaller(self, part: list[Entry]) -> list[list[Entry]]:
+        """Return the parts to send instead of one that was too large; none where it cannot be made smaller."""
+        if len(part) > 1:
+            self._learn(part, grows=False)
+            return _halves(part)
+        number, offered_at, payload = part[0]
+        decode = getattr(self._exporter, "decode", None)
+        if type(payload) is not bytes or decode is None:
+            return []
+        short = self._trimmed(decode(payload), size_of(payload) // 2)
+        return [[(number, offered_at, short)]] if short is not None else []
 
 
-def _halves(part: list[Parcel]) -> list[list[Parcel]]:
-    """Return the parts to send next, the first of them last: they are taken from the end. A single span stays whole."""
+class _Search:
+    """The search for the spans of a batch that a receiver cannot read.
+
+    Attributes:
+        found_any: Whether it has read anything of the batch.
+    """
+
+    def __init__(self) -> None:
+        self.found_any = False
+        self._singles = 0
+        self._further = 0
+        self._requests = 0
+
+    def refused(self, part: Sequence[Entry]) -> None:
+        """Count a refusal."""
+        self._requests += 1
+        self._further += self._singles > 1
+        self._singles += len(part) == 1
+
+    @property
+    def read_nothing(self) -> bool:
+        """Whether two single spans were refused and nothing of the batch was read."""
+        return self._singles > 1 and not self.found_any
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether what came after two refused spans was refused as well, or too many requests were made."""
+        return (self.read_nothing and self._further > 0) or self._requests >= _MAX_REQUESTS
+
+
+def _halves(part: list[Entry]) -> list[list[Entry]]:
+    """Return the parts to send next, the first of them last: they are taken from the end."""
     middle = len(part) // 2
     return [part[middle:], part[:middle]] if middle else [part]
 
 
-def _joined(part: list[Parcel], parts: list[list[Parcel]]) -> list[Parcel]:
-    """Return what has not been settled, in its order."""
-    return [*part, *(parcel for other in reversed(parts) for parcel in other)]
+def _joined(part: list[Entry], parts: list[list[Entry]]) -> list[Entry]:
+    """Return what has not been sent, in its order."""
+    return [*part, *(entry for other in reversed(parts) for entry in other)]

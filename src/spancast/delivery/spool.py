@@ -2,47 +2,48 @@
 
 A file is written whole under another name and then renamed: nobody ever reads half of one. Its name says when it was
 written, by whom, and how many spans it holds, so that what a torn line costs is known. One span a line. Several processes
-may write at once, each its own files; one at a time sends, whoever holds the lock of the folder.
+may write at once, each its own files; one at a time sends, whoever has the lock of the folder.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import stat
 import sys
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from hashlib import sha256
 from itertools import count as counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 import orjson
 
 from .. import _version
 from ..conventions.span import Attributes, Span
-from ..destinations.destination import Destination
-from ..destinations.targets.http import HttpTarget
 from ..otlp import json
-from .turns import LIGHT, by_turns
+from ..otlp.json_decoding import decode_request
+from ..private_files import make_private_folder, open_lock, read_private, why_not_ours, write_new
+from .identity import folder_of as folder_of
+from .threads import thread_sleep
 
-MAX_BYTES = 256 * 1024 * 1024  # a destination
-MAX_AGE = 7 * 24 * 3600.0  # seconds; many backends take no older spans
+MAX_BYTES: Final = 256 * 1024 * 1024  # a destination
+MAX_AGE: Final = 7 * 24 * 3600.0  # seconds; many backends take no older spans
 _MERGE_BELOW = 256 * 1024  # bytes; small files grow: a long outage with few spans is not a hundred thousand files
-_STALE_PART = 3600.0  # seconds after which an unfinished file has nobody any more
-_CLOCK_JUMP = 3600.0
-_NAME = re.compile(r"(?P<written>\d{20})-(?P<owner>\d+-[0-9a-f]{8})-(?P<number>\d+)-(?P<count>\d+)\.jsonl")
-_TAIL = b"]}]}]}"  # how a request ends after its spans
-_ABOUT = "destination.json"
-_LOCK = "lock"
+_STALE_PART: Final = 3600.0  # seconds after which nobody finishes an unfinished file any more
+_CLOCK_JUMP: Final = 3600.0
+_NAME: Final = re.compile(r"(?P<written>\d{20})-(?P<owner>\d+-[0-9a-f]{8})-(?P<number>\d+)-(?P<count>\d+)\.jsonl")
+_TAIL: Final = b"]}]}]}"  # how a request ends after its spans
+_MANIFEST: Final = "destination.json"
+_LOCK: Final = "lock"
+_TURN: Final = 64  # lines that are read between two chances for the application's threads
 
 
 class SpoolFullError(OSError):
-    """The spool holds as much as it may."""
+    """The spool has as many bytes as it may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,72 +74,69 @@ class Staged:
     size: int
 
 
-def folder_of(base: Path, destination: Destination) -> Path | None:
-    """Return the spool's folder for *destination*; None when it is no HTTP receiver.
-
-    Spans go only to where they would have gone, with the same rights and the same privacy: name, URL, headers and privacy
-    mode make the folder's name, as a hash. A callable's headers change with time and are left out.
-    """
-    target = destination.target
-    if not isinstance(target, HttpTarget):
-        return None
-    headers = ["called"] if callable(target.headers) else sorted(f"{n.lower()}:{v}" for n, v in target.headers.items())
-    said = "\0".join([destination.name, target.url, str(destination.privacy_mode), *headers])
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", destination.name)[:40]
-    return base / f"{plain}-{sha256(said.encode('utf-8', 'replace')).hexdigest()[:16]}"
-
-
-def lines_of(spans: Sequence[Span], resource: Attributes) -> list[bytes]:
-    """Return each span as a line: a whole request, for every reader of OTLP JSON lines."""
+def lines_of(spans: Sequence[bytes], resource: Attributes) -> list[bytes]:
+    """Return each span, as `json.encode_span` made it, as a line: a whole request, for every reader of OTLP JSON lines."""
     head = json.encode_request(resource, "spancast", _version.VERSION, ()).removesuffix(_TAIL)
-    return [b"%b%b%b\n" % (head, json.encode_span(span), _TAIL) for span in by_turns(spans, LIGHT)]
+    return [b"%b%b%b\n" % (head, span, _TAIL) for span in spans]
 
 
 class Spool:
-    """One destination's folder. Opens nothing before the first use; what the disk refuses is raised as OSError."""
+    """One destination's folder. Opens and makes nothing before the first use; what the disk refuses is raised as OSError.
+
+    Used by one thread at a time: SpoolWriter and SpoolReplayer see to that, each with a Spool or a lock of its own.
+    """
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | Callable[[], Path],
         *,
-        about: Mapping[str, Any] | None = None,
+        base: Path | None = None,
+        manifest: Mapping[str, Any] | None = None,
         max_bytes: int = MAX_BYTES,
         max_age: float = MAX_AGE,
     ) -> None:
-        """*about* is kept beside the files for people: it says whose spans these are, without secrets."""
-        self.folder = folder
+        """*folder* may be a function that finds it when it is needed: not before *base* is there, or a span is written.
+
+        *manifest* is kept beside the files for people: it says whose spans these are, without secrets.
+        """
         self.owner = f"{os.getpid()}-{uuid4().hex[:8]}"
-        self._about = dict(about or {})
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
+        self._folder, self._base = folder, base
+        self._manifest = dict(manifest or {})
         self._max_age = max_age
         self._number = counter(1)
         self._newest: tuple[SpoolFile, int] | None = None
         self._lock: int | None = None
-        self._writing = threading.Lock()
         self._made = False
         self._clocks = time.time() - time.monotonic()
 
+    @property
+    def folder(self) -> Path:
+        """The folder; OSError where it cannot even be named."""
+        if callable(self._folder):
+            self._folder = self._folder()
+        return self._folder
+
     # ------------------------------------------------------------------ writing
-    def stage(self, spans: Sequence[Span], resource: Attributes) -> Staged:
-        """Write *spans* to a file that nobody sees before `commit`.
+    def stage(self, lines: Sequence[bytes]) -> Staged:
+        """Write *lines*, one a span, to a file that nobody sees before `commit`.
 
         Raises:
             SpoolFullError: When the bound in bytes is reached.
-            OSError: When the disk is full or the folder cannot be written.
+            OSError: When the disk is full, or the folder cannot be written or is not ours.
         """
-        data = b"".join(lines_of(spans, resource))
-        with self._writing:  # of one process's threads; several processes may exceed the bound by a file each
-            self._make()
-            if self.size() + len(data) > self._max_bytes:
-                raise SpoolFullError(f"the spool holds {self._max_bytes:,} bytes already")
-            return self._stage(data, len(spans), time.time_ns(), self.owner, None)
+        data = b"".join(lines)
+        self._make()
+        if self.size() + len(data) > self.max_bytes:  # several processes may exceed the bound by a file each
+            raise SpoolFullError(f"the spool has {self.max_bytes:,} bytes already")
+        return self._stage(data, len(lines), time.time_ns(), self.owner, None)
 
     def _stage(self, data: bytes, count: int, written_ns: int, owner: str, replaces: SpoolFile | None) -> Staged:
         name = f"{written_ns:020d}-{owner}-{next(self._number)}-{count}.jsonl"
         file = SpoolFile(path=self.folder / name, owner=owner, count=count, written_ns=written_ns)
         part = self.folder / f"{name}.{os.getpid()}.part"
         try:
-            _write(part, data)
+            write_new(part, data)
         except OSError:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
@@ -157,46 +155,67 @@ class Spool:
         with suppress(OSError):
             staged.part.unlink(missing_ok=True)
 
-    def tidy(self) -> None:
+    def merge_small(self) -> None:
         """Join the newest file of this process with the one before while they are small. Call it between two writes."""
         newest, self._newest = self._newest, None
         if newest is None:
             return
         file, size = newest
-        mine = [each for each in self.files() if each.owner == self.owner and each.path != file.path]
+        mine = [each for each in self.mine() if each.path != file.path]
         before = mine[-1] if mine else None
         if before is None or size > _MERGE_BELOW:
             return
-        with self.exclusively() as alone:
+        with self.try_lock() as alone:
             if not alone:
                 return
             with suppress(OSError):
-                data = before.path.read_bytes()
+                data = read_private(before.path, limit=_MERGE_BELOW)
                 if len(data) + size <= _MERGE_BELOW and data.endswith(b"\n"):
-                    data += file.path.read_bytes()
-                    count = before.count + file.count
-                    staged = self._stage(data, count, before.written_ns, self.owner, before)
+                    data += read_private(file.path, limit=_MERGE_BELOW)
+                    staged = self._stage(data, before.count + file.count, before.written_ns, self.owner, before)
                     self.commit(staged)
                     file.path.unlink(missing_ok=True)
 
     def _make(self) -> None:
         if self._made and self.folder.is_dir():
             return
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._about and not (self.folder / _ABOUT).exists():
-            part = self.folder / f"{_ABOUT}.{self.owner}.part"
-            _write(part, orjson.dumps(self._about) + b"\n")
-            os.replace(part, self.folder / _ABOUT)
+        make_private_folder(self.folder)
+        if stat.S_IMODE(self.folder.stat().st_mode) & 0o077:
+            self.folder.chmod(0o700)
+        if self._manifest and not (self.folder / _MANIFEST).exists():
+            part = self.folder / f"{_MANIFEST}.{self.owner}.{next(self._number)}.part"
+            write_new(part, orjson.dumps(self._manifest) + b"\n")
+            os.replace(part, self.folder / _MANIFEST)
         self._made = True
+
+    def remove_if_empty(self) -> None:
+        """Remove the folder where nothing waits in it: one that is no other process's stays empty for ever."""
+        with suppress(OSError):
+            if (callable(self._folder) and not self._made) or self.files():
+                return
+            with self.try_lock() as alone:
+                if alone and not self.files():
+                    for name in (_MANIFEST, _LOCK):
+                        (self.folder / name).unlink(missing_ok=True)
+            self.folder.rmdir()
 
     # ------------------------------------------------------------------ reading
     def files(self) -> list[SpoolFile]:
-        """Return what waits, the oldest first."""
+        """Return what waits, the oldest first; nothing where the folder is not there or not ours."""
         try:
-            names = sorted(os.listdir(self.folder))
+            if callable(self._folder) and self._base is not None and not self._base.is_dir():
+                return []
+            folder = self.folder
+            names = sorted(os.listdir(folder))
+            if folder.is_symlink() or why_not_ours(folder.stat()):
+                return []
         except OSError:
             return []
-        return [file for name in names if (file := _file(self.folder / name)) is not None]
+        return [file for name in names if (file := _file(folder / name)) is not None]
+
+    def mine(self) -> list[SpoolFile]:
+        """Return what this process has left and nobody has sent."""
+        return [file for file in self.files() if file.owner == self.owner]
 
     def size(self) -> int:
         """Return how many bytes lie in the folder."""
@@ -207,12 +226,19 @@ class Spool:
             return 0
 
     def read(self, file: SpoolFile) -> Contents:
-        """Return a file's spans; what cannot be read is counted."""
+        """Return a file's spans; what cannot be read is counted.
+
+        Raises:
+            OSError: When it is no file of ours, or is gone.
+        """
         groups: dict[bytes, tuple[Attributes, list[Span]]] = {}
         found = 0
-        for line in by_turns(file.path.read_bytes().splitlines(), LIGHT):
+        data = read_private(file.path, limit=max(self.max_bytes, MAX_BYTES))
+        for number, line in enumerate(data.splitlines(), 1):
+            if number % _TURN == 0:
+                thread_sleep(0)
             try:
-                for resource, spans in json.decode_request(line):
+                for resource, spans in decode_request(line):
                     key = repr(resource).encode("utf-8", "replace")
                     groups.setdefault(key, (resource, []))[1].extend(spans)
                     found += len(spans)
@@ -228,9 +254,9 @@ class Spool:
         with suppress(OSError):
             file.path.unlink(missing_ok=True)
 
-    def keep(self, file: SpoolFile, groups: Sequence[tuple[Attributes, Sequence[Span]]]) -> SpoolFile:
+    def rewrite(self, file: SpoolFile, groups: Sequence[tuple[Attributes, Sequence[Span]]]) -> SpoolFile:
         """Leave only *groups* of a file, in its place in the order. A crash in the middle leaves both: ids are the same."""
-        lines = [line for resource, spans in groups for line in lines_of(spans, resource)]
+        lines = [line for resource, spans in groups for line in lines_of(list(map(json.encode_span, spans)), resource)]
         staged = self._stage(b"".join(lines), len(lines), file.written_ns, file.owner, file)
         self.commit(staged)
         self._newest = None
@@ -243,18 +269,19 @@ class Spool:
         oldest = (time.time() - self._max_age) * 1e9
         return [file for file in self.files() if file.written_ns < oldest]
 
-    def sweep(self) -> None:
+    def remove_stale_parts(self) -> None:
         """Delete unfinished files whose writers are gone."""
         with suppress(OSError), os.scandir(self.folder) as entries:
             for entry in entries:
-                if entry.name.endswith(".part") and time.time() - entry.stat().st_mtime > _STALE_PART:
+                stale = time.time() - entry.stat(follow_symlinks=False).st_mtime > _STALE_PART
+                if entry.name.endswith(".part") and stale:
                     os.unlink(entry.path)
 
     @contextmanager
-    def exclusively(self) -> Iterator[bool]:
-        """Hold the folder's lock for a block; yields False where somebody else holds it. Ends with its process."""
+    def try_lock(self) -> Iterator[bool]:
+        """Take the folder's lock for a block; yields False where another has it. It ends with its process."""
         try:
-            handle = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+            handle = open_lock(self.folder / _LOCK)
         except OSError:
             yield False
             return
@@ -263,7 +290,7 @@ class Spool:
                 yield False
                 return
             self._lock = handle
-            self.sweep()  # what killed writers left behind counts for no one and would stay for ever
+            self.remove_stale_parts()  # what killed writers left behind counts for no one and would stay for ever
             try:
                 yield True
             finally:
@@ -275,25 +302,26 @@ class Spool:
 
     def after_fork_in_child(self) -> None:
         """Let go of the parent's lock, which the child has inherited and must not keep alive."""
-        if self._lock is not None:
+        handle, self._lock = self._lock, None
+        if handle is not None:
             with suppress(OSError):
-                os.close(self._lock)
+                os.close(handle)
 
 
-def about(folder: Path) -> dict[str, Any]:
+def manifest_of(folder: Path) -> dict[str, Any]:
     """Return what is kept beside the files about their destination."""
     try:
-        said = orjson.loads((folder / _ABOUT).read_bytes())
+        found = orjson.loads(read_private(folder / _MANIFEST, limit=65536))
     except (OSError, ValueError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return found if isinstance(found, dict) else {}
 
 
 def _file(path: Path) -> SpoolFile | None:
     found = _NAME.fullmatch(path.name)
     if found is None:
         return None
-    return SpoolFile(path=path, owner=found["owner"], count=int(found["count"]), written_ns=int(found["written"]))
+    return SpoolFile(path=path, owner=found["owner"], count=int(found["count"][:12]), written_ns=int(found["written"]))
 
 
 def _size(entry: os.DirEntry[str]) -> int:
@@ -301,17 +329,6 @@ def _size(entry: os.DirEntry[str]) -> int:
         return entry.stat(follow_symlinks=False).st_size
     except OSError:  # sent and deleted meanwhile
         return 0
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a new file, 0600. Never synced: it has to survive the process, not the machine."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(handle, view) :]
-    finally:
-        os.close(handle)
 
 
 if sys.platform == "win32":  # pragma: no cover

@@ -58,11 +58,11 @@ def check_span(destination: Destination) -> Span:
         end_ns=now,
         metadata={"connection_test": True},
     )
-    return preparation(destination)(operation)
+    return rendering_of(destination)(operation)
 
 
-def preparation(destination: Destination) -> Callable[[Operation], Span]:
-    """Return the function that makes spans for *destination*. It runs in the lane's thread, once a span.
+def rendering_of(destination: Destination) -> Callable[[Operation], Span]:
+    """Return the function that makes spans for *destination*. It runs in the encoder's thread, once a span.
 
     A `redact` hook sees in privacy mode what still leaves: names stay, metadata is redacted.
     """
@@ -87,15 +87,15 @@ def preparation(destination: Destination) -> Callable[[Operation], Span]:
     return prepare
 
 
-def form(destination: Destination) -> Hashable:
-    """Return what decides how an operation's bytes look at *destination*: equal for those that may share them.
+def render_key(destination: Destination) -> Hashable:
+    """Return what decides how an operation's bytes look at *destination*: equal for those that share them.
 
     None where something in it cannot be compared.
     """
     render: object = destination.render
     if isinstance(render, partial):
         render = (render.func, render.args, tuple(sorted(render.keywords.items())))
-    held = (
+    key = (
         render,
         getattr(destination.target, "protocol", id(destination.target)),
         (destination.privacy_mode, destination.redact, destination.media),
@@ -103,10 +103,10 @@ def form(destination: Destination) -> Hashable:
         tuple(sorted(destination.span_attributes.items())),
     )
     try:
-        hash(held)
+        hash(key)
     except TypeError:
         return None
-    return held
+    return key
 
 
 def _steps(destination: Destination) -> list[Callable[[Operation], Operation]]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..conventions.span import Attributes, Span
-from . import json, protobuf
+from . import json, json_decoding, protobuf
+from .protobuf_decoding import decode_span
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +17,10 @@ class Encoding:
     content_type: str
     span: Callable[[Span], bytes]
     request: Callable[[Attributes, str, str, Sequence[bytes]], bytes]
+    decode: Callable[[bytes], Span]
 
 
 ENCODINGS: dict[str, Encoding] = {
-    "http/json": Encoding(json.CONTENT_TYPE, json.encode_span, json.encode_request),
-    "http/protobuf": Encoding(protobuf.CONTENT_TYPE, protobuf.encode_span, protobuf.encode_request),
+    "http/json": Encoding(json.CONTENT_TYPE, json.encode_span, json.encode_request, json_decoding.decode_span),
+    "http/protobuf": Encoding(protobuf.CONTENT_TYPE, protobuf.encode_span, protobuf.encode_request, decode_span),
 }

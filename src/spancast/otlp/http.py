@@ -81,6 +81,7 @@ class HttpExporter:
         self._deadline = _Deadline()
         self._used_at = 0.0
         self.encode: Callable[[Span], bytes] = self._encoding.span
+        self.decode: Callable[[bytes], Span] = self._encoding.decode
 
     def export(self, batch: Sequence[Any], timeout: float) -> Outcome:
         """Send *batch* once, within *timeout* seconds (never more than the destination's own)."""
@@ -261,7 +262,13 @@ def read_answer(status: int, headers: Mapping[str, str], content: bytes, secrets
     if status in _RETRYABLE:
         after, note = _retry_after(headers.get("Retry-After"))
         return Outcome(
-            verdict=Verdict.RETRY, reason=reason, message=message + note, words=said, retry_after=after, status=status
+            verdict=Verdict.RETRY,
+            reason=reason,
+            message=message + note,
+            words=said,
+            retry_after=after,
+            is_limited=bool(note),
+            status=status,
         )
     verdict = Verdict.TOO_LARGE if too_large else Verdict.REFUSED
     return Outcome(verdict=verdict, reason=reason, message=message, words=said, status=status)

@@ -7,7 +7,7 @@ lowerCamelCase; 64 bit integers are decimal strings; NaN and the infinities are 
 from __future__ import annotations
 
 import math
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
@@ -16,7 +16,6 @@ import orjson
 
 from ..conventions.span import Attributes, AttributeValue, Span, SpanEvent, SpanLink
 from ..record.json import digits, text
-from ..record.operation import Kind
 
 CONTENT_TYPE = "application/json"
 _INT64_MAX = 2**63 - 1
@@ -119,77 +118,3 @@ def encode_request(resource: Attributes, scope_name: str, scope_version: str, sp
         scope,
         b",".join(spans),
     )
-
-
-# ---------------------------------------------------------------- reading back what was written here
-def decode_request(line: bytes) -> list[tuple[dict[str, Any], list[Span]]]:
-    """Return resources and their spans from what `encode_request` made; what a span was to us is not in it: CHAIN.
-
-    Raises:
-        ValueError: When it is no whole request.
-    """
-    try:
-        return [
-            (
-                _read_attributes((resource.get("resource") or {}).get("attributes")),
-                [_read_span(span) for scope in resource.get("scopeSpans", ()) for span in scope.get("spans", ())],
-            )
-            for resource in orjson.loads(line)["resourceSpans"]
-        ]
-    except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-        raise ValueError(f"no OTLP request: {type(error).__name__}") from None
-
-
-def _read_span(data: Mapping[str, Any]) -> Span:
-    status = data.get("status") or {}
-    parent = data.get("parentSpanId")
-    return Span(
-        name=str(data["name"]),
-        trace_id=int(data["traceId"], 16),
-        span_id=int(data["spanId"], 16),
-        parent_span_id=int(parent, 16) if parent else None,
-        parent_is_remote=bool(int(data.get("flags") or 0) & _IS_REMOTE),
-        kind=int(data.get("kind") or 0),
-        operation_kind=Kind.CHAIN,
-        start_ns=int(data["startTimeUnixNano"]),
-        end_ns=int(data["endTimeUnixNano"]),
-        attributes=_read_attributes(data.get("attributes")),
-        events=tuple(
-            SpanEvent(
-                name=str(event.get("name") or ""),
-                time_ns=int(event.get("timeUnixNano") or 0),
-                attributes=_read_attributes(event.get("attributes")),
-            )
-            for event in data.get("events", ())
-        ),
-        links=tuple(
-            SpanLink(
-                trace_id=int(link["traceId"], 16),
-                span_id=int(link["spanId"], 16),
-                attributes=_read_attributes(link.get("attributes")),
-            )
-            for link in data.get("links", ())
-        ),
-        status_code=int(status.get("code") or 0),
-        status_message=str(status.get("message") or ""),
-    )
-
-
-def _read_attributes(data: Any) -> dict[str, AttributeValue]:
-    return {item["key"]: _read_value(item.get("value") or {}) for item in data or ()}
-
-
-def _read_value(value: Mapping[str, Any]) -> AttributeValue:
-    for name, item in value.items():
-        if name == "intValue":
-            return int(item)
-        if name == "doubleValue":
-            return float(item)
-        if name == "bytesValue":
-            return b64decode(item)
-        if name == "arrayValue":
-            return [_read_value(each) for each in item.get("values", ())]
-        if name == "kvlistValue":
-            return _read_attributes(item.get("values"))
-        return item  # type: ignore[no-any-return]
-    return None

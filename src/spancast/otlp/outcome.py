@@ -38,8 +38,14 @@ class Outcome:
     words: str = ""
     code: str = ""
     retry_after: float | None = None
+    is_limited: bool = False
     status: int | None = None
     content_type: str = ""
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the connection broke after it had been made; some gateways do that to a request that is too large."""
+        return self.code == "E209"
 
     @property
     def text(self) -> str:

@@ -20,13 +20,14 @@ class MessageCache:
     operation on a dict, so lanes share it without a lock.
     """
 
-    __slots__ = ("_most", "_new", "_old", "_size")
+    __slots__ = ("_is_used", "_most", "_new", "_old", "_size")
 
     def __init__(self, most_characters: int = MOST_CHARACTERS) -> None:
         self._most = most_characters // 2
         self._new: dict[Hashable, _Entry] = {}
         self._old: dict[Hashable, _Entry] = {}
         self._size = 0
+        self._is_used = False
 
     def find(self, key: Hashable, calls: object = None) -> Message | None:
         """Return the message that was kept under *key* with equal tool *calls*."""
@@ -36,6 +37,7 @@ class MessageCache:
             if entry is None:
                 return None
             self._keep(key, entry)
+        self._is_used = True
         message, kept_calls, _ = entry
         return message if same(calls, kept_calls) else None
 
@@ -48,11 +50,18 @@ class MessageCache:
             self._old = self._new
             self._new, self._size = {}, 0
         self._new[key] = entry
+        self._is_used = True
         self._size += entry[2] + 200
 
     def __bool__(self) -> bool:
         """Return whether anything is kept."""
         return bool(self._new or self._old)
+
+    def forget_unused(self) -> None:
+        """Keep nothing, unless it was used since the last call: then others are still at work."""
+        if not self._is_used:
+            self.clear()
+        self._is_used = False
 
     def clear(self) -> None:
         """Keep nothing: content must not outlive the work it belongs to."""

@@ -99,7 +99,7 @@ def test_a_processor_that_raises_is_counted_and_costs_no_other_span() -> None:
                 pass
     report = pipeline.report()["tracer_provider"]
     assert (2, 1, {"processor": 1}) == (report.delivered, report.rejected, report.reasons)
-    assert "the receiver rejected 1 spans: a span processor raised RuntimeError" == report.last_error
+    assert "the receiver rejected 1 span: a span processor raised RuntimeError" == report.last_error
     provider.shutdown()
 
 

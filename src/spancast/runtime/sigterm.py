@@ -18,7 +18,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
-from .recording.notice import warn_once
+from ..recording.notice import warn_once
 
 
 class Handler:

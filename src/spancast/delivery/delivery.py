@@ -1,0 +1,188 @@
+"""From `offer` to the destinations, for one process: the inbox, the encoder, the lanes, and who waits for them.
+
+`offer`, `flush` and `report` may be called at any line of the application: by a finalizer in a garbage collection, by a
+signal handler, in a greenlet. They take no lock; who waits polls.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from ..recording.captured import CapturedOperation
+from .encoder import Encoder, weight
+from .inbox import Inbox, Marker
+from .lane import Lane
+from .ledger import DestinationReport
+from .threads import ARE_GREENLETS, get_ident, thread_sleep
+from .worker import Worker
+
+YIELD_AT = 1024  # waiting spans from which on `offer` lets our threads run: else they could not keep up
+
+
+class Delivery:
+    """The ways out of one process: a forked child makes its own."""
+
+    def __init__(self, lanes: Sequence[Lane], max_bytes: int, ending: Callable[[], bool] | None = None) -> None:
+        self.lanes = tuple(lanes)
+        self.inbox = Inbox(max_bytes, weight)
+        self.encoder = Encoder(self.inbox, self.lanes, max_bytes, ending)
+        self.worker = Worker("encoder", self.encoder.step)
+        self._seen_losses = 0
+
+    # ------------------------------------------------------------------ the application's side
+    def offer(self, captured: CapturedOperation) -> None:
+        """Take a closed operation, or count that it could not be taken. Never waits, touches no disk, takes no lock."""
+        if not captured.sampled:
+            return self.inbox.skipped.add()
+        waiting = self.inbox.put(captured)
+        if not self.worker.is_running:
+            self.worker.start()
+        elif waiting >= YIELD_AT and not ARE_GREENLETS:
+            thread_sleep(0)
+        return None
+
+    def flush(self, timeout: float) -> bool:
+        """Send what was offered so far, within *timeout* seconds; return whether everything has arrived.
+
+        False as well when something was rejected or dropped since the flush before, or lies on disk.
+        """
+        before = self._seen_losses
+        complete = self.wait(timeout)
+        losses = self._losses()
+        self._seen_losses = max(self._seen_losses, losses)
+        return complete and losses <= before
+
+    def wait(self, timeout: float, lanes: Sequence[Lane] | None = None) -> bool:
+        """Wait until what was offered so far has left *lanes* (all); return whether it has within *timeout* seconds."""
+        if get_ident() in self._threads():  # a finalizer in a thread of ours: it would wait for itself
+            return False
+        chosen = self.lanes if lanes is None else lanes
+        if self.inbox.closed:
+            return not any([lane.left_behind() for lane in chosen])
+        if not self.worker.is_running and not self.inbox.items:  # nothing was ever offered
+            return not any([lane.has_pending for lane in chosen])
+        deadline = time.monotonic() + timeout
+        marker = Marker(deadline)
+        self.inbox.mark(marker)
+        try:
+            self._run(lambda: self._is_over(marker, chosen), deadline)
+        finally:
+            marker.done = True
+        return self._has_left(marker, chosen)
+
+    def _has_left(self, marker: Marker, lanes: Sequence[Lane]) -> bool:
+        tickets = marker.tickets
+        return tickets is not None and all(
+            [
+                lane.has_sent(ticket) or (lane.has_settled(ticket) and not lane.left_behind())
+                for lane, ticket in zip(self.lanes, tickets, strict=True)
+                if lane in lanes
+            ]
+        )
+
+    def _is_over(self, marker: Marker, lanes: Sequence[Lane]) -> bool:
+        tickets = marker.tickets
+        return tickets is not None and all(
+            [
+                lane.has_sent(ticket) or lane.cannot_send(marker)
+                for lane, ticket in zip(self.lanes, tickets, strict=True)
+                if lane in lanes
+            ]
+        )
+
+    def _run(self, done: Callable[[], bool], deadline: float) -> None:
+        """Poll until *done*, or *deadline*; where threads cannot be started any more, do their work here."""
+        pause = 0.0005
+        while not done() and (left := deadline - time.monotonic()) > 0:
+            if self._drive():
+                continue
+            time.sleep(min(pause, left))
+            pause = min(pause * 1.5, 0.01)
+
+    def _drive(self) -> bool:
+        """Where the interpreter is exiting and a thread is not there, do some of its work; return whether there was any."""
+        worked = False
+        if self.inbox.items and not self.worker.start():
+            self.encoder.encode_all()
+            worked = True
+        for lane in self.lanes:
+            if (not lane.outbox.is_empty or lane.has_pending) and not lane.worker.start():
+                wait = lane.step()
+                worked = worked or wait == 0
+        return worked
+
+    # ------------------------------------------------------------------ the end
+    def shutdown(self, deadline: float) -> bool:
+        """Send everything before *deadline* (monotonic seconds) and stop; what is left goes to disk or is dropped.
+
+        Returns whether everything has arrived since the last flush.
+        """
+        before = self._seen_losses
+        now = time.monotonic()
+        self.inbox.closed = True
+        self.encoder.deadline = deadline - 0.1 * max(0.0, deadline - now)
+        for lane in self.lanes:
+            lane.begin_shutdown(deadline)
+        marker = Marker(deadline, ends=True)
+        self.inbox.mark(marker)
+        if not self.worker.is_running and len(self.inbox.items) == 1:
+            self.encoder.encode_all()  # it never ran: no thread is started for the end only
+        until = max([lane.phase.until for lane in self.lanes], default=now)
+        self._run(lambda: marker.tickets is not None and all([lane.is_drained for lane in self.lanes]), until)
+        for lane in self.lanes:
+            lane.spill_all(deadline)
+        self._stop()
+        for lane in self.lanes:
+            lane.close(deadline)
+        marker.done = True
+        left = [lane.left_behind() for lane in self.lanes]
+        return not any(left) and self._losses() <= before
+
+    def _stop(self) -> None:
+        """Stop the encoder; what it has not handed over is lost, and counted."""
+        inbox = self.inbox
+        self.encoder.stopped = True
+        left = inbox.take_all()
+        for lane in self.lanes:
+            if left:
+                lane.ledger.enter("dropped", left, "shutdown deadline")
+        self.inbox.wake()
+
+    def keep_safe(self, timeout: float) -> bool:
+        """Send what was offered so far; what could not be sent by then goes to disk. It goes on afterwards."""
+        deadline = time.monotonic() + timeout
+        complete = self.flush(timeout * 0.7)
+        for lane in self.lanes:
+            lane.spill_all(deadline)
+        return complete
+
+    def abandon(self) -> None:
+        """Let go, in a forked child, of what came along with the parent's delivery and must not stay alive there."""
+        for lane in self.lanes:
+            lane.abandon()
+
+    # ------------------------------------------------------------------ counts
+    def is_own_thread(self, ident: int) -> bool:
+        """Return whether *ident* is a thread of ours."""
+        return ident in self._threads()
+
+    def _threads(self) -> list[int | None]:
+        return [self.worker.ident, *[lane.worker.ident for lane in self.lanes]]
+
+    def _losses(self) -> int:
+        refused = self.inbox.refused_full.value + self.inbox.refused_late.value
+        return sum([lane.ledger.lost for lane in self.lanes]) + refused
+
+    def report(self) -> tuple[DestinationReport, ...]:
+        """Return what became of every span, per destination. Where counts change meanwhile, it reads again: no lock."""
+        inbox = self.inbox
+        for _ in range(100):
+            version = inbox.version
+            full, late, skipped = inbox.refused_full.value, inbox.refused_late.value, inbox.skipped.value
+            more = {"queued": inbox.waiting, "dropped": full + late, "sampled_out": skipped}
+            reasons = {name: count for name, count in (("queue full", full), ("after shutdown", late)) if count}
+            found = tuple([lane.ledger.report(more, reasons) for lane in self.lanes])
+            if version == inbox.version and not version % 2:
+                break
+        return found

@@ -1,0 +1,217 @@
+"""The encoder: makes bytes of what the application has offered, in one thread, and puts them into the outboxes.
+
+An operation is translated once, and rendered and encoded once for all destinations that want the same bytes. This thread
+never touches the network, so a stuck receiver stops nobody; the disk it does touch, where an outbox is too full.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..conventions.span import Span
+from ..destinations.rendering import render_key, rendering_of
+from ..record.operation import Operation
+from ..recording.captured import CapturedOperation
+from ..recording.guard import report_fault
+from ..recording.message_cache import MESSAGE_CACHE
+from ..recording.sampling import TailSampler
+from .inbox import MAX_AGE, Inbox, Marker
+from .lane import Lane
+from .threads import thread_sleep
+
+CHUNK: Final = 32  # spans that are encoded between two chances for the application's threads (5 ms: a switch interval)
+IDLE: Final = 10.0  # seconds without a span after which no content is kept for the next ones
+POLL: Final = 0.05  # seconds between two looks whether the server around ends
+_NEVER: Final = 3600.0
+_SPAN_BYTES: Final = 700  # what an operation takes besides its content (measured with sys.getsizeof: 600 to 800)
+
+
+def weight(captured: CapturedOperation) -> int:
+    """Return about how many bytes *captured* takes. Metadata counts for each span, though the spans of a trace share it."""
+    metadata = captured.fields.metadata
+    if not metadata:
+        return captured.size + _SPAN_BYTES
+    return captured.size + _SPAN_BYTES + sum([len(value) for value in metadata.values() if type(value) is str])
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendering:
+    """One way to make bytes of an operation, and the lanes that want them."""
+
+    mask: int
+    render: Callable[[Operation], Span]
+    encode: Callable[[Span], Any]
+    lanes: tuple[tuple[int, Lane], ...]
+
+
+class Encoder:
+    """Takes from the inbox, in order, and gives to the lanes. All of its state is its thread's own.
+
+    Attributes:
+        deadline: After it (monotonic seconds) nothing is rendered any more: what is left is dropped. Set by who shuts down.
+        stopped: Whether what is in hand has been counted as lost already. Set by who shuts down.
+    """
+
+    def __init__(self, inbox: Inbox, lanes: Sequence[Lane], max_bytes: int, ending: Callable[[], bool] | None) -> None:
+        """*ending* says whether the server around has begun to end the process; None where there is none to ask."""
+        self.deadline = float("inf")
+        self.stopped = False
+        self._inbox = inbox
+        self._lanes = tuple(lanes)
+        self._everyone = (1 << len(lanes)) - 1
+        self._renderings = _renderings(lanes)
+        self._ending = ending
+        self._sampler = TailSampler(max_bytes, self._decided)
+        self._made = _Made(len(lanes))
+        self._offered_at = 0.0
+        self._idle_since = time.monotonic()
+
+    # ------------------------------------------------------------------ the thread
+    def step(self) -> float | None:
+        """Wait for something to encode, and encode all that is there. None: there will be nothing more."""
+        since = self._inbox.wait(MAX_AGE, self._poll(), self._wanted)
+        if since is None:
+            self._rest()
+            return None if self.stopped else 0.0
+        self._offered_at = since
+        self.encode_all()
+        return None if self.stopped else 0.0
+
+    def _poll(self) -> float:
+        busy = self._ending is not None and (
+            self._inbox.items or any([not lane.outbox.is_empty for lane in self._lanes])
+        )
+        return POLL if busy else _NEVER
+
+    def _wanted(self) -> bool:
+        return self._ending is not None and self._ending()
+
+    def _rest(self) -> None:
+        now = time.monotonic()
+        if self._wanted():
+            self._bring_to_safety(now)
+        if now - self._idle_since > IDLE:
+            MESSAGE_CACHE.forget_unused()
+            self._idle_since = now
+
+    def _bring_to_safety(self, now: float) -> None:
+        for lane in self._lanes:
+            lane.spill(now, ending=True)
+
+    def encode_all(self) -> None:
+        """Encode until the inbox is empty."""
+        while self._inbox.items and not self.stopped:
+            claimed = self._inbox.claim(CHUNK)[::-1]
+            try:
+                while claimed:
+                    self._encode(claimed.pop())
+            finally:
+                for item in claimed:  # a fault of ours: the rest of the chunk
+                    if type(item) is not Marker:
+                        self._drop(item.sampled, "fault")
+                self._hand_over()
+            thread_sleep(0)
+        now = self._idle_since = time.monotonic()
+        if self._wanted():
+            self._bring_to_safety(now)
+
+    # ------------------------------------------------------------------ encoding
+    def _encode(self, item: Any) -> None:
+        if type(item) is Marker:
+            return self._mark(item)
+        self._made.count += 1
+        if time.monotonic() > self.deadline:
+            return self._drop(item.sampled, "shutdown deadline")
+        decision = item.decision
+        if decision is None:
+            return self._render(item, item.sampled, self._everyone)
+        self._sampler.offer(item)  # some destinations want it only if its trace fails: they wait for the root's end
+        return self._render(item, item.sampled & ~decision.pending_mask, self._everyone & ~decision.pending_mask)
+
+    def _decided(self, captured: CapturedOperation, waiting: int, kept: bool) -> None:
+        self._render(captured, waiting if kept else 0, waiting)
+
+    def _mark(self, marker: Marker) -> None:
+        if marker.ends:
+            self._sampler.decide_all()
+        self._hand_over()
+        marker.tickets = tuple([lane.mark(marker) for lane in self._lanes])
+
+    def _render(self, captured: CapturedOperation, chosen: int, asked: int) -> None:
+        """Make bytes for the destinations that are *chosen*; for the others that were *asked* it is sampled out."""
+        for index in range(len(self._lanes)):
+            if asked >> index & 1 and not chosen >> index & 1:
+                self._made.skipped[index] += 1
+        operation: Operation | None = None
+        for rendering in self._renderings:
+            wanted = chosen & rendering.mask
+            if not wanted:
+                continue
+            try:
+                operation = operation or captured.operation()
+                self._make(rendering, operation, wanted)
+            except Exception as error:  # one span that cannot be rendered takes no other along
+                self._drop(wanted, "could not be rendered")
+                report_fault("render", error)
+
+    def _make(self, rendering: _Rendering, operation: Operation, wanted: int) -> None:
+        span = rendering.render(operation)
+        payload = rendering.encode(span)
+        fitted = [(index, lane.sender.fit(payload, span)) for index, lane in rendering.lanes if wanted >> index & 1]
+        for index, own in fitted:
+            self._made.ready[index].append(own)
+
+    def _drop(self, mask: int, reason: str) -> None:
+        self._made.dropped += [(index, reason) for index in range(len(self._lanes)) if mask >> index & 1]
+
+    def _hand_over(self) -> None:
+        """Put what is ready into the outboxes; from here on the lanes count it."""
+        made, self._made = self._made, _Made(len(self._lanes))
+        if self.stopped:  # it has been counted as lost
+            return
+        inbox = self._inbox
+        inbox.version += 1
+        for index, lane in enumerate(self._lanes):
+            if made.skipped[index]:
+                lane.ledger.enter("sampled_out", made.skipped[index])
+            if made.ready[index]:
+                lane.put(made.ready[index], self._offered_at)
+        for index, reason in made.dropped:
+            self._lanes[index].ledger.enter("dropped", 1, reason)
+        inbox.in_hand -= made.count
+        inbox.version += 1
+        now = time.monotonic()
+        for lane in self._lanes:
+            lane.spill(now)
+
+
+class _Made:
+    """What has been made of the spans in hand: for each lane what is ready and how many it skips; and what was dropped."""
+
+    __slots__ = ("count", "dropped", "ready", "skipped")
+
+    def __init__(self, lanes: int) -> None:
+        self.count = 0
+        self.ready: list[list[Any]] = [[] for _ in range(lanes)]
+        self.skipped = [0] * lanes
+        self.dropped: list[tuple[int, str]] = []
+
+
+def _renderings(lanes: Sequence[Lane]) -> list[_Rendering]:
+    """Put lanes that want the same bytes together."""
+    groups: dict[Any, list[tuple[int, Lane]]] = {}
+    for index, lane in enumerate(lanes):
+        key = render_key(lane.destination)
+        groups.setdefault(("alone", index) if key is None else key, []).append((index, lane))
+    return [
+        _Rendering(
+            mask=sum([1 << index for index, _ in group]),
+            render=rendering_of(group[0][1].destination),
+            encode=group[0][1].sender.encode,
+            lanes=tuple(group),
+        )
+        for group in groups.values()
+    ]

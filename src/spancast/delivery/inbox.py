@@ -1,0 +1,167 @@
+"""The inbox: what the application has offered and the encoder has not taken yet.
+
+`put` and `mark` run in the application's threads, at any line: in a garbage collection, in a signal handler, in a
+greenlet, inside of another `put` of the same thread. So they take no lock, start no thread and wait for nothing; every step
+that has to be whole is one call in C (`deque.append`, `lock.release`, `next`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from .threads import Tally, WakeUp
+
+ENCODE_AT: Final = 128  # spans that wake the encoder before the oldest is MAX_AGE old
+MAX_AGE: Final = 0.5  # seconds from the offer of a span until it leaves, at most
+NEVER: Final = 1 << 60
+_LONGEST_SLEEP: Final = (
+    5.0  # seconds; should an exception fall between `append` and the wake-up, nothing waits for longer
+)
+
+
+class Marker:
+    """A place in the order of spans: all that were offered before it stand before it.
+
+    Attributes:
+        deadline: Until when who put it waits (monotonic seconds).
+        ends: Whether nothing follows: the pipeline is shut down.
+        tickets: For each lane, the number of the last span before the marker; None until the encoder has come to it.
+        done: Whether nobody waits for it any more.
+    """
+
+    __slots__ = ("deadline", "done", "ends", "tickets")
+
+    def __init__(self, deadline: float, *, ends: bool = False) -> None:
+        self.deadline = deadline
+        self.ends = ends
+        self.tickets: tuple[int, ...] | None = None
+        self.done = False
+
+
+class Inbox:
+    """A queue of captured operations and markers, bounded in bytes.
+
+    Writers: `added` every offering thread (an update that two threads lose between them is made good when the inbox is empty
+    next); `removed`, `in_hand`, `version` the encoder alone; `wake_at` both. All else changes by single steps.
+    """
+
+    def __init__(self, max_bytes: int, weight: Callable[[Any], int]) -> None:
+        self.items: deque[Any] = deque()
+        self.closed = False
+        self._hurry = (Tally(), [0])  # how often somebody was in a hurry, and how much of it the encoder has seen
+        self.refused_full, self.refused_late, self.skipped = Tally(), Tally(), Tally()
+        self.in_hand = 0  # spans that the encoder has claimed and not handed over yet
+        self.version = 0  # odd while spans change hands: who reads counts meanwhile reads them again
+        self._max_bytes = max_bytes
+        self._weight = weight
+        self._bytes = [0, 0]  # added, removed
+        self._wake = (
+            WakeUp(),
+            [1],
+        )  # and at how many items it is set: 1 it sleeps, ENCODE_AT it gathers, NEVER it works
+
+    # ------------------------------------------------------------------ the application's side
+    def put(self, operation: Any) -> int:
+        """Take *operation*, or refuse it where it does not fit; return how many wait."""
+        size = self._weight(operation)
+        items, counts = self.items, self._bytes
+        if self.closed:
+            self.refused_late.add()
+            return 0
+        if counts[0] - counts[1] + size > self._max_bytes and items:
+            self.refused_full.add()
+            return 0
+        counts[0] += size
+        items.append(operation)
+        waiting = len(items)
+        wake, at = self._wake
+        if waiting >= at[0] or (counts[0] - counts[1] > self._max_bytes // 2 and at[0] != NEVER):
+            at[0] = NEVER  # before the wake-up: after it the encoder may sleep again
+            wake.set()
+        return waiting
+
+    def mark(self, marker: Marker) -> None:
+        """Put *marker* behind all that was offered so far, and let the encoder come to it at once."""
+        self.items.append(marker)
+        self.wake()
+
+    def wake(self) -> None:
+        """Let the encoder look at once."""
+        self._hurry[0].add()
+        wake, at = self._wake
+        at[0] = NEVER
+        wake.set()
+
+    # ------------------------------------------------------------------ the encoder's side
+    @property
+    def hurried(self) -> bool:
+        """Whether somebody waits for what is queued."""
+        hurries, seen = self._hurry
+        return hurries.value != seen[0]
+
+    @property
+    def waiting(self) -> int:
+        """How many spans are not handed over yet."""
+        return sum([type(item) is not Marker for item in list(self.items)]) + self.in_hand
+
+    @property
+    def bytes(self) -> int:
+        """About how many bytes wait."""
+        return max(0, self._bytes[0] - self._bytes[1])
+
+    def claim(self, most: int) -> list[Any]:
+        """Take up to *most* of the oldest items out; the encoder calls `handed_over` when they are with the lanes."""
+        items = self.items
+        self.version += 1
+        claimed = [items.popleft() for _ in range(min(len(items), most))]
+        self.in_hand = sum([type(item) is not Marker for item in claimed])
+        self.version += 1
+        counts = self._bytes
+        if items:
+            counts[1] += sum([self._weight(item) for item in claimed if type(item) is not Marker])
+        else:
+            counts[1] = counts[0]  # also forgets what two threads at once have miscounted
+        return claimed
+
+    def take_all(self) -> int:
+        """Empty it at the end, also of what the encoder has in hand; return how many spans that were."""
+        self.version += 1
+        left = self.waiting
+        self.items.clear()
+        self.in_hand = 0
+        self.version += 1
+        return left
+
+    def wait(self, age: float, poll: float, wanted: Callable[[], bool]) -> float | None:
+        """Sleep until there is something to encode; return since when the oldest has waited (monotonic seconds).
+
+        That is the case when `ENCODE_AT` items wait, or half of the bytes that may, when the oldest is *age* seconds old,
+        when somebody flushes, or when *wanted*, asked every *poll* seconds, says so. None: nothing came for a while.
+        """
+        wake, at = self._wake
+        if not self.items:
+            wake.clear()
+            at[0] = 1
+            if not (self.items or self.hurried):
+                wake.wait(min(poll, _LONGEST_SLEEP))
+            hurries = self._hurry[0].value
+            if not self.items:
+                self._hurry[1][0] = hurries
+                return None
+        since = time.monotonic()
+        while not (self.hurried or len(self.items) >= ENCODE_AT or self.bytes > self._max_bytes // 2 or wanted()):
+            left = since + age - time.monotonic()
+            if left <= 0:
+                break
+            wake.clear()
+            at[0] = ENCODE_AT
+            if (
+                len(self.items) < ENCODE_AT and self.bytes <= self._max_bytes // 2 and not self.hurried
+            ):  # looked at again after `at` was set
+                wake.wait(min(left, poll))
+        at[0] = NEVER
+        self._hurry[1][0] = self._hurry[0].value  # a marker stands in the queue before its hurry is counted
+        return since

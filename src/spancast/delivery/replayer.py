@@ -1,0 +1,154 @@
+"""Sends what lies in a destination's spool, one file at a time, between the lane's own requests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ..destinations.destination import Destination
+from ..recording.guard import report_fault
+from .circuit import HURRIED_INTERVAL, Backoff, CircuitBreaker
+from .ledger import Ledger
+from .replay import MAX_TRIES, ReplayResult, replay_file
+from .spill import SpoolWriter
+from .spool import Spool, SpoolFile
+from .words import spans
+
+LOOK_AGAIN: Final = 30.0  # seconds until a spool that another process is sending is looked at again
+LOOK_LATER: Final = 600.0  # seconds until an empty one is: other processes may leave something behind
+NEVER: Final = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What one look into the spool has led to; *messages* say what was lost on the disk."""
+
+    result: ReplayResult | None = None
+    messages: Sequence[str] = ()
+
+
+class SpoolReplayer:
+    """Knows when to look into the spool, and which file to try. Used by one thread, its lane's.
+
+    A file that fails while the receiver takes others steps aside after a few tries. Failures here have a CircuitBreaker of
+    their own: what lies on disk and cannot be sent does not hold up what the application records now.
+    """
+
+    def __init__(
+        self, destination: Destination, spool: Spool, ledger: Ledger, writer: SpoolWriter, backoff: Backoff
+    ) -> None:
+        """In the *ledger* are the spans of this process; of others' it counts only what was delivered for them."""
+        self.breaker = CircuitBreaker(backoff)
+        self._destination = destination
+        self._spool = spool
+        self._ledger = ledger
+        self._writer = writer
+        self._look_at = NEVER
+        self._looked_at = 0.0
+        self._seen_written = 0  # how many files had been written when nothing of this process was left
+        self._tries: dict[str, int] = {}
+        self._unreadable: set[str] = set()
+        self._learned: int | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether files of this process wait there, as far as is known: other processes may send them."""
+        return self._writer.written != self._seen_written
+
+    def has_files(self) -> bool:
+        """Return whether anything waits there, of whichever process."""
+        return bool(self._files())
+
+    def look_later(self) -> None:
+        """Look again in a while: other processes may leave something behind."""
+        self.look_at(time.monotonic() + LOOK_LATER)
+
+    def after_fork_in_child(self) -> None:
+        """Let go of the parent's lock on the folder."""
+        self._spool.after_fork_in_child()
+
+    def left_behind(self) -> int:
+        """Return how many spans of this process lie there."""
+        return sum(file.count for file in self._spool.mine())
+
+    def look_at(self, when: float) -> None:
+        """Look at *when* (monotonic seconds), if not before."""
+        self._look_at = min(self._look_at, when)
+
+    def due_in(self, now: float, *, hurried: bool = False, closing: bool = False) -> float:
+        """Return after how many seconds there is something to do here; 0: now. At the end, only what this process left."""
+        if closing:
+            return 0.0 if self.pending and not self.breaker.failures else NEVER
+        at = self._look_at
+        if self.pending:
+            at = min(at, self._looked_at + (HURRIED_INTERVAL if hurried else LOOK_AGAIN))
+        return max(0.0, self.breaker.wait(now, hurried=hurried and self.pending), at - now)
+
+    def run_once(self, time_left: Callable[[], float]) -> Replayed:
+        """Send the next file, unless another process is sending."""
+        spool, written = self._spool, self._writer.written
+        messages: list[str] = []
+        self._looked_at = time.monotonic()
+        try:
+            with spool.try_lock() as alone:
+                files = self._files() if alone else []
+                if not files:
+                    later = LOOK_LATER if alone else LOOK_AGAIN
+                    self._look_at = self._looked_at + (later if self._writer.written == written else 0.0)
+                    return Replayed()
+                old = {file.path for file in spool.too_old()}
+                for file in files:
+                    if file.path not in old:
+                        return self._replay(file, time_left, messages)
+                    messages.append(self._expire(file))
+                return Replayed(messages=messages)
+        finally:
+            if self.pending and not any(file.owner == spool.owner for file in self._files()):
+                self._seen_written = written  # a file that was written meanwhile keeps it pending
+
+    def _files(self) -> list[SpoolFile]:
+        files = [file for file in self._spool.files() if file.path.name not in self._unreadable]
+        return sorted(files, key=lambda file: self._tries.get(file.path.name, 0) >= MAX_TRIES)
+
+    def _expire(self, file: SpoolFile) -> str:
+        self._spool.remove(file)
+        self._account(file, "dropped", file.count, "too old")
+        were = "was" if file.count == 1 else "were"
+        return f"{spans(file.count)} that lay on disk {were} too old and {were} deleted"
+
+    def _replay(self, file: SpoolFile, time_left: Callable[[], float], messages: list[str]) -> Replayed:
+        name = file.path.name
+        try:
+            done = replay_file(self._destination, self._spool, file, time_left, self._learned)
+        except Exception as error:  # a file of another user, or one that only a fault of ours cannot read
+            self._unreadable.add(name)
+            if not isinstance(error, OSError):
+                report_fault("replay", error)
+            return Replayed(messages=messages)
+        self._learned = done.learned
+        self._tries.pop(name, None)
+        if done.left and done.kept is not None and not done.answered:
+            self._tries[done.kept.path.name] = self._tries.get(name, 0) + 1
+        self._book(done)
+        if done.lost:
+            messages.append(f"{spans(done.lost)} in torn lines on disk {'is' if done.lost == 1 else 'are'} lost")
+        return Replayed(result=done, messages=messages)
+
+    def _book(self, done: ReplayResult) -> None:
+        now = time.monotonic()
+        if done.answered or not done.left:
+            self.breaker.succeeded()
+        elif done.failure is not None:
+            self.breaker.failed(now, done.failure.retry_after, is_limited=done.failure.is_limited)
+        self._account(done.file, "delivered", done.delivered, None)
+        for reason, count in done.reasons.items():
+            self._account(done.file, "rejected", count, reason)
+        self._account(done.file, "dropped", done.lost, "torn line on disk")
+
+    def _account(self, file: SpoolFile, column: str, count: int, reason: str | None) -> None:
+        if file.owner == self._spool.owner:
+            self._ledger.move(column, count, reason, origin="spooled")
+        elif column == "delivered":
+            self._ledger.replay(count)

@@ -1,0 +1,72 @@
+"""Reads back one span that `protobuf.encode_span` made, by the official library: for the disk, and for trimming."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..conventions.span import AttributeValue, Span, SpanEvent, SpanLink
+from ..record.operation import Kind
+
+_IS_REMOTE = 0x200
+
+
+def decode_span(encoded: bytes) -> Span:
+    """Return the span; what it was to us (its operation's kind) is not in it: CHAIN.
+
+    Raises:
+        ValueError: When it is no span.
+    """
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans
+
+    try:
+        (span,) = ScopeSpans.FromString(encoded).spans
+    except DecodeError as error:
+        raise ValueError(f"no OTLP span: {error}") from None
+    return Span(
+        name=span.name,
+        trace_id=int.from_bytes(span.trace_id, "big"),
+        span_id=int.from_bytes(span.span_id, "big"),
+        parent_span_id=int.from_bytes(span.parent_span_id, "big") or None,
+        parent_is_remote=bool(span.flags & _IS_REMOTE),
+        kind=span.kind,
+        operation_kind=Kind.CHAIN,
+        start_ns=span.start_time_unix_nano,
+        end_ns=span.end_time_unix_nano,
+        attributes=_attributes(span.attributes),
+        events=tuple(
+            [
+                SpanEvent(name=e.name, time_ns=e.time_unix_nano, attributes=_attributes(e.attributes))
+                for e in span.events
+            ]
+        ),
+        links=tuple(
+            [
+                SpanLink(
+                    trace_id=int.from_bytes(link.trace_id, "big"),
+                    span_id=int.from_bytes(link.span_id, "big"),
+                    attributes=_attributes(link.attributes),
+                )
+                for link in span.links
+            ]
+        ),
+        status_code=span.status.code,
+        status_message=span.status.message,
+    )
+
+
+def _attributes(pairs: Iterable[Any]) -> dict[str, AttributeValue]:
+    return {pair.key: _value(pair.value) for pair in pairs}
+
+
+def _value(value: Any) -> AttributeValue:
+    kind = value.WhichOneof("value")
+    if kind is None:
+        return None
+    if kind == "array_value":
+        return [_value(item) for item in value.array_value.values]
+    if kind == "kvlist_value":
+        return _attributes(value.kvlist_value.values)
+    found: AttributeValue = getattr(value, kind)
+    return found

@@ -1,0 +1,1 @@
+"""The pipeline, the default one, and the life of the process around them."""

@@ -1,0 +1,118 @@
+"""The life of the process: its end, its forks, the ends of workers, SIGTERM, and a server that has begun to end it."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from ..delivery.threads import allocate_lock
+from ..resource import importing
+from . import sigterm
+
+EXIT_TIMEOUT = 5.0
+
+
+class Pipeline(Protocol):
+    """What is ended, secured, and told of forks."""
+
+    def shutdown(self, timeout: float) -> bool:
+        """End it within *timeout* seconds."""
+
+    def keep_safe(self) -> bool:
+        """Bring what was recorded so far out of danger."""
+
+    def after_fork_in_child(self) -> None:
+        """Start clean in a forked child."""
+
+
+_pipelines: weakref.WeakSet[Any] = weakref.WeakSet()
+_running: set[Any] = set()  # keeps a pipeline that nobody refers to any more until its spans are out
+_hooks = allocate_lock()  # whoever gets it registers them; it is never released
+_children: list[Callable[[], None]] = []
+
+
+def watch(pipeline: Pipeline) -> None:
+    """Remember *pipeline* for the end of the process and for forks."""
+    _pipelines.add(pipeline)
+    _running.add(pipeline)
+    if _hooks.acquire(False):
+        atexit.register(_at_exit)
+        _at_exit_of_worker(_at_exit)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(
+                before=importing.before_fork,
+                after_in_parent=importing.after_fork_in_parent,
+                after_in_child=_after_fork_in_child,
+            )
+
+
+def forget(pipeline: Pipeline) -> None:
+    """Forget a pipeline that has ended."""
+    _running.discard(pipeline)
+
+
+def in_children(hook: Callable[[], None]) -> None:
+    """Call *hook* in forked children, before their pipelines start clean."""
+    _children.append(hook)
+
+
+def secure(ending: bool) -> None:
+    """Bring what was recorded out of danger: a SIGTERM has come, and *ending* says that nobody else handles it."""
+    if ending:
+        return _shut_down_all()
+    for pipeline in list(_running):
+        pipeline.keep_safe()
+    return None
+
+
+def _at_exit() -> None:
+    _shut_down_all()
+    sigterm.end()
+
+
+def _shut_down_all() -> None:
+    deadline = time.monotonic() + EXIT_TIMEOUT
+    for pipeline in list(_running):
+        pipeline.shutdown(max(0.1, deadline - time.monotonic()))
+
+
+def _at_exit_of_worker(hook: Callable[[], None]) -> None:
+    """Run *hook* when a process of multiprocessing or billiard (celery) ends, which it does without atexit's hooks."""
+    for util in _worker_utilities():
+        util.Finalize(None, hook, exitpriority=10)
+
+
+def _worker_utilities() -> list[Any]:
+    loaded = (sys.modules.get(name) for name in ("multiprocessing.util", "billiard.util"))
+    return [util for util in loaded if util is not None]
+
+
+def _after_fork_in_child() -> None:
+    for hook in _children:
+        hook()
+    importing.after_fork_in_child()
+    for pipeline in list(_pipelines):
+        pipeline.after_fork_in_child()
+    sigterm.after_fork_in_child()
+    for util in _worker_utilities():  # their finalizers are cleared after this, before what is registered here runs
+        util.register_after_fork(_at_exit, _at_exit_of_worker)
+
+
+# ---------------------------------------------------------------- servers
+def server_is_ending() -> bool:
+    """Return whether a server around has begun to end this process, which it may do without any hook of Python's.
+
+    uvicorn takes SIGTERM while it serves; at its end it puts the former handler back and raises the signal again, which
+    kills the process. Its handler is a method of the server, and the server's `should_exit` says that the end has begun. It
+    is only read here: nothing of the host's is replaced.
+    """
+    handler = signal.getsignal(signal.SIGTERM)
+    if isinstance(handler, sigterm.Handler):
+        return False
+    return getattr(getattr(handler, "__self__", None), "should_exit", False) is True
