@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,20 @@ WHOLE_PROGRAMS = ("benchmarks/", "differential/", "package/", "test_examples.py"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as `slow` what runs whole programs; other slow tests have their mark."""
+    """Mark as `slow` what runs whole programs, and as `alone` what sends signals; other tests have their marks."""
     for item in items:
         inside = item.path.relative_to(Path(__file__).parent).as_posix()
         if inside.startswith(WHOLE_PROGRAMS) or "soak" in item.path.stem:
             item.add_marker("slow")
+        if inside.startswith("delivery/") and _sends_signals(item.path):
+            item.add_marker("alone")
+
+
+@cache
+def _sends_signals(path: Path) -> bool:
+    """Return whether a module stops or kills other processes: what these do in how long is what it tests."""
+    source = path.read_text(encoding="utf-8")
+    return "SIGTERM" in source or "SIGKILL" in source
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ import spancast
 from spancast import destinations
 from spancast.langchain import SpancastCallbackHandler
 
-from .langchain.models import ABOUT, USAGE, ScriptedChat
+from .fakes.langchain import ABOUT, USAGE, ScriptedChat
 
 if find_spec("llama_index") is None:  # the extra is not installed
     pytest.skip("llama-index-core is not installed", allow_module_level=True)
@@ -32,7 +32,7 @@ from llama_index.core.query_engine import RetrieverQueryEngine
 
 from spancast import llama_index
 
-from .llama_index.models import PlainRetriever, ScriptedLLM, calls
+from .fakes.llama_index import PlainRetriever, ScriptedLLM, calls
 
 SHOWN = {"AGENT", "LLM", "TOOL", "RETRIEVER", "RERANKER"}
 # What one framework knows of a generation and the other does not say: LangChain's prompts are runs of their own.

@@ -12,7 +12,7 @@ from langchain.agents import create_agent
 import spancast
 from spancast import langchain
 
-from .langchain.models import ScriptedChat
+from .fakes.langchain import ScriptedChat
 from .receivers.recording import recording_receiver
 
 README = Path(__file__).parents[1] / "README.md"

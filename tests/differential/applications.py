@@ -16,7 +16,7 @@ from langchain_core.runnables import RunnableLambda, RunnableParallel, RunnableP
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
-from ..langchain.models import ScriptedChat, call
+from ..fakes.langchain import ScriptedChat, call
 
 PROMPT = ChatPromptTemplate.from_messages([("system", "Be brief."), ("user", "{question}")])
 

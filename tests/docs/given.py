@@ -11,8 +11,8 @@ from langchain_core.tools import tool
 from llama_index.core import Document, MockEmbedding, Settings, VectorStoreIndex
 from llama_index.core.llms import MockLLM
 
-from ..langchain.models import ScriptedChat, call
-from ..llama_index.models import ScriptedLLM, calls
+from ..fakes.langchain import ScriptedChat, call
+from ..fakes.llama_index import ScriptedLLM, calls
 
 
 @tool

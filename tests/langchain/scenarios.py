@@ -29,7 +29,7 @@ from langchain_core.tools import ToolException, tool
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command, Send
 
-from .models import ABOUT, USAGE, ScriptedChat, call
+from ..fakes.langchain import ABOUT, USAGE, ScriptedChat, call
 
 
 @dataclass(frozen=True)

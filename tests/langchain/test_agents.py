@@ -20,7 +20,7 @@ import spancast
 from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler
 
-from .models import ScriptedChat, call
+from ..fakes.langchain import ScriptedChat, call
 from .trees import one, traces
 
 # LangGraph has moved `create_react_agent`; who has it still wants to see it

@@ -20,7 +20,7 @@ import spancast
 from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler
 
-from .models import ScriptedChat
+from ..fakes.langchain import ScriptedChat
 from .trees import one, traces
 
 seen: list[str] = []

@@ -27,7 +27,7 @@ from spancast.record.operation import Operation
 from spancast.recording.captured import CapturedOperation
 from spancast.recording.message_cache import MESSAGE_CACHE
 
-from .models import ScriptedChat
+from ..fakes.langchain import ScriptedChat
 
 OURS = str(Path(spancast.__file__).parent)
 

@@ -18,7 +18,7 @@ from spancast import langchain
 from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler
 
-from .models import ScriptedChat
+from ..fakes.langchain import ScriptedChat
 from .trees import one
 
 

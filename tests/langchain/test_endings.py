@@ -18,7 +18,7 @@ from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler
 from spancast.recording import recorder as recorder_module
 
-from .models import ScriptedChat
+from ..fakes.langchain import ScriptedChat
 from .trees import one, tree
 
 

@@ -33,7 +33,7 @@ from spancast.langchain import SpancastCallbackHandler
 from spancast.otlp import json as otlp_json
 from spancast.otlp import protobuf
 
-from .models import ScriptedChat
+from ..fakes.langchain import ScriptedChat
 
 # ---------------------------------------------------------------- what hypothesis says of a failure
 _print = pretty._repr_pprint

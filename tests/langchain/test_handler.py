@@ -26,7 +26,7 @@ from spancast.langchain import SpancastCallbackHandler
 from spancast.langchain.runs import Runs
 from spancast.recording import guard
 
-from .models import USAGE, ScriptedChat, call
+from ..fakes.langchain import USAGE, ScriptedChat, call
 from .trees import one, traces, tree
 
 

@@ -20,7 +20,7 @@ from spancast import langchain
 from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler
 
-from .models import ScriptedChat, call
+from ..fakes.langchain import ScriptedChat, call
 from .trees import one, traces, tree
 
 

@@ -15,7 +15,7 @@ from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler
 from spancast.langchain.metadata import prompt_identity, read_tags, shown_metadata
 
-from .models import ScriptedChat
+from ..fakes.langchain import ScriptedChat
 from .trees import one
 
 

@@ -24,7 +24,7 @@ from spancast.langchain import SpancastCallbackHandler
 from spancast.record import prices
 from spancast.record.usage import Usage
 
-from .models import ABOUT, USAGE, ScriptedChat
+from ..fakes.langchain import ABOUT, USAGE, ScriptedChat
 from .trees import one, traces, tree
 
 PRICES = prices._prices  # the fixture of all tests switches it off

@@ -21,7 +21,7 @@ import spancast
 from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler
 
-from .models import ScriptedChat, call
+from ..fakes.langchain import ScriptedChat, call
 from .trees import traces, tree
 
 pytestmark = pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")

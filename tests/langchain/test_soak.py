@@ -24,12 +24,12 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 import spancast
 from spancast.destinations import MemoryDestination
-from spancast.langchain import SpancastCallbackHandler, feedback
+from spancast.langchain import SpancastCallbackHandler, trace_lookup
 from spancast.recording import paused, tasks
 from spancast.recording.captured import CapturedOperation
 from spancast.recording.open_operation import OpenOperation
 
-from .models import ScriptedChat, call
+from ..fakes.langchain import ScriptedChat, call
 
 QUESTION: dict[str, Any] = {"messages": [("user", "hi")]}
 
@@ -259,9 +259,9 @@ def run_mixed(first: int, last: int, shared: SpancastCallbackHandler) -> None:
 @pytest.fixture
 def soaked(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[Soak]:
     """Return a pipeline with four destinations; the look-up tables that are bounded by design are bounded lower."""
-    monkeypatch.setattr(feedback, "_MOST", 100)
+    monkeypatch.setattr(trace_lookup, "_MAX_RUNS", 100)
     monkeypatch.setattr(paused, "MAX_HELD", 100)
-    feedback._by_run.clear()
+    trace_lookup._by_run.clear()
     caplog.set_level(logging.WARNING)
     soak = Soak()
     with soak.pipeline:

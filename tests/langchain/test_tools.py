@@ -16,7 +16,7 @@ import spancast
 from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler
 
-from .models import ScriptedChat, call
+from ..fakes.langchain import ScriptedChat, call
 from .trees import one, tree
 
 WHY = "RATE_LIMITED: retry after 30 s"

@@ -27,8 +27,8 @@ from pydantic import BaseModel
 from workflows import Context, Workflow, step
 from workflows.events import Event, HumanResponseEvent, InputRequiredEvent, StartEvent, StopEvent
 
+from ..fakes.llama_index import PlainEmbedding, PlainLLM, PlainReranker, PlainRetriever, ScriptedLLM, calls
 from .framework import MOCKS_FUNCTION_CALLS
-from .models import PlainEmbedding, PlainLLM, PlainReranker, PlainRetriever, ScriptedLLM, calls
 
 ANSWER = "Berlin is the capital"
 DOCUMENTS = [Document(text="Berlin is in Germany", id_="d1"), Document(text="Paris is in France", id_="d2")]

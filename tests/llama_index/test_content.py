@@ -41,9 +41,9 @@ from spancast.llama_index.models import provider_of
 from spancast.record.usage import Usage
 from spancast.recording import guard
 
+from ..fakes.llama_index import USAGE, PlainEmbedding, PlainLLM, PlainReranker, PlainRetriever, ScriptedLLM
 from ..langchain.trees import one
 from .applications import FanOut, two_tool_agent
-from .models import USAGE, PlainEmbedding, PlainLLM, PlainReranker, PlainRetriever, ScriptedLLM
 
 pytestmark = pytest.mark.usefixtures("instrumented")
 ASKED = [ChatMessage(role="user", content="hi")]

@@ -32,10 +32,10 @@ from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler
 from spancast.llama_index import install
 
+from ..fakes.llama_index import PlainEmbedding, PlainReranker, PlainRetriever, ScriptedLLM, calls
 from ..langchain.trees import one, traces, tree
 from .conftest import settled
 from .framework import TOOLS_ELSEWHERE
-from .models import PlainEmbedding, PlainReranker, PlainRetriever, ScriptedLLM, calls
 
 pytestmark = pytest.mark.usefixtures("instrumented")
 ASKED = [ChatMessage(role="user", content="hi")]

@@ -19,9 +19,9 @@ from spancast import llama_index as ours
 from spancast.destinations import MemoryDestination
 from spancast.llama_index import SpancastCallbackHandler
 
+from ..fakes.llama_index import PlainReranker, PlainRetriever, ScriptedLLM
 from ..langchain.trees import one, traces, tree
 from .applications import DOCUMENTS
-from .models import PlainReranker, PlainRetriever, ScriptedLLM
 
 QUERY = [
     "CHAIN RetrieverQueryEngine.query",

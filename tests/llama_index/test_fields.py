@@ -17,10 +17,10 @@ import spancast
 from spancast import destinations, llama_index
 from spancast.destinations import MemoryDestination
 
+from ..fakes.llama_index import PlainReranker, PlainRetriever, ScriptedLLM, calls
 from ..langchain.trees import one, tree
 from .applications import two_tool_agent
 from .conftest import settled
-from .models import PlainReranker, PlainRetriever, ScriptedLLM, calls
 
 pytestmark = pytest.mark.usefixtures("instrumented")
 ASKED = [ChatMessage(role="user", content="hi")]

@@ -21,9 +21,9 @@ from spancast.recording.current import CurrentSpan
 from spancast.recording.open_operation import OpenOperation
 from spancast.recording.recorder import MAX_ENDED
 
+from ..fakes.llama_index import PlainReranker, PlainRetriever, ScriptedLLM, calls
 from .applications import add
 from .conftest import settled
-from .models import PlainReranker, PlainRetriever, ScriptedLLM, calls
 
 OURS = (OpenOperation, Call, StreamEnd, CurrentSpan)
 

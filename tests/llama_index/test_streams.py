@@ -25,10 +25,10 @@ from spancast.llama_index import install
 from spancast.llama_index.finalizers import FinalizerThread
 from spancast.llama_index.streams import AsyncTokenStream, TokenStream, wrapped
 
+from ..fakes.llama_index import USAGE, PlainLLM, PlainRetriever, ScriptedLLM
 from ..langchain.trees import one, traces, tree
 from .conftest import all_ended, settled
 from .framework import DRAINS
-from .models import USAGE, PlainLLM, PlainRetriever, ScriptedLLM
 
 pytestmark = pytest.mark.usefixtures("instrumented")
 ASKED = [ChatMessage(role="user", content="hi")]

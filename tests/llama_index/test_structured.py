@@ -18,9 +18,9 @@ import spancast
 from spancast import destinations, llama_index
 from spancast.destinations import MemoryDestination
 
+from ..fakes.llama_index import ScriptedLLM, calls
 from ..langchain.trees import one, traces, tree
 from .conftest import all_ended, settled
-from .models import ScriptedLLM, calls
 
 pytestmark = pytest.mark.usefixtures("instrumented")
 dispatcher = get_dispatcher(__name__)

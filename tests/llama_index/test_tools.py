@@ -15,8 +15,8 @@ from spancast import destinations
 from spancast.destinations import MemoryDestination
 from spancast.llama_index.tools import failure_in
 
+from ..fakes.llama_index import ScriptedLLM, calls
 from ..langchain.trees import one
-from .models import ScriptedLLM, calls
 
 pytestmark = pytest.mark.usefixtures("instrumented")
 WORDS = "no such order"

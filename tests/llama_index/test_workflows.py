@@ -16,8 +16,8 @@ from workflows.resource import Resource
 
 from spancast.destinations import MemoryDestination
 
+from ..fakes.llama_index import ScriptedLLM, calls
 from ..langchain.trees import one, traces
-from .models import ScriptedLLM, calls
 
 pytestmark = pytest.mark.usefixtures("instrumented")
 KEY = "sk-live-4711"

@@ -13,7 +13,7 @@ import spancast
 from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler
 
-from ..langchain.models import ScriptedChat
+from ..fakes.langchain import ScriptedChat
 from ..langchain.trees import one, traces, tree
 
 

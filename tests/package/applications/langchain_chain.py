@@ -8,7 +8,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnablePassthrough
 
-from tests.langchain.models import ScriptedChat
+from tests.fakes.langchain import ScriptedChat
 
 
 class Shelf(BaseRetriever):

@@ -8,7 +8,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
 from langgraph.graph import END, START, MessagesState, StateGraph
 
-from tests.langchain.models import ScriptedChat
+from tests.fakes.langchain import ScriptedChat
 
 
 @tool

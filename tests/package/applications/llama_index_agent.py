@@ -7,7 +7,7 @@ import asyncio
 from llama_index.core import Settings
 from llama_index.core.agent.workflow import FunctionAgent
 
-from tests.llama_index.models import ScriptedLLM, calls
+from tests.fakes.llama_index import ScriptedLLM, calls
 
 
 def weather(city: str) -> str:

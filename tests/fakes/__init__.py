@@ -1,0 +1,1 @@
+"""Scripted models, retrievers and servers that several folders of tests share."""
