@@ -33,15 +33,19 @@ PARTS = {
     "benchmarks": measured.scripts,
     "examples": repository.examples,
 }
+DECISIONS = "Decisions"
 _ASKED = re.compile(r"^<!-- from the code: ([a-z ]+?)(?:: (.+?))? -->$", re.MULTILINE)
 _FOR_TESTS = re.compile(r"^<!-- (?:printed|skip).*-->\n", re.MULTILINE)
 _pages: dict[str, tuple[Page, str]] = {}
 
 
 def on_config(config: Any) -> Any:
-    """Leave out of the navigation what the repository does not have (yet)."""
+    """Leave out of the navigation what the repository does not have (yet), and list its decision records."""
     _pages.clear()
     config.nav = [repository.existing(entry, ROOT) for entry in config.nav]
+    records = [f"decisions/{path.name}" for path in sorted((ROOT / "docs" / "decisions").glob("*.md"))]
+    if records:
+        config.nav.append({DECISIONS: records})
     return config
 
 
@@ -58,7 +62,10 @@ def on_files(files: Files, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> str:
     """Fill in the parts that are made from the code."""
-    page.meta.setdefault("description", repository.ABOUT.get(page.file.src_uri))
+    described = repository.ABOUT.get(page.file.src_uri)
+    if page.file.src_uri.startswith("decisions/"):
+        described = "A decision record: what was decided, and why."
+    page.meta.setdefault("description", described)
     markdown = _ASKED.sub(lambda asked: _part(asked[1], asked[2]), markdown)
     _pages[page.file.src_uri] = (page, _FOR_TESTS.sub("", markdown))
     return markdown

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ import orjson
 import pytest
 
 from spancast.view.export import page_of
-from spancast.view.read import read_request
+from spancast.view.read import read_lines, read_request
 from spancast.view.serve import application
 from spancast.view.store import Store
 
@@ -241,4 +243,24 @@ def test_dark_and_phone(site: Site, browser: Any) -> None:
     page.get_by_text("‹ tree").click()
     page.get_by_role("treeitem").first.wait_for()
     assert "dark" == page.evaluate("document.documentElement.dataset.theme")
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_demos_trace_looks_right(browser: Any, tmp_path: Path, scheme: str) -> None:
+    """The agent of `spancast demo`: a model call as a chat, with its tool calls; the documentation's pictures are of it."""
+    path = tmp_path / "t.jsonl"
+    subprocess.run([sys.executable, "-m", "spancast", "demo", "--file", str(path)], check=True, capture_output=True)
+    out = tmp_path / "page.html"
+    out.write_text(page_of([read_lines(path)]), encoding="utf-8")
+    context = browser.new_context(viewport={"width": 1400, "height": 850}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(out.as_uri())
+    page.get_by_role("treeitem").filter(has_text="LLM").last.click()
+    page.locator(".message.role-tool").first.wait_for()
+    page.locator(".call").get_by_text("→ lookup_order").first.wait_for()
+    picture(page, f"demo-{scheme}")
+    page.get_by_text("agent graph").click()
+    page.locator("svg .node").first.wait_for()
+    picture(page, f"graph-{scheme}")
     context.close()
