@@ -335,3 +335,19 @@ def test_an_abandoned_stream_ends_without_error(config: Any, memory: MemoryDesti
     assert ["LLM ScriptedChat UNSET"] == tree(memory.spans, status=True)
     assert "abandoned" == memory.spans[0].attributes["spancast.ending"]
     assert _exporter.get_finished_spans()[-1].parent is None
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+@pytest.mark.parametrize("outer", [False, True])
+def test_what_falls_back_lies_under_its_fallbacks(
+    outer: bool, awaited: bool, config: Any, memory: MemoryDestination
+) -> None:
+    """LangChain names the run around the fallbacks as the parent of what they call; their own run is the one."""
+    safe: Any = ScriptedChat(script=[ValueError("down")]).with_fallbacks([ScriptedChat(script=["fine"])])
+    application = RunnableLambda(lambda text: text) | safe if outer else safe
+    answer = asyncio.run(application.ainvoke("x", config)) if awaited else application.invoke("x", config)
+    assert "fine" == answer.content
+    lines = ["CHAIN RunnableWithFallbacks", "  LLM ScriptedChat", "  LLM ScriptedChat"]
+    if outer:
+        lines = ["CHAIN RunnableSequence", "  CHAIN RunnableLambda", *(f"  {line}" for line in lines)]
+    assert lines == tree(memory.spans)

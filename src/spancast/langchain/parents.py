@@ -14,6 +14,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 
 from ..record.operation import Kind
 from ..recording.open_operation import OpenOperation
+from ..recording.recorder import Recorder
 
 Rule = Callable[[OpenOperation], bool]
 
@@ -23,6 +24,20 @@ def surrounding_rule(batch_size: int) -> Rule | None:
     if var_child_runnable_config.get() is not None:
         return None
     return _is_foreign if batch_size > 1 else _is_no_sibling
+
+
+def innermost(parent: OpenOperation, recorder: Recorder) -> OpenOperation:
+    """Return the operation under which a run lies whose parent LangChain names, but whose code runs deeper inside.
+
+    `RunnableWithFallbacks` calls its runnables with the config of the run around it (langchain-ai/langchain#36072): they
+    are named beside it. LangChain's child config of this context tells whose code this is.
+    """
+    config = var_child_runnable_config.get()
+    run_id = getattr(config.get("callbacks"), "parent_run_id", None) if config else None
+    if run_id is None or run_id.int == parent.key:
+        return parent
+    inner = recorder.find(run_id.int)
+    return inner if inner is not None and inner.parent is parent else parent
 
 
 def _is_foreign(operation: OpenOperation) -> bool:
