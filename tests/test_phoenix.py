@@ -233,6 +233,34 @@ def test_a_resumed_run_ends_its_trace(phoenix: Phoenix) -> None:
     assert (1, "support", "OK") == (shown["numTraces"], root["name"], root["statusCode"])
 
 
+def test_phoenix_takes_what_goes_through_a_provider_of_its_own(phoenix: Phoenix) -> None:
+    """`configure(tracer_provider=...)` with a provider set up for Phoenix: kinds, input, output and session are there."""
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    from spancast.demo import support_agent as demo
+
+    provider = TracerProvider(resource=Resource({"openinference.project.name": PROJECT}))
+    exporter = OTLPSpanExporter(f"{phoenix.url}/v1/traces", headers={"authorization": f"Bearer {ADMIN}"})
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    memory: MemoryDestination = destinations.memory(convention="openinference")
+    with spancast.Pipeline(memory, tracer_provider=provider) as pipeline:
+        asyncio.run(demo.run(pipeline, lambda piece: None))
+        assert True is pipeline.flush(30)
+        sent = {span.span_id: span for span in memory.spans}
+    provider.shutdown()
+    back = {span["context"]["span_id"]: span for span in stored(phoenix, memory.spans[0].trace_id, len(sent))}
+    assert set(sent) == set(back)
+    for span_id, span in sent.items():
+        read = back[span_id]
+        assert (span.kind.value, span.parent_span_id) == (read["span_kind"], read["parent_id"])
+        for name in ("input.value", "output.value", "session.id", "user.id"):
+            assert (name, span.attributes.get(name)) == (name, read["attributes"].get(name))
+    assert 4 <= len([span for span in sent.values() if "output.value" in span.attributes])
+
+
 def test_the_connection_test_passes_and_reads_phoenixs_refusals(phoenix: Phoenix) -> None:
     """A right key passes; a wrong one is "credentials"; JSON is "use protobuf"; the page's address is no receiver."""
     bearer = {"Authorization": f"Bearer {ADMIN}"}

@@ -108,7 +108,7 @@ def test_a_destination_whose_test_passes_is_saved_and_used(shell: Shell, receive
 def test_a_destination_whose_test_fails_is_not_saved(
     shell: Shell, receiver: Receiver, answer: Answer, verdict: str
 ) -> None:
-    """Nothing is written, the reason and the cure are said, the status is 1."""
+    """Nothing is written, the reason and the fix are said, the status is 1."""
     receiver.answer = answer
     done = shell(*collector(receiver, "--json"), TOK=TOKEN)
     result = json.loads(done.stdout)
@@ -202,6 +202,39 @@ def test_every_preset_has_its_options(name: str) -> None:
                   and argument != "space_id" and argument != "project_name"]  # fmt: skip
 
 
+@pytest.mark.parametrize("place", ["the query", "a resource attribute"])
+def test_a_key_that_stands_elsewhere_is_not_saved_either(shell: Shell, receiver: Receiver, place: str) -> None:
+    """In the query of a URL, or in an attribute that is named like a key."""
+    url = f"{receiver.url}/v1/traces"
+    more = [f"{url}?api_key={TOKEN}"] if place == "the query" else [url, "--resource", f"team.api_key={TOKEN}"]
+    done = shell("destinations", "add", "otlp", "--endpoint", *more)
+    assert (1, [], True) == (done.returncode, shell.saved(), "E108" in done.stdout)
+    assert TOKEN not in done.stdout + done.stderr
+
+
+def test_a_key_in_a_url_may_be_saved_as_a_reference(shell: Shell, receiver: Receiver) -> None:
+    """The whole URL stands in a variable; the receiver gets its query."""
+    url = f"{receiver.url}/v1/traces?api_key={TOKEN}"
+    done = shell("destinations", "add", "otlp", "--endpoint", "env:MY_URL", MY_URL=url)
+    assert (0, "env:MY_URL") == (done.returncode, shell.saved()[0]["endpoint"])
+    assert f"/v1/traces?api_key={TOKEN}" == receiver.requests[-1].path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("axiom", "--token", "env:TOK"), "--dataset is missing"),
+        (("axiom", "--token", "env:TOK"), "pass --dataset my-dataset or set AXIOM_DATASET"),
+        (("otlp", "--endpoint", "collector:4318"), "--endpoint collector:4318 has no scheme"),
+    ],
+)
+def test_a_fix_speaks_the_command_lines_options(shell: Shell, arguments: tuple[str, ...], part: str) -> None:
+    """Not the keywords of Python."""
+    done = shell("destinations", "add", *arguments, TOK="xaat-1")
+    assert 1 == done.returncode
+    assert part in " ".join(done.stdout.split())
+
+
 def test_removing_what_is_not_there(shell: Shell) -> None:
     """The sentence names what there is; the status is that of wrong use."""
     done = shell("destinations", "remove", "x")
@@ -230,6 +263,37 @@ def test_doctor_without_any_destination_looks_at_the_local_file(shell: Shell) ->
     done = shell("doctor")
     assert (0, True) == (done.returncode, ".spancast" in done.stdout)
     assert [] == list(shell.folder.rglob("*.jsonl"))
+
+
+def test_doctor_tests_the_file_that_the_application_writes(shell: Shell) -> None:
+    """One reader of one setting: the project's file names it for both."""
+    (shell.folder / "spancast.toml").write_text('file = "sub/from_toml.jsonl"')
+    (found,) = json.loads(shell("doctor", "--json").stdout)["destinations"]
+    assert ("spancast.toml", True) == (found["origin"], found["where"].endswith("sub/from_toml.jsonl"))
+
+
+def test_doctor_names_variables_of_opentelemetry_that_have_no_effect(shell: Shell) -> None:
+    """With what to use instead; a value that cannot be used as well."""
+    done = shell("doctor", OTEL_BSP_MAX_QUEUE_SIZE="10", OTEL_TRACES_SAMPLER="jaeger_remote")
+    assert 0 == done.returncode
+    for part in ("W806", "SPANCAST_MAX_QUEUE_BYTES", "OTEL_TRACES_SAMPLER='jaeger_remote'"):
+        assert part in done.stdout
+
+
+def test_no_key_of_a_url_is_shown(shell: Shell) -> None:
+    """Neither by settings nor by doctor nor in the list."""
+    url = f"http://127.0.0.1:9/v1/traces?api_key={TOKEN}"
+    inside = f"http://user:{TOKEN}@127.0.0.1:9"
+    for variables in ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": url}, {"PHOENIX_COLLECTOR_ENDPOINT": inside}):
+        for command in (
+            ("settings",),
+            ("settings", "--json"),
+            ("doctor",),
+            ("doctor", "--json"),
+            ("destinations", "list"),
+        ):
+            done = shell(*command, **variables)
+            assert TOKEN not in done.stdout + done.stderr
 
 
 def test_doctor_says_what_is_wrong_with_a_file(shell: Shell) -> None:

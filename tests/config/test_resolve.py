@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import spancast
+from spancast import destinations
 from spancast.config.resolve import Arguments, backends_of, resolve
 from spancast.destinations import SettingsError
 from spancast.recording import notice
@@ -142,3 +145,46 @@ def test_a_resource_attributes_variable_that_is_torn_costs_nothing(monkeypatch: 
     with spancast.Pipeline() as pipeline, spancast.trace(trace_name="a"):
         pass
     assert 1 == pipeline.report()["file"].delivered
+
+
+@pytest.mark.parametrize("argument", [64 * 1024 * 1024, 64 * 1024 * 1024 + 1, 1000])
+def test_an_argument_wins_even_where_it_equals_the_default(argument: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An argument is an argument; without one the environment counts."""
+    monkeypatch.setenv("SPANCAST_MAX_QUEUE_BYTES", "100000")
+    resolved = resolve(Arguments(max_queue_bytes=argument), os.environ)
+    assert (argument, "argument") == (resolved.max_queue_bytes, resolved.origins["max_queue_bytes"])
+    resolved = resolve(Arguments(), os.environ)
+    origin = "environment SPANCAST_MAX_QUEUE_BYTES"
+    assert (100_000, origin) == (resolved.max_queue_bytes, resolved.origins["max_queue_bytes"])
+
+
+def test_every_value_has_an_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the argument, of the environment, of the file, and of the default."""
+    Path("spancast.toml").write_text("max_queue_bytes = 5000\n")
+    monkeypatch.setenv("SPANCAST_SPOOL", "off")
+    resolved = resolve(Arguments(service_name="shop"), os.environ)
+    assert (5000, "shop", None) == (resolved.max_queue_bytes, resolved.service_name, resolved.spool_folder)
+    expected = {
+        "service_name": "argument",
+        "SPANCAST_SPOOL": "environment SPANCAST_SPOOL",
+        "max_queue_bytes": "spancast.toml",
+        "privacy_mode": "default",
+    }
+    assert expected == {name: resolved.origins[name] for name in expected}
+
+
+def test_each_source_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Finding, opening and parsing the project's file happens once a pipeline."""
+    Path("spancast.toml").write_text("max_queue_bytes = 5000\n")
+    opened: list[str] = []
+    sys.addaudithook(lambda name, arguments: opened.append(str(arguments[0])) if name == "open" else None)
+    resolve(Arguments(), os.environ)
+    assert 1 == len([path for path in opened if path.endswith("spancast.toml")])
+
+
+@pytest.mark.parametrize("listed", [[], [destinations.memory()], (destinations.memory(), destinations.memory())])
+def test_a_list_of_destinations_is_refused_with_the_star(listed: Any) -> None:
+    """It is what most people write first."""
+    with pytest.raises(SettingsError, match=r"configure\(\*destinations\)") as caught:
+        spancast.configure(listed)
+    assert "E116" == caught.value.code

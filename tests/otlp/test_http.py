@@ -631,3 +631,22 @@ def test_a_proxy_of_the_environment_is_used(receiver: Receiver, monkeypatch: pyt
 
     assert Verdict.DELIVERED is outcome.verdict
     assert ["http://collector.invalid/v1/traces"] == [request.path for request in receiver.requests]
+
+
+@pytest.mark.parametrize(("max_idle", "connections"), [(50.0, 1), (0.0, 3)])
+def test_a_connection_that_was_silent_for_long_is_made_anew(
+    receiver: Receiver, max_idle: float, connections: int
+) -> None:
+    """Whoever is on the way may have forgotten it; one that is in use is kept."""
+    with exporting(receiver.url, max_idle=max_idle) as exporter:
+        for _ in range(3):
+            assert Verdict.DELIVERED is exporter.post(b"{}", 5.0).verdict
+    assert connections == len({request.client_port for request in receiver.requests})
+
+
+def test_a_key_in_a_url_is_not_in_urllib3s_lines(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+    """At DEBUG it logs whole targets: ours without the values of the query."""
+    with caplog.at_level("DEBUG"), exporting(receiver.url + "/v1/traces?api_key=s3cr3tKEY99&x=1") as exporter:
+        exporter.post(b"{}", 5.0)
+    assert "api_key=***" in caplog.text
+    assert "s3cr3tKEY99" not in caplog.text

@@ -22,6 +22,7 @@ class Received:
     path: str
     headers: Mapping[str, str]
     raw: bytes
+    client_port: int = 0
 
     @property
     def body(self) -> bytes:
@@ -80,7 +81,7 @@ def recording_receiver() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            receiver.requests.append(Received("POST", self.path, headers, raw))
+            receiver.requests.append(Received("POST", self.path, headers, raw, self.client_address[1]))
             answer = receiver.answers.pop(0) if receiver.answers else receiver.answer
             if answer.delay:
                 release.wait(answer.delay)

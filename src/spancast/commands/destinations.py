@@ -13,7 +13,7 @@ from rich.text import Text
 
 from .. import secret_refs, terminal
 from ..config import saved
-from ..config.entries import Entry
+from ..config.entries import COMMAND_LINE, Entry
 from ..config.resolve import configured
 from ..destinations import PRESETS
 from ..destinations.destination import Destination
@@ -59,7 +59,7 @@ def add(name: str, given: dict[str, Any]) -> None:
     try:
         held = list(saved.read(os.environ).entries)
         stored, secrets = _storable(preset, arguments, plain=plain, keyring=keyring)
-        destination = Entry(preset=name, arguments=arguments, origin="command line").destination()
+        destination = Entry(preset=name, arguments=arguments, origin=COMMAND_LINE).destination()
         with console.status(f"testing {destination.name}"):
             result = destination.check()
     except SettingsError as error:

@@ -12,7 +12,8 @@ from ..destinations.destination import Destination
 from ..destinations.registry import LOCAL, PRESETS
 from ..validation import SettingsError, within
 
-ENVIRONMENT = "environment"  # the origin of an entry that no file holds
+ENVIRONMENT = "environment"  # the origins of entries that no file holds: their sentences need no place
+COMMAND_LINE = "command line"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ class Entry:
             made: Destination = maker(self.preset)(**with_redactor(arguments))
             return made
         except SettingsError as error:
-            if self.origin == ENVIRONMENT:  # the sentence names the variable itself
+            if self.origin in (ENVIRONMENT, COMMAND_LINE):
                 raise
             raise within(place, error) from None
         except Exception as error:  # values of a file may be of any type, and must not end the application

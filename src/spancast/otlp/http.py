@@ -37,7 +37,7 @@ MAX_ANSWER = 4 * 1024 * 1024  # the OTLP specification's own bound for responses
 _MAX_WORDS = 200  # characters of a receiver's own words that are kept
 _MAX_REJECTED_WORDS = 1000  # of those that explain a rejection
 MAX_RETRY_AFTER = 3600.0  # seconds
-_IDLE = 50.0  # seconds; below what load balancers (60 s and more) and NAT (350 s) keep a silent connection
+MAX_IDLE = 50.0  # seconds; below what load balancers (60 s and more) and NAT (350 s) keep a silent connection
 _WEB_PAGE = re.compile(rb"^\s*<(!doctype html|html|head|body)\b", re.I)
 _RETRYABLE = frozenset({429, 502, 503, 504})
 _GZIP_ABOVE = 1024  # bytes; below, gzip costs more than it saves
@@ -69,7 +69,9 @@ class HttpExporter:
         timeout: float,
         resource: Callable[[], Attributes],
         tls: Tls | None = None,
+        max_idle: float = MAX_IDLE,
     ) -> None:
+        """*timeout*: seconds for a request; *max_idle*: seconds after which a silent connection is made anew."""
         self._url = url
         self._headers = headers
         self._encoding: Encoding = ENCODINGS[protocol]
@@ -80,6 +82,7 @@ class HttpExporter:
         self._pool: Any = None
         self._deadline = _Deadline()
         self._used_at = 0.0
+        self._max_idle = max_idle
         self.encode: Callable[[Span], bytes] = self._encoding.span
         self.decode: Callable[[bytes], Span] = self._encoding.decode
 
@@ -144,7 +147,7 @@ class HttpExporter:
         if self._pool is None:
             _mask_in_logs(self._url)
             self._pool = _pool(self._url, self._tls, self._deadline)
-        elif time.monotonic() - self._used_at > _IDLE:
+        elif time.monotonic() - self._used_at > self._max_idle:
             self._pool.clear()  # somebody on the way may have forgotten it, and would let the request wait for nothing
         return self._pool
 

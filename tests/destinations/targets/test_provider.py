@@ -108,3 +108,63 @@ def test_what_is_no_provider_of_the_sdk_is_refused(provider: Any) -> None:
     """The message names the class and what to give instead."""
     with pytest.raises(SettingsError, match=f"tracer_provider is a {type(provider).__name__}: give the opentelemetry"):
         spancast.Pipeline(tracer_provider=provider)
+
+
+class Exporter(InMemorySpanExporter):
+    """An exporter that knows where it sends to, as those of OTLP do."""
+
+    def __init__(self, endpoint: str, headers: dict[str, str]) -> None:
+        super().__init__()
+        self._endpoint = endpoint
+        self._headers = headers
+
+
+@pytest.mark.parametrize(
+    ("resource", "endpoint", "headers", "convention"),
+    [
+        ({"openinference.project.name": "p"}, "http://c/v1/traces", {}, "openinference"),
+        ({"service.name": "host"}, "http://127.0.0.1:6006/v1/traces", {}, "openinference"),
+        ({"service.name": "host"}, "https://otlp.arize.com/v1/traces", {}, "openinference"),
+        ({"service.name": "host"}, "https://otlp.eu-west-1a.arize.com/v1", {}, "openinference"),
+        ({"service.name": "host"}, "http://gateway/v1/traces", {"arize-space-id": "x"}, "openinference"),
+        ({"service.name": "host"}, "http://collector:4318/v1/traces", {}, "gen_ai"),
+        ({"service.name": "host"}, "http://notarize.com/v1/traces", {}, "gen_ai"),
+    ],
+)
+@pytest.mark.parametrize("processor", [SimpleSpanProcessor, BatchSpanProcessor])
+def test_a_provider_of_phoenix_or_arize_gets_openinference(
+    resource: dict[str, str], endpoint: str, headers: dict[str, str], convention: str, processor: type[Any]
+) -> None:
+    """Its resource or its exporter says so; what is said in the code wins."""
+    provider = TracerProvider(resource=Resource(resource))
+    provider.add_span_processor(processor(Exporter(endpoint, headers)))
+    with spancast.Pipeline(tracer_provider=provider) as pipeline:
+        assert [convention] == [each.convention for each in pipeline.destinations]
+    with spancast.Pipeline(tracer_provider=provider, convention="gen_ai") as pipeline:
+        assert ["gen_ai"] == [each.convention for each in pipeline.destinations]
+    provider.shutdown()
+
+
+def test_a_convention_is_for_a_provider() -> None:
+    """Destinations have their own; a word that is none is refused."""
+    with pytest.raises(SettingsError, match="convention is for tracer_provider="):
+        spancast.Pipeline(destinations.memory(), convention="openinference")
+    with pytest.raises(SettingsError, match="convention='openai' is not known"):
+        spancast.Pipeline(tracer_provider=provider_and_exporter()[0], convention="openai")
+
+
+def test_privacy_and_redaction_of_the_environment_hold_for_the_hosts_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No content goes through it in privacy mode, and a redactor sees what does."""
+    secret = "jane@example.com"
+    for variables in ({"SPANCAST_PRIVACY_MODE": "true"}, {"SPANCAST_REDACT": "emails"}, {}):
+        with monkeypatch.context() as patched:
+            for name, value in variables.items():
+                patched.setenv(name, value)
+            provider, exporter = provider_and_exporter()
+            with (
+                spancast.Pipeline(tracer_provider=provider),
+                spancast.trace(trace_name="a", kind="CHAIN", input=secret),
+            ):
+                pass
+            (span,) = exporter.get_finished_spans()
+        assert bool(variables) is not (secret in span.to_json())
