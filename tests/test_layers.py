@@ -14,7 +14,7 @@ SOURCE = Path(spancast.__file__).parent
 # Each room, and the rooms that it may import. `_version` is everybody's.
 ROOMS: dict[str, set[str]] = {}
 ROOMS["record"] = set()
-ROOMS["capture"] = {"record"}
+ROOMS["capture"] = {"record", "validation"}
 ROOMS["recording"] = {"record", "capture", "privacy.secrets", "private_files"}
 ROOMS["conventions"] = {"record"}
 ROOMS["privacy"] = {"record", "conventions"}

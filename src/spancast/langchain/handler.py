@@ -13,6 +13,7 @@ from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
 
+from ..capture.handler import PortableHandler, check_detail
 from ..capture.messages import begins_answer
 from ..record.operation import Kind
 from ..recording.current import add_event
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from ..pipeline import Pipeline
 
 
-class SpancastCallbackHandler(BaseCallbackHandler, metaclass=HandlerType):
+class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=HandlerType):
     """Add it to any chain, agent or graph: `config={"callbacks": [SpancastCallbackHandler()]}`.
 
     Args:
@@ -52,23 +53,10 @@ class SpancastCallbackHandler(BaseCallbackHandler, metaclass=HandlerType):
         return super().__new__(graphs.class_for_graphs(cls))
 
     def __init__(self, *, pipeline: Pipeline | None = None, detail: str = "normal", **fields: object) -> None:
-        if detail not in ("normal", "full"):
-            from ..validation import SettingsError
-
-            raise SettingsError(f"detail={detail!r} is not known: use 'normal' or 'full'.")
+        full = check_detail(detail)
         self._answering = 0  # the run whose token came last, once its first one is noted
         self._arguments = {"detail": detail, **fields}
-        self._runs = Runs(self, pipeline, fields_from_kwargs(fields), fold=detail == "normal")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the arguments; the pipeline, with its threads and sockets, stays behind."""
-        return (_rebuilt, (self._arguments,))
-
-    def __copy__(self) -> SpancastCallbackHandler:
-        return self
-
-    def __deepcopy__(self, memo: Any) -> SpancastCallbackHandler:
-        return self
+        self._runs = Runs(self, pipeline, fields_from_kwargs(fields), fold=not full)
 
     # ------------------------------------------------------------------ for feedback links
     def trace_id_for(self, run_id: UUID) -> str | None:
@@ -360,7 +348,3 @@ def _name_in(serialized: Mapping[str, Any] | None) -> str | None:
     if not name and serialized.get("id"):
         name = serialized["id"][-1]
     return name if isinstance(name, str) else None
-
-
-def _rebuilt(arguments: dict[str, Any]) -> SpancastCallbackHandler:
-    return SpancastCallbackHandler(**arguments)

@@ -21,6 +21,7 @@ from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.span import active_span_id
 
 from ..capture.endings import ending_of
+from ..capture.handler import PortableHandler, check_detail
 from ..record.operation import Kind
 from ..recording.fields import fields_from_kwargs
 from ..recording.guard import guarded
@@ -56,7 +57,7 @@ class _Building:
 _building: ContextVar[_Building | None] = ContextVar("spancast_building", default=None)
 
 
-class SpancastCallbackHandler(BaseCallbackHandler):
+class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler):
     """For `llama_index.core.global_handler = ...` and `CallbackManager([...])`: making one traces everything.
 
     Args:
@@ -77,16 +78,6 @@ class SpancastCallbackHandler(BaseCallbackHandler):
         super().__init__([], [])
         self._arguments = {"detail": detail, "vectors": vectors, **fields}
         install(pipeline=pipeline, detail=detail, vectors=vectors, **fields)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the arguments; the pipeline, with its threads and sockets, stays behind."""
-        return (_rebuilt, (self._arguments,))
-
-    def __copy__(self) -> SpancastCallbackHandler:
-        return self
-
-    def __deepcopy__(self, memo: Any) -> SpancastCallbackHandler:
-        return self
 
     def start_trace(self, trace_id: str | None = None) -> None:
         """LlamaIndex begins something; of interest is only that an index is built or changed, outside of any call."""
@@ -148,10 +139,6 @@ def _close_index(opener: BaseCallbackHandler) -> None:
     held.recorder.close(held.operation, error=failed, ending=ending, keep_children=True)
 
 
-def _rebuilt(arguments: dict[str, Any]) -> SpancastCallbackHandler:
-    return SpancastCallbackHandler(**arguments)
-
-
 def _the_global_handler() -> SpancastCallbackHandler:
     return _global_handler
 
@@ -165,17 +152,12 @@ def install(
 ) -> None:
     """Be on the root dispatcher, once. Arguments change the options; a call without any keeps them."""
     global _installed
-    if detail not in ("normal", "full"):
-        from ..validation import SettingsError
-
-        raise SettingsError(f"detail={detail!r} is not known: use 'normal' or 'full'.")
+    full = check_detail(detail)
     with _changing:
-        if pipeline is not None or detail != "normal" or vectors or fields or not _installed:
+        if pipeline is not None or full or vectors or fields or not _installed:
             from ..pipeline import surrounding
 
-            options = InstrumentationOptions(
-                pipeline, surrounding(), detail == "full", vectors, fields_from_kwargs(fields)
-            )
+            options = InstrumentationOptions(pipeline, surrounding(), full, vectors, fields_from_kwargs(fields))
             _spans.use(options)
         root = get_dispatcher()
         if not any(handler is _spans for handler in root.span_handlers):

@@ -73,7 +73,7 @@ def hold_answer(response: Any, raw: Any, taken: Snapshot, *, content: bool) -> A
         text if isinstance(text, str) else "",
         about,
         further,
-        [taken.take(item, 6) for item in output_items(last)] if content else [],
+        [taken.capture(item, 6) for item in output_items(last)] if content else [],
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
+from ..capture.endings import ending_of
 from ..record.operation import Kind
 from .block_content import ShownRuns, translate_block
 from .current import running
@@ -104,7 +105,7 @@ class Block:
             return
         if self._runs is not None and operation.capture:
             self._runs.show_in(operation)
-        ended, ending = _ending(error)
+        ended, ending = ending_of(error)
         recorder.close(operation, error=ended, ending=ending, keep_children=True, keep_place=True)
         if self._suspends:  # by value: the last piece may have been asked for in another context than the first
             field_scope.set(around[0])
@@ -244,17 +245,6 @@ def _kind_of(kind: object) -> Kind | None:
         )
         return Kind.CHAIN
     return found
-
-
-def _ending(error: BaseException | None) -> tuple[BaseException | None, str | None]:
-    if error is None:
-        return None, None
-    name = type(error).__name__
-    if name == "CancelledError":
-        return None, "cancelled"
-    if name == "GeneratorExit":
-        return None, "abandoned"
-    return error, None
 
 
 _in_use: Callable[[], Recorder] | None = None

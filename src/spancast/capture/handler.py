@@ -1,0 +1,42 @@
+"""What the handlers of both frameworks have in common: they may be copied and pickled, and check what they are asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+DETAILS = ("normal", "full")
+
+
+class PortableHandler:
+    """A handler that frameworks may copy and pickle: its arguments travel, the pipeline with its threads stays behind.
+
+    A copy is the handler itself. A pickle is made anew from the arguments, as the public class of that name: frameworks'
+    handlers may be of a class made for them at run time.
+    """
+
+    _arguments: dict[str, Any]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        cls = type(self)
+        return (made_anew, (cls.__module__, cls.__name__, self._arguments))
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self
+
+
+def made_anew(module: str, name: str, arguments: dict[str, Any]) -> Any:
+    """Return a new handler of the class *name* in *module*, made with *arguments*."""
+    return getattr(import_module(module), name)(**arguments)
+
+
+def check_detail(detail: str) -> bool:
+    """Return whether *detail* is `full`. Raises SettingsError where it is neither `normal` nor `full`."""
+    if detail not in DETAILS:
+        from ..validation import SettingsError
+
+        raise SettingsError(f"detail={detail!r} is not known: use 'normal' or 'full'.")
+    return detail == "full"
