@@ -1,4 +1,4 @@
-"""The resource: what is said once about the application that sends spans."""
+"""The resource: attributes of the application that sends spans."""
 
 from __future__ import annotations
 

@@ -49,15 +49,15 @@ def group() -> typer.Typer:
 
 
 # ---------------------------------------------------------------- add
-def add(name: str, given: dict[str, Any]) -> None:
+def add(name: str, values: dict[str, Any]) -> None:
     """Ask for what is missing, test, and save only if the test passes."""
     preset = PRESETS[name]
-    as_json, plain, keyring = (given.pop(switch, False) for switch in ("as_json", "plain_secrets", "keyring"))
+    as_json, plain, keyring = (values.pop(switch, False) for switch in ("as_json", "plain_secrets", "keyring"))
     console = terminal.console(stderr=as_json)
-    arguments = _arguments(given)
+    arguments = _arguments(values)
     _complete(name, preset, arguments)
     try:
-        held = list(saved.read(os.environ).entries)
+        stored_entries = list(saved.read(os.environ).entries)
         stored, secrets = _storable(preset, arguments, plain=plain, keyring=keyring)
         destination = Entry(preset=name, arguments=arguments, origin=COMMAND_LINE).destination()
         with console.status(f"testing {destination.name}"):
@@ -71,7 +71,7 @@ def add(name: str, given: dict[str, Any]) -> None:
             for key, value in secrets.items():
                 secret_refs.into_keyring(key, value)
             entry = Entry(preset=name, arguments=stored, origin=saved.FILE_NAME)
-            path = saved.save([*(each for each in held if each.name != entry.name), entry], os.environ)
+            path = saved.save([*(each for each in stored_entries if each.name != entry.name), entry], os.environ)
         except SettingsError as error:
             stop(str(error), FAILED)
     if as_json:
@@ -83,11 +83,11 @@ def add(name: str, given: dict[str, Any]) -> None:
         raise typer.Exit(FAILED)
 
 
-def _arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+def _arguments(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return options as arguments: repeated pairs become mappings."""
-    arguments = {key: value for key, value in given.items() if key not in options.PAIRS}
+    arguments = {key: value for key, value in values.items() if key not in options.PAIRS}
     for option, argument in (("header", "headers"), ("resource", "resource")):
-        pairs = given.get(option)
+        pairs = values.get(option)
         if pairs:
             arguments[argument] = dict(_pair(text, option) for text in pairs)
     return arguments
@@ -101,7 +101,7 @@ def _pair(text: str, option: str) -> tuple[str, str]:
 
 
 def _complete(name: str, preset: Preset, arguments: dict[str, Any]) -> None:
-    """Take what is needed and was not given from the environment, or ask for it."""
+    """Take what is needed and is missing from the environment, or ask for it."""
     helps = options.helps(preset.make.__doc__ or "")
     for argument in preset.required:
         if argument in arguments or any(other in arguments for other in preset.instead.get(argument, ())):
@@ -121,7 +121,7 @@ def _storable(
     """Return the arguments as they may be saved, and what goes into the keyring.
 
     Raises:
-        SettingsError: When a secret is given in the clear and nothing says where to keep it.
+        SettingsError: When a secret stands in the clear and no option says where to keep it.
     """
     name = str(arguments.get("name") or preset.make.__name__)
     stored = dict(arguments)
@@ -225,8 +225,8 @@ def check_all(
     chosen = [item for item in entries if not names or item[0].name in names]
     missing = sorted(set(names or ()) - {entry.name for entry, _ in entries})
     if missing or not chosen:
-        known = ", ".join(entry.name for entry, _ in entries) or "none"
-        stop(f"there is no destination {', '.join(missing) or 'to test'}: there are {known}.")
+        available = ", ".join(entry.name for entry, _ in entries) or "none"
+        stop(f"there is no destination {', '.join(missing) or 'to test'}: there are {available}.")
     console = terminal.console(stderr=as_json)
     results = []
     for entry, over in chosen:
@@ -249,11 +249,11 @@ def check_all(
 def remove(name: Annotated[str, typer.Argument(help="The saved destination's name.")]) -> None:
     """Remove a saved destination."""
     try:
-        held = list(saved.read(os.environ).entries)
-        if name not in {entry.name for entry in held}:
-            names = ", ".join(entry.name for entry in held) or "none"
+        stored_entries = list(saved.read(os.environ).entries)
+        if name not in {entry.name for entry in stored_entries}:
+            names = ", ".join(entry.name for entry in stored_entries) or "none"
             stop(f"no saved destination is called {name!r}: there are {names}.")
-        saved.save([entry for entry in held if entry.name != name], os.environ)
+        saved.save([entry for entry in stored_entries if entry.name != name], os.environ)
     except SettingsError as error:
         stop(str(error))
     terminal.console().print(f"removed {name}", markup=False)

@@ -45,11 +45,11 @@ _TYPES = {"bool": bool, "int": int, "float": float}
 
 def own_arguments(preset: Preset) -> Iterator[tuple[str, Any, str]]:
     """Yield name, type and help of a preset's own arguments."""
-    said = helps(preset.make.__doc__ or "")
+    described = helps(preset.make.__doc__ or "")
     for name, parameter in inspect.signature(preset.make).parameters.items():
         if parameter.kind is not parameter.VAR_KEYWORD:
             kind = _TYPES.get(str(parameter.annotation).partition(" ")[0], str)
-            yield name, kind, said.get(name, "")
+            yield name, kind, described.get(name, "")
 
 
 def helps(docstring: str) -> dict[str, str]:
@@ -89,10 +89,10 @@ def in_options(result: CheckResult, preset: Preset) -> CheckResult:
 
 def as_options(text: str, preset: Preset) -> str:
     """Return a sentence about a preset's arguments in the words of the command line: `--api-key` for `api_key=`."""
-    known = {name for name, _, _ in own_arguments(preset)} | set(COMMON)
+    available = {name for name, _, _ in own_arguments(preset)} | set(COMMON)
 
     def option(found: re.Match[str]) -> str:
-        if found["name"] not in known:
+        if found["name"] not in available:
             return found[0]
         value = found.groupdict().get("value")
         return f"--{found['name'].replace('_', '-')}" + (f" {value.strip(chr(34) + chr(39))}" if value else "")
@@ -109,10 +109,10 @@ def _as_command(call: re.Match[str]) -> str:
 
 
 def command(name: str, run: Callable[[str, dict[str, Any]], None]) -> Callable[..., None]:
-    """Return a command for a preset, whose options are its arguments; it calls *run* with what was given."""
+    """Return a command for a preset, whose options are its arguments; it calls *run* with their values."""
 
-    def add(**given: Any) -> None:
-        run(name, {key: value for key, value in given.items() if value not in (None, [], ())})
+    def add(**values: Any) -> None:
+        run(name, {key: value for key, value in values.items() if value not in (None, [], ())})
 
     parameters = list(_parameters(PRESETS[name]))
     add.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

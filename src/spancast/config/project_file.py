@@ -159,8 +159,8 @@ def read_table(table: Mapping[str, Any], origin: str, names: Sequence[str], igno
         if name != "destinations" and name not in names:
             near = difflib.get_close_matches(name, [*names, "destinations"], n=1)
             hint = f"did you mean {near[0]!r}? There are" if near else "use"
-            known = ", ".join([*names, "[[destinations]]"])
-            raise SettingsError(f"{origin}: {name!r} is no setting: {hint} {known}.", "E116")
+            available = ", ".join([*names, "[[destinations]]"])
+            raise SettingsError(f"{origin}: {name!r} is no setting: {hint} {available}.", "E116")
     listed = table.get("destinations", [])
     if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
         raise SettingsError(f"{origin}: destinations is no list of tables: write [[destinations]] before each.", "E117")

@@ -136,12 +136,12 @@ class _Resolution:
         return found.value
 
     def _service_name(self) -> str | None:
-        given = self._arguments.service_name
+        argument = self._arguments.service_name
         pairs = usable(schema.RESOURCE, self._sources.environ) or {}
-        if given is None and not schema.SERVICE_NAME.variable(self._sources.environ) and "service.name" in pairs:
+        if argument is None and not schema.SERVICE_NAME.variable(self._sources.environ) and "service.name" in pairs:
             self._origins["service_name"] = "environment OTEL_RESOURCE_ATTRIBUTES"
             return str(pairs["service.name"])
-        name = self._value(schema.SERVICE_NAME, given)
+        name = self._value(schema.SERVICE_NAME, argument)
         return None if name is None else str(name)
 
     def _resource(self) -> Mapping[str, Any]:
@@ -152,10 +152,10 @@ class _Resolution:
         except SettingsError as error:
             self._met(error)
             of_file = {}
-        given = validation.attributes(self._arguments.resource)
-        parts = {"argument": given, "environment OTEL_RESOURCE_ATTRIBUTES": environment, "file": of_file}
+        argument = validation.attributes(self._arguments.resource)
+        parts = {"argument": argument, "environment OTEL_RESOURCE_ATTRIBUTES": environment, "file": of_file}
         self._origins["resource"] = ", ".join(name for name, value in parts.items() if value) or sources.DEFAULT
-        return {**{name: value for name, value in of_file.items() if name not in environment}, **given}
+        return {**{name: value for name, value in of_file.items() if name not in environment}, **argument}
 
     def _state_folder(self) -> Path | None:
         self._origins[folders.STATE.key] = folders.STATE.variable(self._sources.environ) or sources.DEFAULT
@@ -357,9 +357,9 @@ def _by_name(name: str, found: Sources) -> Entry:
         return entry
     if name in PRESETS or name in ("file", "console"):
         return Entry(preset=name, arguments={}, origin=ENVIRONMENT)
-    known = ", ".join([*(each.name for each in entries), *PRESETS])
+    available = ", ".join([*(each.name for each in entries), *PRESETS])
     raise SettingsError(
-        f"SPANCAST_DESTINATIONS names {name!r}, which is neither saved nor a preset: use some of {known}.", "E116"
+        f"SPANCAST_DESTINATIONS names {name!r}, which is neither saved nor a preset: use some of {available}.", "E116"
     )
 
 

@@ -1,4 +1,4 @@
-"""Where spans go: presets for known backends, and places on this machine."""
+"""Where spans go: presets for backends, and places on this machine."""
 
 from ..diagnostics.result import CheckResult
 from ..validation import SettingsError

@@ -1,4 +1,4 @@
-"""What a preset was given: an argument, else an environment variable; references resolved, values checked."""
+"""What a preset was called with: an argument, else an environment variable; references resolved, values checked."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ def traces_url(
             f"{argument} has the port {port}, which is {wrong_ports[port]}: traces go to port 4318, "
             f"usually {parts.scheme}://{parts.hostname}:4318{path}."
         )
-    given = parts.path.rstrip("/")
+    path_of_base = parts.path.rstrip("/")
     ending = path
-    while ending and not given.endswith(ending):
+    while ending and not path_of_base.endswith(ending):
         ending = ending.rpartition("/")[0]
-    given = given[: -len(ending)] if ending else given
-    return parts._replace(path=given + path).geturl()
+    path_of_base = path_of_base[: -len(ending)] if ending else path_of_base
+    return parts._replace(path=path_of_base + path).geturl()
 
 
 def host_part(value: object, argument: str, example: str) -> str:

@@ -51,19 +51,19 @@ def keywords_checked(make: Callable[P, D]) -> Callable[P, D]:
     def checked(*args: P.args, **keywords: P.kwargs) -> D:
         for name in keywords:
             if name not in own and name not in COMMON:
-                known = [*own, *sorted(COMMON)]
-                raise validation.SettingsError(unknown_argument(make.__name__, name, known), "E116")
+                available = [*own, *sorted(COMMON)]
+                raise validation.SettingsError(unknown_argument(make.__name__, name, available), "E116")
         return make(*args, **keywords)
 
     return checked
 
 
-def unknown_argument(preset: str, name: str, known: Sequence[str]) -> str:
+def unknown_argument(preset: str, name: str, available: Sequence[str]) -> str:
     """Return the sentence about an argument that does not exist; it names the one that was probably meant."""
-    plain = {argument.replace("_", ""): argument for argument in known}
+    plain = {argument.replace("_", ""): argument for argument in available}
     near = difflib.get_close_matches(name.lower().replace("_", ""), plain, n=1, cutoff=0.75)
     hint = f"did you mean {plain[near[0]]!r}? It takes" if near else "it takes"
-    return f"destinations.{preset}() has no argument {name!r}: {hint} {', '.join(known)}."
+    return f"destinations.{preset}() has no argument {name!r}: {hint} {', '.join(available)}."
 
 
 def http_destination(
@@ -84,10 +84,10 @@ def http_destination(
     """Return a checked HTTP destination: the preset's own values, with the user's *common* keywords over them."""
     settings = validated_keywords(preset, common)
     own = headers or {}
-    given = settings["headers"]
+    users = settings["headers"]
     target = HttpTarget(
         url=url,
-        headers=_merged(own, given),
+        headers=_merged(own, users),
         protocol=settings["protocol"] or protocol,
         compression=compression if common.get("compression") is None else settings["compression"],
         timeout=settings["timeout"],
@@ -137,17 +137,17 @@ def build_destination(
     )
 
 
-def _merged(own: Mapping[str, str], given: Headers) -> Headers:
+def _merged(own: Mapping[str, str], users: Headers) -> Headers:
     """Lay the user's headers over the preset's, comparing names without regard to case."""
-    if callable(given):
-        call = given
+    if callable(users):
+        call = users
         return lambda: _over(own, validation.header_mapping(call(), "headers"))
-    return _over(own, given)
+    return _over(own, users)
 
 
-def _over(own: Mapping[str, str], given: Mapping[str, str]) -> Mapping[str, str]:
-    names = {name.lower() for name in given}
-    return {**{name: value for name, value in own.items() if name.lower() not in names}, **given}
+def _over(own: Mapping[str, str], users: Mapping[str, str]) -> Mapping[str, str]:
+    names = {name.lower() for name in users}
+    return {**{name: value for name, value in own.items() if name.lower() not in names}, **users}
 
 
 _TLS_FILES = ("ca_file", "client_certificate", "client_key")

@@ -24,7 +24,7 @@ class Preset:
         secrets: Arguments that are never shown, or saved in the clear.
         variables: The environment's variables that stand for an argument.
         plain_headers: Headers that name a place or a mode, in lower case; every other header's value is a secret.
-        hints: What only this backend's connections are known for.
+        hints: What only this backend's connections need.
     """
 
     make: Callable[..., Destination]

@@ -96,7 +96,7 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
     ),
     "E116": ErrorCode(
         "settings",
-        "a name is not known here: of an argument, a setting, a preset or a destination",
+        "a name does not exist: of an argument, a setting, a preset or a destination",
         "write it as the sentence says; `spancast settings --all` lists all settings",
     ),
     "E117": ErrorCode(
@@ -123,7 +123,7 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
     # ---------------------------------------------------------------- the way there
     "E201": ErrorCode(
         "host",
-        "the host's name is not known to the DNS",
+        "the DNS does not have the host's name",
         "correct the host in the URL; regions are part of it",
         "In a container the name of a service on another network is unknown too. Behind a proxy set HTTPS_PROXY.",
     ),
@@ -131,7 +131,7 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
         "host",
         "nothing listens at that port",
         "start the receiver, or correct the port: 4318 for OTLP over HTTP",
-        "Collectors and Tempo listen on localhost only unless told otherwise; other containers need 0.0.0.0:4318.",
+        "Collectors and Tempo listen on localhost only by default; other containers need 0.0.0.0:4318.",
     ),
     "E203": ErrorCode(
         "host", "the host did not answer in time", "look at firewalls and proxies (HTTPS_PROXY) between here and there"
@@ -144,7 +144,7 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
     ),
     "E206": ErrorCode(
         "TLS",
-        "the certificate is not signed by an authority that is known here",
+        "the certificate is not signed by an authority that is trusted here",
         "give ca_file= (or OTEL_EXPORTER_OTLP_CERTIFICATE) the PEM file of the authority; there is no way to switch it off",
     ),
     "E207": ErrorCode(
@@ -168,7 +168,7 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
     "E400": ErrorCode(
         "receiver",
         "the receiver could not read the request",
-        'try protocol="http/protobuf" (or "http/json"); look at what it said',
+        'try protocol="http/protobuf" (or "http/json"); see its words',
     ),
     "E401": ErrorCode(
         "credentials",
@@ -177,7 +177,7 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
     ),
     "E403": ErrorCode(
         "credentials",
-        "the key is known, and may not write here",
+        "the key is valid, and may not write here",
         "give the key the right to write traces; look at space, dataset, workspace and region",
     ),
     "E404": ErrorCode(
@@ -198,9 +198,9 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
         "Phoenix, Weave and Elastic's APM Server take protobuf only; Arize AX, collectors and most others take both.",
     ),
     "E416": ErrorCode("use JSON", "the receiver does not take protobuf", 'give protocol="http/json"'),
-    "E422": ErrorCode("receiver", "the receiver could not use the span", "look at what it said; tell us"),
+    "E422": ErrorCode("receiver", "the receiver could not use the span", "see its words; tell us"),
     "E429": ErrorCode("rate", "the receiver limits the rate", "wait and test again; a lower sampling_rate= helps"),
-    "E430": ErrorCode("receiver", "the receiver refused the span", "look at what it said"),
+    "E430": ErrorCode("receiver", "the receiver refused the span", "see its words"),
     "E500": ErrorCode(
         "receiver",
         "the receiver is failing",
@@ -210,7 +210,7 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
     "E600": ErrorCode(
         "rejected",
         "the receiver accepted the request and rejected the span in it",
-        "follow what it said: quotas, unknown projects and attribute limits are said like that",
+        "follow its words: quotas, unknown projects and attribute limits are reported like that",
     ),
     "E601": ErrorCode(
         "path",
@@ -257,7 +257,7 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
     ),
     "W805": ErrorCode(
         "passed",
-        "uWSGI runs without threads unless told otherwise, and spans are sent by a thread",
+        "uWSGI runs without threads by default, and spans are sent by a thread",
         "start uWSGI with --enable-threads (or --threads 2)",
     ),
 }

@@ -1,4 +1,4 @@
-"""What a backend is known for when a connection to it fails: told by the backend's own file, asked by the diagnostics.
+"""What is special about connections to a backend: declared by the backend's own file, read by the diagnostics.
 
 The table is filled once, while `destinations.backends` is imported; never changed after that, so it needs no lock.
 """

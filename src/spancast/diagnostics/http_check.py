@@ -86,8 +86,8 @@ class HttpCheck:
     def _settings(self) -> Mapping[str, str] | None:
         """Look at URL and headers; return the headers, or None when there is no use in going on."""
         try:
-            given = self._connection.headers
-            headers = given() if callable(given) else given
+            source = self._connection.headers
+            headers = source() if callable(source) else source
         except SettingsError as error:
             self._steps.append(failure("settings", error.code, str(error)))
             return None
@@ -212,13 +212,13 @@ class HttpCheck:
         if outcome.rejected:
             self._steps.append(failure("partial success", "E600", f"it said: {outcome.words}"))
             return
-        said = f"nothing rejected; it said: {outcome.words}" if outcome.words else "nothing rejected"
-        self._steps.append(Step(name="partial success", detail=said))
+        detail = f"nothing rejected; it said: {outcome.words}" if outcome.words else "nothing rejected"
+        self._steps.append(Step(name="partial success", detail=detail))
         if known_mistakes.is_webhook(self._parts.path):
             self._steps.append(failure("path", "W110"))
 
     def _takes_more(self) -> bool:
-        """Return whether the completed path is taken as well: then the given one is not where traces belong."""
+        """Return whether the completed path is accepted as well: then this one is not where traces belong."""
         return self._status_of_nothing(known_mistakes.completed(self._connection.url)) not in (404, 405, None)
 
     def _answer_to_nothing(self) -> int | None:
@@ -250,16 +250,18 @@ def _port_fix(parts: SplitResult) -> str | None:
 
 
 def _tls_failure(error: Exception, host: str) -> Step:
-    said = getattr(error, "verify_message", "") or getattr(error, "reason", "") or type(error).__name__
+    reason = getattr(error, "verify_message", "") or getattr(error, "reason", "") or type(error).__name__
     number = getattr(error, "verify_code", None)
-    if number in (62, 64) or "mismatch" in str(said).lower():
+    if number in (62, 64) or "mismatch" in str(reason).lower():
         return failure("TLS", "E205", f"the certificate is not for {host}", fix=known_mistakes.host_fix(host))
     if number in (9, 10):
-        return failure("TLS", "E207", str(said))
+        return failure("TLS", "E207", str(reason))
     if isinstance(error, ssl.SSLCertVerificationError):
-        return failure("TLS", "E206", str(said))
-    if "WRONG_VERSION" in str(said) or "HTTP_REQUEST" in str(said) or "RECORD_LAYER" in str(said):
+        return failure("TLS", "E206", str(reason))
+    if "WRONG_VERSION" in str(reason) or "HTTP_REQUEST" in str(reason) or "RECORD_LAYER" in str(reason):
         return failure("TLS", "E208", "the port answers without TLS", fix="write http:// instead of https://")
     if isinstance(error, ssl.SSLError):
-        return failure("TLS", "E208", f"the handshake failed: {said}")
-    return failure("TLS", "E209" if isinstance(error, ConnectionError) else "E203", f"the handshake broke off: {said}")
+        return failure("TLS", "E208", f"the handshake failed: {reason}")
+    return failure(
+        "TLS", "E209" if isinstance(error, ConnectionError) else "E203", f"the handshake broke off: {reason}"
+    )

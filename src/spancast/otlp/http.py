@@ -116,10 +116,10 @@ class HttpExporter:
             self._pool = None
 
     def _all_headers(self, extra: Mapping[str, str] | None) -> urllib3.HTTPHeaderDict:
-        given = self._headers() if callable(self._headers) else self._headers
+        own_headers = self._headers() if callable(self._headers) else self._headers
         headers = urllib3.HTTPHeaderDict()  # names differ in case: `content-type` must not stand there twice
         own = {"Content-Type": self._encoding.content_type}
-        for name, value in [("User-Agent", USER_AGENT), *given.items(), *(extra or {}).items(), *own.items()]:
+        for name, value in [("User-Agent", USER_AGENT), *own_headers.items(), *(extra or {}).items(), *own.items()]:
             headers[name] = _sendable(name, value)
         return headers
 
@@ -238,7 +238,7 @@ def _read(response: Any, deadline: float) -> tuple[bytes, bool]:
     """Read the answer, up to `MAX_ANSWER` bytes and not past *deadline*; say whether that was all of it.
 
     An endless, slow or broken answer must neither keep the sender waiting nor send a batch twice: its status has
-    already told what matters.
+    already decided what matters.
     """
     pieces: list[bytes] = []
     size = 0
@@ -261,20 +261,20 @@ def read_answer(status: int, headers: Mapping[str, str], content: bytes, secrets
     too_large = status == 413 or (status == 400 and _TOO_LARGE.search(content[:4096]))
     reason = f"HTTP {status}"
     message = f"{reason}: {_explained(413 if too_large else status)}"
-    said = "" if 300 <= status < 400 else words(content, secrets, _MAX_WORDS)
+    answered = "" if 300 <= status < 400 else words(content, secrets, _MAX_WORDS)
     if status in _RETRYABLE:
         after, note = _retry_after(headers.get("Retry-After"))
         return Outcome(
             verdict=Verdict.RETRY,
             reason=reason,
             message=message + note,
-            words=said,
+            words=answered,
             retry_after=after,
             is_limited=bool(note),
             status=status,
         )
     verdict = Verdict.TOO_LARGE if too_large else Verdict.REFUSED
-    return Outcome(verdict=verdict, reason=reason, message=message, words=said, status=status)
+    return Outcome(verdict=verdict, reason=reason, message=message, words=answered, status=status)
 
 
 def _success(status: int, headers: Mapping[str, str], content: bytes, secrets: Sequence[str]) -> Outcome:
@@ -287,13 +287,13 @@ def _success(status: int, headers: Mapping[str, str], content: bytes, secrets: S
             status=status,
             content_type=content_type,
         )
-    rejected, said = partial_success(content, content_type)
+    rejected, answered = partial_success(content, content_type)
     reason = "partial success" if rejected else ""
     return Outcome(
         verdict=Verdict.DELIVERED,
         rejected=rejected,
         reason=reason,
-        words=words(said, secrets, _MAX_REJECTED_WORDS),
+        words=words(answered, secrets, _MAX_REJECTED_WORDS),
         status=status,
         content_type=content_type,
     )

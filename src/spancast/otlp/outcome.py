@@ -24,7 +24,7 @@ class Outcome:
         reason: In a few words, to count by: `HTTP 401`, `timeout`, `no connection`, `connection broken`, `web page`.
         message: In plain words, for a person; without the receiver's own.
         words: The receiver's own: one printable line without keys. They may repeat what was sent, so they do not belong
-            into a log when that held content.
+            into a log when that had content.
         code: Where there was no answer: why, for `spancast explain`.
         retry_after: Seconds that the receiver asks to wait, at most an hour.
         status: The HTTP status, where there was one.

@@ -49,7 +49,7 @@ def _proxy(text: str) -> Proxy:
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         pair = f"{user}:{password}"
         try:
-            encoded = pair.encode("latin-1")  # what servers expect of `Basic`, where it can be said so
+            encoded = pair.encode("latin-1")  # what servers expect of `Basic`, where it has the characters
         except UnicodeEncodeError:
             encoded = pair.encode()
         headers["Proxy-Authorization"] = f"Basic {b64encode(encoded).decode()}"

@@ -71,13 +71,13 @@ def arize(
     """
     key = required_secret(api_key, "api_key", "Arize shows it under Settings, API Keys", "ARIZE_API_KEY")
     where = "Arize shows the Space ID under Space Settings"
-    given = one_of_two_names("space_key", space_key, "space_id", space_id)
-    space = required_secret(given, "space_key", where, "ARIZE_SPACE_ID", "ARIZE_SPACE_KEY")
+    space_argument = one_of_two_names("space_key", space_key, "space_id", space_id)
+    space = required_secret(space_argument, "space_key", where, "ARIZE_SPACE_ID", "ARIZE_SPACE_KEY")
     if not is_space_id(space):
         warn_once("arize-space", "spancast: %s", NO_SPACE_ID)
-    given = one_of_two_names("model_id", model_id, "project_name", project_name)
+    project_argument = one_of_two_names("model_id", model_id, "project_name", project_name)
     project = validation.text(
-        argument_or_env(given, "model_id", "ARIZE_PROJECT_NAME") or "default", "model_id", "my-project"
+        argument_or_env(project_argument, "model_id", "ARIZE_PROJECT_NAME") or "default", "model_id", "my-project"
     )
     return http_destination(
         "arize",

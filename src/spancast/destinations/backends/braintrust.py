@@ -42,12 +42,12 @@ def braintrust(
     """
     key = required_secret(api_key, "api_key", "Braintrust makes one under Settings, API Keys", "BRAINTRUST_API_KEY")
     places = {"project_name": project_name, "project_id": project_id, "experiment_id": experiment_id}
-    given = {name: value for name, value in places.items() if value is not None}
-    if len(given) != 1:
+    named = {name: value for name, value in places.items() if value is not None}
+    if len(named) != 1:
         raise SettingsError(
-            f"project_name is missing: Braintrust wants exactly one of {', '.join(places)}, and {len(given)} are given."
+            f"project_name is missing: Braintrust wants exactly one of {', '.join(places)}, and {len(named)} are set."
         )
-    ((place, value),) = given.items()
+    ((place, value),) = named.items()
     hosts = {"us": "https://api.braintrust.dev", "eu": "https://api-eu.braintrust.dev"}
     return http_destination(
         "braintrust",

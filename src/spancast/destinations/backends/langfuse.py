@@ -90,9 +90,9 @@ def langfuse_gen_ai(operation: Operation) -> Span:
         attributes[f"langfuse.trace.metadata.{key}"] = attribute(value)
     cost = operation.detail.cost if isinstance(operation.detail, Generation) else None
     if cost is not None:
-        held = {"input": cost.input, "output": cost.output, "total": cost.total}
-        known = {name: amount for name, amount in held.items() if amount is not None}
-        attributes["langfuse.observation.cost_details"] = dumps(known)
+        amounts = {"input": cost.input, "output": cost.output, "total": cost.total}
+        stated = {name: amount for name, amount in amounts.items() if amount is not None}
+        attributes["langfuse.observation.cost_details"] = dumps(stated)
     return replace(span, attributes=attributes)
 
 

@@ -23,7 +23,7 @@ def new_relic(*, license_key: str | None = None, region: str = "us", **common: U
     What it does differently (New Relic's documentation):
     * a request holds at most 1 MB; an attribute's text at most 4,095 characters: both are kept here;
     * other limits (names of 255 characters, lists of 64 entries, 64 attributes advised) are broken in silence: what is
-      wrong is said later, in the account, as `NrIntegrationError`; a 200 proves little;
+      wrong is reported later, in the account, as `NrIntegrationError`; a 200 proves little;
     * it takes JSON by inference only, hence protobuf.
 
     Args:

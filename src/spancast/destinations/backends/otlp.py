@@ -24,21 +24,21 @@ def otlp(endpoint: str | None = None, **common: Unpack[CommonKeywords]) -> Desti
     """Send to any OTLP/HTTP receiver, in gen_ai as JSON: Collector, Jaeger, Tempo, Axiom, and others.
 
     What it does differently:
-    * the URL is used as given: nothing is appended (usually it ends in `/v1/traces`);
+    * the URL is used as it is: nothing is appended (usually it ends in `/v1/traces`);
     * without an endpoint the OpenTelemetry variables are read: `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` as it is, or
       `OTEL_EXPORTER_OTLP_ENDPOINT` with `/v1/traces` appended, and the headers that belong to them.
 
     Args:
-        endpoint: The URL that takes traces, used as given; else the OpenTelemetry variables.
+        endpoint: The URL that takes traces, used as it is; else the OpenTelemetry variables.
 
     Raises:
         SettingsError: When the URL or a header cannot be used.
     """
-    given: dict[str, Any] = {**common}
+    keywords: dict[str, Any] = {**common}
     from_environment = otel_env.otlp_environment(os.environ, with_endpoint=endpoint is None)
     for name, value in from_environment.common.items():
-        given.setdefault(name, value)
-    given.setdefault("headers", from_environment.headers)
+        keywords.setdefault(name, value)
+    keywords.setdefault("headers", from_environment.headers)
     if endpoint is None and from_environment.endpoint is None:
         raise SettingsError(
             "endpoint is missing: give otlp() the URL that takes traces, for example "
@@ -46,7 +46,7 @@ def otlp(endpoint: str | None = None, **common: Unpack[CommonKeywords]) -> Desti
         )
     url = argument_or_env(endpoint, "endpoint") if endpoint is not None else from_environment.endpoint
     argument = "endpoint" if endpoint is not None else from_environment.endpoint_variable
-    return http_destination("otlp", validation.url(url, argument), given)
+    return http_destination("otlp", validation.url(url, argument), keywords)
 
 
 PRESET = Preset(

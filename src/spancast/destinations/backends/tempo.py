@@ -30,7 +30,7 @@ def tempo(
 
     What it does differently (Tempo's source):
     * attributes above 2,048 bytes are cut there, JSON or not: ours are cut first, so that JSON stays readable;
-    * its receivers listen on localhost only unless told otherwise (since 2.7);
+    * its receivers listen on localhost only by default (since 2.7);
     * a trace above 5 MB is refused, in part after it was answered with 200;
     * with several tenants it wants `X-Scope-OrgID`.
 

@@ -59,7 +59,7 @@ def line_of(span: Span) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ConsoleTarget:
-    """The console: standard error, unless another stream was given."""
+    """The console: standard error, unless another stream is set."""
 
     out: TextIO | None = None
 
