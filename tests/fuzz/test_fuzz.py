@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from spancast import redact
 from spancast.capture.snapshot import BUDGET, ShapeTable, Snapshot, plain_data
 from spancast.conventions.cutting import beginning, cut
-from spancast.otlp.json import decode_request
+from spancast.otlp.json_decoding import decode_request
 from spancast.privacy.allow_list import without_content
 from spancast.privacy.media import without_media
 from spancast.privacy.redaction import Redaction
