@@ -148,3 +148,13 @@ def test_a_subagent_that_gets_no_config_lies_under_its_tool(way: str, config: An
     assert {"s1"} == {span.attributes["session.id"] for span in memory.spans}
     inner = one(memory.spans, "researcher")
     assert one(memory.spans, "task").span_id == inner.parent_span_id
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("CriteriaEvalChain", "EVALUATOR"), ("TrajectoryEvalChain", "EVALUATOR"), ("MyCriteriaEvalChain", "CHAIN")],
+)
+def test_evaluators_are_evaluators(name: str, kind: str, config: Any, memory: MemoryDestination) -> None:
+    """By the exact names that langchain-classic's evaluators give their runs."""
+    RunnableLambda(lambda text: {"score": 1}).invoke("x", {**config, "run_name": name})
+    assert kind == one(memory.spans, name).kind.value

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -351,3 +353,47 @@ def test_what_falls_back_lies_under_its_fallbacks(
     if outer:
         lines = ["CHAIN RunnableSequence", "  CHAIN RunnableLambda", *(f"  {line}" for line in lines)]
     assert lines == tree(memory.spans)
+
+
+@pytest.mark.parametrize("kind", ["task", "thread"])
+def test_what_begins_after_its_parent_has_ended_lies_under_it(
+    kind: str, config: Any, memory: MemoryDestination
+) -> None:
+    """A task that a chain leaves behind, to save a memory or to judge an answer, stays in the chain's trace."""
+    later = RunnableLambda(lambda text: text).with_config(run_name="late")
+    ended, done = asyncio.Event(), threading.Event()
+
+    async def save() -> None:
+        await ended.wait()
+        await later.ainvoke("x")
+
+    def judge() -> None:
+        done.wait(10)
+        later.invoke("x")
+
+    left: list[Any] = []
+
+    async def leave(text: str) -> str:
+        left.append(asyncio.create_task(save()))
+        return text
+
+    def start(text: str) -> str:
+        left.append(threading.Thread(target=contextvars.copy_context().run, args=(judge,)))
+        left[0].start()
+        return text
+
+    async def work() -> None:
+        await RunnableLambda(leave).ainvoke("x", {**config, "metadata": {"session_id": "s1"}})
+        ended.set()
+        await left[0]
+
+    if kind == "task":
+        asyncio.run(work())
+    else:
+        RunnableLambda(start).invoke("x", {**config, "metadata": {"session_id": "s1"}})
+        done.set()
+        left[0].join()
+    first, late = sorted(memory.spans, key=lambda span: span.start_ns)
+    assert ("late", first.span_id, first.trace_id) == (late.name, late.parent_span_id, late.trace_id)
+    assert first.end_ns <= late.start_ns
+    assert "s1" == late.attributes["session.id"]

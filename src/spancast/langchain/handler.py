@@ -25,6 +25,7 @@ from . import agents, graphs, models, retrievers, tools, trace_lookup, translate
 from .chains import capture_chain_end, capture_chain_start
 from .content import capture
 from .dispatch import RUN_INLINE, HandlerType
+from .evaluators import EVALUATORS
 from .pauses import INTERRUPTED, pause
 from .runs import Runs
 
@@ -99,6 +100,8 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
             kind, translator = (Kind.AGENT, translate.agent) if agent else (Kind.CHAIN, translate.chain)
             if run_type == "llm":
                 kind, translator = Kind.LLM, translate.decision
+            elif name in EVALUATORS:
+                kind = Kind.EVALUATOR
             operation = self._runs.open(
                 kind,
                 name,

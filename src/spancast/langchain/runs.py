@@ -79,7 +79,9 @@ class Runs:
         key = run_id.int
         if recorder is None or recorder.find(key) is not None:
             return None
-        parent = recorder.find(parent_run_id.int) if parent_run_id is not None else None
+        parent = None
+        if parent_run_id is not None:  # one that has ended is the parent of what a task of its own begins late
+            parent = recorder.find(parent_run_id.int) or recorder.ended(parent_run_id.int)
         if self._fold and parent is not None and is_internal(name, tags, metadata):
             recorder.fold(key, parent)
             return None
@@ -134,6 +136,8 @@ class Runs:
                     error, ending = capture(recorder, operation, *values) or FINISHED
             finally:
                 recorder.close(operation, error=error, ending=ending)
+                if operation.kind not in lost_runs.CALLS:
+                    recorder.remember(run_id.int, operation)
         except Exception as fault:
             report_fault(event, fault)
 

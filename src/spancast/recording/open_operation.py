@@ -216,11 +216,32 @@ def root_of(operation: OpenOperation) -> OpenOperation:
     return operation
 
 
-def placeholder(operation: OpenOperation) -> OpenOperation:
+Place = tuple[Kind, str, int, int, int, "TraceState", bool, object, int]
+
+
+def place_of(operation: OpenOperation) -> Place:
     """Return an ended operation's place in the tree without its content: ids, and what its subtree shares."""
-    place = OpenOperation(operation.kind, operation.name, operation.start_ns, operation.trace_id, operation.span_id)
-    place.state = operation.state
-    place.capture = operation.capture
-    place.origin = operation.origin
-    place.end_ns = operation.end_ns or 1
-    return place
+    return (
+        operation.kind,
+        operation.name,
+        operation.start_ns,
+        operation.trace_id,
+        operation.span_id,
+        operation.state,
+        operation.capture,
+        operation.origin,
+        operation.end_ns or 1,
+    )
+
+
+def placed(place: Place) -> OpenOperation:
+    """Return what stands for the operation at *place*, as a parent."""
+    kind, name, start_ns, trace_id, span_id, state, capture, origin, end_ns = place
+    found = OpenOperation(kind, name, start_ns, trace_id, span_id)
+    found.state, found.capture, found.origin, found.end_ns = state, capture, origin, end_ns
+    return found
+
+
+def placeholder(operation: OpenOperation) -> OpenOperation:
+    """Return what stands for an ended operation, as a parent of what starts late."""
+    return placed(place_of(operation))

@@ -16,7 +16,7 @@ from .failure import failure_of
 from .field_names import look_at_keys
 from .fields import EMPTY, FieldScope, RawFields, TraceFields, field_scope, parse_raw_fields, raw_fields_in
 from .identity import new_span_id
-from .open_operation import OpenOperation, OperationTable, TraceState, outermost, placeholder
+from .open_operation import OpenOperation, OperationTable, Place, TraceState, outermost, place_of, placed
 from .parent_context import ParentContext, current_parent_context
 from .paused import Pause, Pauses
 from .resumed import keep_question, left_root, pause, written_root
@@ -61,7 +61,7 @@ class Recorder:
         self._every_trace = all(rule.rate >= 1 for rule in self._rules)
         self._content = sum(1 << index for index, rule in enumerate(rules) if rule.content)
         self._open: OrderedDict[object, OpenOperation] = OrderedDict()  # oldest first: the oldest is found in one step
-        self._ended: dict[object, OpenOperation] = {}
+        self._ended: dict[object, Place] = {}
         self._ended_keys: deque[object] = deque()
         self.pauses = pauses or Pauses(None)
         self._opened = 0
@@ -75,11 +75,12 @@ class Recorder:
 
     def ended(self, key: object) -> OpenOperation | None:
         """Return what is remembered of an ended operation: enough to be the parent of what starts late."""
-        return self._ended.get(key)
+        place = self._ended.get(key)
+        return None if place is None else placed(place)
 
     def remember(self, key: object, operation: OpenOperation) -> None:
         """Let *key* lead to *operation*'s place in the tree after its end; the last `MAX_ENDED` keys are remembered."""
-        self._ended[key] = placeholder(operation)
+        self._ended[key] = place_of(operation)
         self._ended_keys.append(key)
         if len(self._ended_keys) > MAX_ENDED:
             self._ended.pop(self._ended_keys.popleft(), None)
