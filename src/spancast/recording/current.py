@@ -67,36 +67,22 @@ class CurrentSpan(Span):
         before, inside: OpenTelemetry's contexts around the operation and with it as the current span; until it ends.
         left: Asks whether the running code is outside of the call that the operation stands for: dropped, or between two
             chunks. Set by an adapter; the span that was current before is meant then, as after the end.
-        skipped_by: The rule by which siblings were skipped when this one was opened; `behind` and `behind_own` are what the
-            rule led to, so that the next sibling need not walk past all of them again.
+        siblings: The rule by which siblings were skipped when this one was opened, and the span and the span of ours to
+            which it led, so that the next sibling need not walk past all of them again.
     """
 
-    __slots__ = (
-        "before",
-        "behind",
-        "behind_own",
-        "inside",
-        "left",
-        "operation",
-        "outer",
-        "outer_own",
-        "skipped_by",
-        "span_id",
-        "trace_id",
-    )
+    __slots__ = ("before", "inside", "left", "operation", "outer", "outer_own", "siblings", "span_id", "trace_id")
 
     def __init__(self, operation: OpenOperation, outer: Span, outer_own: CurrentSpan | None) -> None:
         self.operation: OpenOperation | None = operation
         self.trace_id = operation.trace_id
         self.span_id = operation.span_id
-        self.outer: Span = first_live(outer)
-        self.outer_own: CurrentSpan | None = first_live_own(outer_own)
+        self.outer = outer
+        self.outer_own = outer_own
         self.before: Any = None
         self.inside: Any = None
         self.left: Callable[[], bool] | None = None
-        self.skipped_by: Rule | None = None
-        self.behind: Span = INVALID_SPAN
-        self.behind_own: CurrentSpan | None = None
+        self.siblings: tuple[Rule, Span, CurrentSpan | None] | None = None
 
     def expire(self) -> None:
         """The operation has ended: stand for the outer span from now on."""
@@ -288,7 +274,7 @@ def activate(operation: OpenOperation, within: OpenOperation | None = None) -> C
         span = CurrentSpan(operation, outer, outer)
     else:
         before = running.get()
-        span = CurrentSpan(operation, span_in(before), before.get(_KEY))
+        span = CurrentSpan(operation, first_live(span_in(before)), first_live_own(before.get(_KEY)))
     inside = otel_context.Context(before)  # one copy; set_value and set_span_in_context would make two
     _put(inside, _KEY, span)
     if operation.state.sampled:
@@ -353,7 +339,7 @@ class Attachment:
 
     def __init__(self, operation: OpenOperation) -> None:
         before = otel_context.get_current()
-        self._span = CurrentSpan(operation, get_current_span(before), own_span_in(before))
+        self._span = CurrentSpan(operation, first_live(get_current_span(before)), first_live_own(own_span_in(before)))
         inside = otel_context.set_value(_KEY, self._span, before)
         self._before = before
         self._inside = set_span_in_context(self._span, inside) if operation.state.sampled else inside

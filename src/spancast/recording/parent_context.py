@@ -60,9 +60,7 @@ class ParentContext:
 
     def note_skipped(self, span: CurrentSpan, rule: Rule) -> None:
         """Let the next sibling of the operation of *span* start here: a batch must not walk past all its open siblings."""
-        span.skipped_by = rule
-        span.behind = self.span
-        span.behind_own = self.own_span
+        span.siblings = (rule, self.span, self.own_span)
 
 
 def current_parent_context(rule: Rule | None = None) -> ParentContext:
@@ -73,9 +71,12 @@ def current_parent_context(rule: Rule | None = None) -> ParentContext:
     skipped = False
     if rule is not None:
         while own is not None and ((operation := own.operation) is None or not rule(operation)):
-            known = own.skipped_by is rule
+            siblings = own.siblings
+            behind, behind_own = own.outer, own.outer_own
+            if siblings is not None and siblings[0] is rule:
+                _, behind, behind_own = siblings
             if span is own:
-                span = first_live(own.behind if known else own.outer)
-            own = first_live_own(own.behind_own if known else own.outer_own)
+                span = first_live(behind)
+            own = first_live_own(behind_own)
             skipped = True
     return ParentContext(span, own, skipped)
