@@ -19,7 +19,8 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PYTHONS = ("3.11.7", "3.12.1", "3.13.0", "3.14.0")
-LOCKS = {name: (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8") for name in ("demo", "docs", "test")}
+LOCKS = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "requirements").glob("*.txt")}
+LOCKS.pop("newest", None)  # no lock: how the tests went with the newest versions
 
 
 def pins(name: str) -> list[Requirement]:
@@ -42,11 +43,15 @@ def environment(python: str) -> dict[str, str]:
     }
 
 
-def direct() -> list[Requirement]:
-    """Return what pyproject.toml asks for: dependencies, extras, groups and the build's own."""
+def direct(lock: str) -> list[Requirement]:
+    """Return what pyproject.toml asks for: for *test* all but the providers, which have a lock of their own."""
+    groups = {
+        name: lines for name, lines in PROJECT["dependency-groups"].items() if (name == "providers") != (lock == "test")
+    }
     said: list[Any] = [*PROJECT["project"]["dependencies"], *PROJECT["build-system"]["requires"]]
-    said += [line for lines in PROJECT["project"]["optional-dependencies"].values() for line in lines]
-    said += [line for lines in PROJECT["dependency-groups"].values() for line in lines if isinstance(line, str)]
+    if lock == "test":
+        said += [line for lines in PROJECT["project"]["optional-dependencies"].values() for line in lines]
+    said += [line for name in chosen for line in groups[name] if isinstance(line, str)]
     return [each for each in map(Requirement, said) if each.name != "spancast"]
 
 
@@ -58,12 +63,13 @@ def test_a_lock_holds_names_versions_and_hashes_only(name: str) -> None:
     assert [] == [line for line in lines if not any(re.fullmatch(kind, line) for kind in kinds) or "://" in line]
 
 
+@pytest.mark.parametrize("lock", ["test", "providers"])
 @pytest.mark.parametrize("python", PYTHONS)
-def test_the_lock_has_what_the_project_asks_for(python: str) -> None:
+def test_the_lock_has_what_the_project_asks_for(python: str, lock: str) -> None:
     """For every Python, in a version that its bounds allow: after a change of pyproject.toml, `scripts/lock --keep`."""
     here = environment(python)
-    locked = {each.name: each for each in pins("test") if each.marker is None or each.marker.evaluate(here)}
-    wanted = [each for each in direct() if each.marker is None or each.marker.evaluate(here)]
+    locked = {each.name: each for each in pins(lock) if each.marker is None or each.marker.evaluate(here)}
+    wanted = [each for each in direct(lock) if each.marker is None or each.marker.evaluate(here)]
     missing = [
         str(each)
         for each in wanted
