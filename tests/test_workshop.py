@@ -45,9 +45,8 @@ def environment(python: str) -> dict[str, str]:
 
 def direct(lock: str) -> list[Requirement]:
     """Return what pyproject.toml asks for: for *test* all but the providers, which have a lock of their own."""
-    groups = {
-        name: lines for name, lines in PROJECT["dependency-groups"].items() if (name == "providers") != (lock == "test")
-    }
+    groups = PROJECT["dependency-groups"]
+    chosen = [name for name in groups if (name == "providers") != (lock == "test")]
     said: list[Any] = [*PROJECT["project"]["dependencies"], *PROJECT["build-system"]["requires"]]
     if lock == "test":
         said += [line for lines in PROJECT["project"]["optional-dependencies"].values() for line in lines]
