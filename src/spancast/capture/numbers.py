@@ -7,6 +7,7 @@ from decimal import Decimal
 from numbers import Real
 
 _INT64 = 2**63
+_LONGEST_SCORE = 64  # characters
 
 
 def number_of(value: object) -> float | None:
@@ -24,6 +25,16 @@ def number_of(value: object) -> float | None:
     except Exception:  # a number class of others
         return None
     return found if math.isfinite(found) else None
+
+
+def score_of(value: object) -> float | None:
+    """Return *value* as a finite float where it is a number, or the text of one: a Decimal is captured as its digits."""
+    if type(value) is str and len(value) <= _LONGEST_SCORE:
+        try:
+            return number_of(float(value))
+        except ValueError:
+            return None
+    return number_of(value)
 
 
 def count_of(value: object) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..capture.numbers import number_of
+from ..capture.numbers import score_of
 from ..record.json import JSON
 from ..record.operation import Document
 from .messages import DocumentSnapshot, as_data
@@ -33,6 +33,6 @@ def _document(snapshot: DocumentSnapshot) -> Document:
     return Document(
         content=snapshot.content if isinstance(snapshot.content, str) else "",
         id=None if identity is None else str(identity),
-        score=next((score for key in _SCORES if (score := number_of(values.get(key))) is not None), None),
+        score=next((score for key in _SCORES if (score := score_of(values.get(key))) is not None), None),
         metadata=values,
     )
