@@ -76,6 +76,7 @@ class Progress:
         attachment: Of an agent's step: its agent made current in the step's own task.
         member: Of the run of several agents: the one that is at work.
         sends_events: The model's integration sends events, so that the end of a stream will be reported.
+        is_reported: It or one of its layers sends events.
         has_begun: A piece of the stream was read.
         counted: Which raw chunks of a stream say something besides the content: token counts, why it ended (ChunkFacts).
         response: The last answer that a layer of it, or LlamaIndex's own event, reported.
@@ -89,6 +90,7 @@ class Progress:
         "event",
         "failure",
         "has_begun",
+        "is_reported",
         "member",
         "pieces",
         "response",
@@ -100,6 +102,7 @@ class Progress:
         self.attachment: Attachment | None = None
         self.member: Member | None = None
         self.sends_events = False
+        self.is_reported = False
         self.has_begun = False
         self.counted: Any = None
         self.response: Any = None

@@ -52,6 +52,7 @@ class EventHandler(BaseEventHandler):
 # ---------------------------------------------------------------- models
 def _model_starts(spans: SpanHandler, call: Call, event: Any) -> None:
     call.progress.sends_events = True
+    (call.wraps or call).progress.is_reported = True
     operation = call.operation
     if call.is_visible and operation is not None and operation.snapshots.get("model") is None:
         model = event.model_dict.get("model_name") or event.model_dict.get("model")
@@ -124,7 +125,7 @@ def _structured(spans: SpanHandler, call: Call) -> Call | None:
 def _object_starts(spans: SpanHandler, call: Call, event: Any) -> None:
     shown = _structured(spans, call)
     if shown is not None:
-        shown.progress.sends_events = True
+        shown.progress.is_reported = True
 
 
 def _object_piece(spans: SpanHandler, call: Call, event: Any) -> None:

@@ -181,7 +181,7 @@ class PendingStreams:
             return
         progress = call.progress
         ending = None
-        if progress.sends_events or (call.method in STRUCTURED and call.role != OWN_REQUEST):
+        if progress.is_reported or (call.method in STRUCTURED and call.role != OWN_REQUEST):
             ending = "abandoned" if progress.has_begun else "never started"
             if call.operation is not None and progress.failure is not None:
                 call.operation.failure, ending = progress.failure, None
