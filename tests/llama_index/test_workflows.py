@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import pytest
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.tools import FunctionTool
+from llama_index_instrumentation.dispatcher import instrument_tags
 from pydantic import BaseModel, Field, SecretStr
 from workflows import Context, Workflow, step
 from workflows.events import Event, HumanResponseEvent, InputRequiredEvent, StartEvent, StopEvent
@@ -87,6 +90,104 @@ def test_a_step_that_returns_nothing_does_not_wait(memory: MemoryDestination) ->
     """Though its code could wait."""
     assert "yes" == asyncio.run(answered(Quiet()))
     assert [None, None, None] == [span.attributes.get("spancast.ending") for span in memory.spans]
+
+
+# ---------------------------------------------------------------- resumed by another run
+class Asking(Workflow):
+    """Sends its question as a step's result: no step waits."""
+
+    @step
+    async def question(self, ev: StartEvent) -> InputRequiredEvent:
+        return InputRequiredEvent(prefix="sure?")
+
+    @step
+    async def answer(self, ev: HumanResponseEvent) -> StopEvent:
+        return StopEvent(result=ev.response)
+
+
+async def saved(workflow: Workflow, **start: Any) -> str:
+    """Run a workflow until it asks, stop it, and return its context as JSON text."""
+    handler = workflow.run(**start)
+    async for event in handler.stream_events():
+        if isinstance(event, InputRequiredEvent):
+            break
+    context = json.dumps(handler.ctx.to_dict())
+    await handler.cancel_run()
+    with suppress(Exception):
+        await handler
+    return context
+
+
+async def resumed(workflow: Workflow, context: str) -> str:
+    """Go on from a saved context, with the answer."""
+    ctx: Context[Any] = Context.from_dict(workflow, json.loads(context))
+    handler = workflow.run(ctx=ctx)
+    handler.ctx.send_event(HumanResponseEvent(response="yes"))
+    return str(await handler)
+
+
+def links(spans: Any) -> list[tuple[str, str]]:
+    """Return which root links to which."""
+    roots = {(span.trace_id, span.span_id): span.name for span in spans if not span.parent_span_id}
+    return [
+        (span.name, roots[link.trace_id, link.span_id])
+        for span in spans
+        if not span.parent_span_id
+        for link in span.links
+    ]
+
+
+@pytest.mark.filterwarnings("ignore::Warning")  # of LlamaIndex: an agent's memory is not saved
+@pytest.mark.parametrize(
+    ("build", "start", "answer"),
+    [
+        (InAHelper, {"topic": "a"}, "yes"),
+        (Free, {"topic": "b"}, "yes"),
+    ],
+)
+def test_a_resumed_run_links_to_the_one_that_waited(
+    build: Any, start: dict[str, Any], answer: str, memory: MemoryDestination
+) -> None:
+    """A turn of its own, whose root says how it ended; the link leads to the first."""
+    context = asyncio.run(saved(build(), **start))
+    assert answer == asyncio.run(resumed(build(), context))
+    assert 2 == traces(memory.spans)
+    assert 1 == len(links(memory.spans))
+    assert "OK" == str(memory.spans[-1].status)
+
+
+def test_a_question_that_no_step_waits_for_is_found_by_its_session(memory: MemoryDestination) -> None:
+    """Without a session there is nothing to tell one such run from another."""
+    for session, expected in ((None, []), ("s1", [("Asking.run", "Asking.run")])):
+        with instrument_tags({"session_id": session} if session else {}):
+            context = asyncio.run(saved(Asking()))
+            assert "yes" == asyncio.run(resumed(Asking(), context))
+        assert expected == links(memory.spans)
+        memory.clear()
+
+
+def test_runs_that_are_alike_are_not_linked(memory: MemoryDestination) -> None:
+    """Two that wait for the same with the same event: a link might lead to somebody else's trace."""
+    contexts = [asyncio.run(saved(InAHelper(), topic="alike")) for _ in range(2)]
+    assert "yes" == asyncio.run(resumed(InAHelper(), contexts[0]))
+    assert [] == links(memory.spans)
+
+
+def test_a_run_that_was_answered_is_resumed_by_nobody(memory: MemoryDestination) -> None:
+    """The pause is used up by the run that goes on itself."""
+
+    async def go() -> str:
+        handler = InAHelper().run(topic="answered")
+        context = ""
+        async for event in handler.stream_events():
+            if isinstance(event, InputRequiredEvent):
+                context = json.dumps(handler.ctx.to_dict())
+                handler.ctx.send_event(HumanResponseEvent(response="yes"))
+        await handler
+        return context
+
+    assert "yes" == asyncio.run(resumed(InAHelper(), asyncio.run(go())))
+    assert [] == links(memory.spans)
 
 
 # ---------------------------------------------------------------- what is injected

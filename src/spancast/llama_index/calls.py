@@ -82,6 +82,7 @@ class Progress:
         response: The last answer that a layer of it, or LlamaIndex's own event, reported.
         pieces: Of a chat engine's streamed answer, where LlamaIndex does not keep it.
         failure: That of the call beneath it which ended last.
+        waits: Of a run: what its steps wait for, as keys of pauses.
     """
 
     __slots__ = (
@@ -95,6 +96,7 @@ class Progress:
         "pieces",
         "response",
         "sends_events",
+        "waits",
     )
 
     def __init__(self) -> None:
@@ -108,6 +110,7 @@ class Progress:
         self.response: Any = None
         self.pieces: list[str] | None = None
         self.failure: Failure | None = None
+        self.waits: list[str] = []
 
 
 class Member:

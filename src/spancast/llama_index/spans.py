@@ -23,7 +23,7 @@ from ..recording.fields import TraceFields
 from ..recording.guard import guarded, report_fault
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
-from . import agents, arguments, classify, models, propagation, tools, workflow
+from . import agents, arguments, classify, models, propagation, resumption, tools, workflow
 from .agents import ORIGIN
 from .calls import Call, mark_parents, visible
 from .classify import AGENT, CALL, EMBEDDING, GENERATION, INTERNAL, OWN_REQUEST, QUERY, RERANKING, RUN, STEP, TOOL
@@ -140,6 +140,8 @@ class SpanHandler(BaseSpanHandler[Any]):
             made.progress.event = next(
                 (item for item in bound_args.arguments.values() if isinstance(item, Event)), None
             )
+            if outer is not None and outer.progress.waits:
+                resumption.note_step(outer, made)
         if made.role == GENERATION and outer is not None:
             self._resolve_own_request(outer)
         if self.options.everything or not self._is_folded(made):
@@ -262,6 +264,8 @@ class SpanHandler(BaseSpanHandler[Any]):
         else:
             if role == STEP:
                 operation.snapshots["step"] = made.method
+            elif role in (RUN, AGENT) and given.get("start_event") is None:
+                resumption.link_resumed(made, operation, given.get("init_state"))
             arguments.capture_arguments(role, given, operation)
 
     # ------------------------------------------------------------------ a call ends
@@ -319,6 +323,8 @@ class SpanHandler(BaseSpanHandler[Any]):
 
     def _exit(self, ended: Call, result: Any) -> None:
         operation = ended.operation
+        if ended.role == STEP:
+            resumption.note_wait(ended.outer, ended, result)
         if not ended.is_visible or operation is None:
             self._leave_layer(ended, result, None)
             return

@@ -42,7 +42,10 @@ def _shown(value: object) -> JSON:
         if len(parts) == 1 and isinstance(parts[0], Text):
             return parts[0].text
     if isinstance(value, dict) and set(value) == {"result"}:
-        return _shown(value["result"])
+        result = value["result"]
+        if isinstance(result, dict) and "current_agent_name" in result and "response" in result:
+            result = result["response"]  # of a run of several agents: what the last one answered
+        return _shown(result)
     return as_data(value)
 
 
