@@ -9,23 +9,30 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda
+from langchain_core.tools import StructuredTool
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command
 
 import spancast
 from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler
+from spancast.recording import guard
 from spancast.recording import recorder as recorder_module
 
 from ..fakes.langchain import ScriptedChat
 from .trees import one, tree
 
 
+called: list[str] = []
+
+
 class Slow(ScriptedChat):
     """A model that never answers."""
 
     async def _agenerate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
+        called.append("model")
         await asyncio.sleep(60)
 
 
@@ -40,8 +47,10 @@ def endings(memory: MemoryDestination) -> dict[str, tuple[str, str | None]]:
 
 
 async def cancelled(work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    called.clear()
     task = asyncio.ensure_future(work())
-    await asyncio.sleep(0.02)
+    while not called:
+        await asyncio.sleep(0.005)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -251,3 +260,51 @@ def test_the_current_trace_inside_a_tool(config: Any, memory: MemoryDestination)
     RunnableLambda(lambda text: handles.append(spancast.current_trace()), name="run").invoke("x", config)
     span = one(memory.spans, "run")
     assert [(span.trace_id, span.span_id)] == [(handle.trace_id, handle.span_id) for handle in handles]
+
+
+# ---------------------------------------------------------------- ends that cannot be read
+class Odd(BaseRetriever):
+    """Finds what no retriever should."""
+
+    found: Any = None
+
+    def _get_relevant_documents(self, query: str, *, run_manager: Any) -> Any:
+        return self.found
+
+
+@pytest.mark.parametrize("found", [None, 7, "text", {"a": 1}, [None], [object()], (1, 2)])
+def test_a_retriever_that_finds_no_documents_ends(
+    found: Any, pipeline: spancast.Pipeline, memory: MemoryDestination
+) -> None:
+    """LangChain passes on whatever a retriever gives: its span ends, and the chain's around it too."""
+    config: Any = {"callbacks": [SpancastCallbackHandler()]}
+    RunnableLambda(lambda query: Odd(found=found).invoke(query)).invoke("q", config)
+    assert {"Odd": None, "RunnableLambda": None} == {
+        span.name: span.attributes.get("spancast.ending") for span in memory.spans
+    }
+
+
+ENDS: dict[str, tuple[str, Any]] = {
+    "chain": ("spancast.langchain.chains.capture", RunnableLambda(lambda text: text)),
+    "model": ("spancast.langchain.models.hold_answer", ScriptedChat()),
+    "retriever": ("spancast.langchain.retrievers.capture", Odd(found=[])),
+    "tool": (
+        "spancast.langchain.tools.capture",
+        StructuredTool.from_function(lambda text: text, name="t", description=""),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_fault_of_ours_at_the_end_costs_content_not_the_span(
+    name: str, pipeline: spancast.Pipeline, memory: MemoryDestination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operation closes, in its place, and the fault is counted."""
+    place, run = ENDS[name]
+    monkeypatch.setattr(guard, "strict", False)
+    monkeypatch.setattr(guard, "_faults", {})
+    monkeypatch.setattr(place, lambda *args, **kwargs: 1 / 0)
+    run.invoke({"text": "x"} if name == "tool" else "x", {"callbacks": [SpancastCallbackHandler()]})
+    assert 1 == len(memory.spans)
+    assert 0 == pipeline.recorder.open_operations
+    assert sum(guard.faults().values())
