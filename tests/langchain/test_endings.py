@@ -24,7 +24,6 @@ from spancast.recording import recorder as recorder_module
 from ..fakes.langchain import ScriptedChat
 from .trees import one, tree
 
-
 called: list[str] = []
 
 
