@@ -320,6 +320,36 @@ def test_restoring_nothing_begins_anew(memory: MemoryDestination) -> None:
     assert 2 == traces(memory.spans)
 
 
+PARENT = f"00-{'a' * 32}-{'b' * 16}-01"
+
+
+@pytest.mark.parametrize(
+    ("held", "joined"),
+    [
+        ({"a": 1}, False),
+        ("text", False),
+        ({"traceparent": "zz"}, False),
+        ({"traceparent": 5}, False),
+        ({"traceparent": f"00-{'f' * 40}-{'f' * 20}-01"}, False),
+        ({"traceparent": f"00-{'0' * 32}-{'0' * 16}-01"}, False),
+        ({"traceparent": PARENT, "fields": {"evil": 1}, "metadata": "text"}, True),
+        ({"traceparent": PARENT, "fields": [1], "metadata": {"team": {"a": 1}}, "call": [1]}, True),
+        ({"traceparent": PARENT, "fields": {"user": [1], "session_id": None}}, True),
+        ({"traceparent": PARENT}, True),
+    ],
+)
+def test_a_malformed_context_loses_nothing(memory: MemoryDestination, held: Any, joined: bool) -> None:
+    """It comes from a queue or a store: the call is recorded, and joins the trace only where that can be read."""
+
+    def work() -> None:
+        dispatcher.restore_propagation_context({"spancast": held})
+        ScriptedLLM().chat(ASKED)
+
+    contextvars.Context().run(work)
+    (span,) = memory.spans
+    assert joined == (("a" * 32, "b" * 16) == (span.trace_id, span.parent_span_id))
+
+
 def test_nothing_is_captured_outside(pipeline: spancast.Pipeline) -> None:
     """Where nothing is open there is nothing to hand on."""
     assert "spancast" not in dispatcher.capture_propagation_context()

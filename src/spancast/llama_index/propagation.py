@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
-from ..recording.fields import TraceFields
-from ..recording.identity import traceparent
+from ..capture.snapshot import plain_data
+from ..recording.fields import TraceFields, read
+from ..recording.identity import read_traceparent, traceparent
+from ..recording.notice import warn_once
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
 
@@ -36,13 +38,31 @@ def restore(context: Mapping[str, Any]) -> None:
 
 
 def restored_parent(recorder: Recorder) -> OpenOperation | None:
-    """Return the operation that was captured where it is known here, else what stands for it."""
+    """Return the operation that was captured where it is known here, else what stands for it.
+
+    A context comes from a queue or a store: where it is malformed, the call that begins has no parent, and nothing is lost.
+    """
     said = _restored.get()
-    if not said:
+    if not isinstance(said, Mapping) or not said:
         return None
-    known = recorder.find(said.get("call")) or recorder.ended(said.get("call"))
+    call = said.get("call")
+    known = (recorder.find(call) or recorder.ended(call)) if isinstance(call, str) else None
     if known is not None:
         return known
-    _, trace_id, span_id, flags = str(said["traceparent"]).split("-")
-    fields = TraceFields(metadata=said.get("metadata") or {}, **(said.get("fields") or {}))
-    return recorder.remote_parent(int(trace_id, 16), int(span_id, 16), fields, recorded=bool(int(flags, 16) & 1))
+    place = read_traceparent(said.get("traceparent"))
+    if place is None:
+        warn_once(
+            "propagation", "spancast: a propagation context holds no valid `traceparent`: its trace is not joined."
+        )
+        return None
+    trace_id, span_id, recorded = place
+    return recorder.remote_parent(trace_id, span_id, _fields_in(said), recorded=recorded)
+
+
+def _fields_in(said: Mapping[str, Any]) -> TraceFields:
+    fields, metadata = said.get("fields"), said.get("metadata")
+    read_fields = read({name: fields.get(name) for name in _SAID} if isinstance(fields, Mapping) else {})
+    if not isinstance(metadata, Mapping):
+        return read_fields
+    plain = plain_data(dict(metadata))
+    return TraceFields(metadata=plain).merged_over(read_fields) if isinstance(plain, dict) else read_fields

@@ -9,6 +9,7 @@ from hashlib import sha256
 
 _HEX32 = re.compile(r"[0-9a-fA-F]{32}")
 _HEX16 = re.compile(r"[0-9a-fA-F]{16}")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -55,3 +56,11 @@ def _hashed(text: str, size: int) -> int:
 def traceparent(trace_id: int, span_id: int, sampled: bool) -> str:
     """Return the W3C `traceparent` header value of a span."""
     return f"00-{trace_id:032x}-{span_id:016x}-{'01' if sampled else '00'}"
+
+
+def read_traceparent(value: object) -> tuple[int, int, bool] | None:
+    """Return trace id, span id and whether it is sampled of a W3C `traceparent`; None where it is malformed."""
+    found = _TRACEPARENT.fullmatch(value) if isinstance(value, str) else None
+    if found is None or not int(found[1], 16) or not int(found[2], 16):
+        return None
+    return int(found[1], 16), int(found[2], 16), bool(int(found[3], 16) & 1)
