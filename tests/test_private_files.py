@@ -48,6 +48,15 @@ def test_a_file_of_another_user_is_not_read(tmp_path: Path) -> None:
     assert b"abc" == read_private(path, named=True)
 
 
+@as_root
+def test_a_link_of_another_user_is_not_followed(tmp_path: Path) -> None:
+    """Wherever it leads: also to a file of ours."""
+    (tmp_path / "target").write_bytes(b"abc")
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    os.chown(tmp_path / "link", ANOTHER, ANOTHER, follow_symlinks=False)
+    assert "it is a link of another user" in refusal(tmp_path / "link")
+
+
 @pytest.mark.parametrize("mode", [0o666, 0o646, 0o602])
 def test_a_file_that_everybody_may_write_is_not_read(mode: int, tmp_path: Path) -> None:
     """Whoever owns it, somebody else may decide what is in it."""
@@ -68,12 +77,12 @@ def test_a_file_that_another_group_may_write_is_not_read(tmp_path: Path) -> None
     assert "another group may write it" in refusal(path)
 
 
-def test_a_link_a_fifo_and_a_device_are_not_read(tmp_path: Path) -> None:
-    """A link leads elsewhere, a FIFO would be waited for, a device has no end."""
+def test_a_fifo_and_a_device_are_not_read(tmp_path: Path) -> None:
+    """A FIFO would be waited for, a device has no end; a link of ours to a file of ours is followed."""
     (tmp_path / "target").write_bytes(b"abc")
     (tmp_path / "link").symlink_to(tmp_path / "target")
     os.mkfifo(tmp_path / "fifo")
-    assert "it is a link" in refusal(tmp_path / "link")
+    assert b"abc" == read_private(tmp_path / "link")  # one of ours, to a file of ours
     assert "no regular file" in refusal(tmp_path / "fifo")
     assert "no regular file" in refusal(Path("/dev/zero"))
     with pytest.raises(ForeignFileError, match="no regular file"):

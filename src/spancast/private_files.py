@@ -44,6 +44,16 @@ def why_not_ours(status: os.stat_result) -> str | None:
     return None
 
 
+def has_foreign_owner(path: Path) -> bool:
+    """Return whether a path, or what it leads to, belongs to another user than this one and root."""
+    if sys.platform == "win32":
+        return False
+    try:
+        return any(status.st_uid not in (os.geteuid(), 0) for status in (path.lstat(), path.stat()))
+    except OSError:
+        return True
+
+
 def read_private(path: Path, *, named: bool = False, limit: int = MAX_READ) -> bytes:
     """Return what is in a file of ours. *named*: the user named the path, so links are followed and any owner will do.
 
@@ -51,9 +61,12 @@ def read_private(path: Path, *, named: bool = False, limit: int = MAX_READ) -> b
         ForeignFileError: When it is a link, no regular file, too large, or another's.
         OSError: When it cannot be read, or is not there.
     """
-    flags = os.O_RDONLY | _NO_WAIT | _CLOEXEC | _BINARY | (0 if named else _NO_FOLLOW)
+    follow = named
     if not named and path.is_symlink():
-        raise ForeignFileError(f"{path} is not used: it is a link")
+        if why_not_ours(path.lstat()):
+            raise ForeignFileError(f"{path} is not used: it is a link of another user")
+        follow = True  # a link of ours; what it leads to has to be ours as well
+    flags = os.O_RDONLY | _NO_WAIT | _CLOEXEC | _BINARY | (0 if follow else _NO_FOLLOW)
     handle = os.open(path, flags)
     with os.fdopen(handle, "rb", closefd=True) as file:
         status = os.fstat(handle)

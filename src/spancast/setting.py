@@ -119,7 +119,7 @@ def number(value: str, variable: str) -> float:
     except ValueError:
         found = float("nan")
     if not abs(found) < float("inf"):
-        raise SettingsError(f"{variable}={_cut(value)!r} is no number: write one, such as 0.1.")
+        raise SettingsError(f"{variable}={shortened(value)!r} is no number: write one, such as 0.1.")
     return found
 
 
@@ -136,7 +136,7 @@ def size(value: str, variable: str) -> int:
 def count(value: str, variable: str) -> int:
     """Return a whole number from 0."""
     if not re.fullmatch(r"\d{1,9}", value):
-        raise SettingsError(f"{variable}={_cut(value)!r} is no whole number from 0: write one, such as 128.")
+        raise SettingsError(f"{variable}={shortened(value)!r} is no whole number from 0: write one, such as 128.")
     return int(value)
 
 
@@ -150,10 +150,12 @@ def expanded(value: str, variable: str) -> Path:
     path = os.path.expanduser(value)
     if path.startswith("~"):
         raise SettingsError(
-            f"{variable}={_cut(value)!r} names the home of a user who is not there: write the path itself."
+            f"{variable}={shortened(value)!r} names the home of a user who is not there: write the path itself."
         )
     if "\0" in path:
         raise SettingsError(f"{variable} has a NUL character in it: write a path.")
+    if len(path) > 4000 or any(len(os.fsencode(part)) > 255 for part in path.split(os.sep)):
+        raise SettingsError(f"{variable}={shortened(value)!r} is longer than a path can be: write a shorter one.")
     return Path(path)
 
 
@@ -171,5 +173,6 @@ def one_of(*allowed: str) -> Callable[[str, str], str]:
     return parse
 
 
-def _cut(value: str) -> str:
+def shortened(value: str) -> str:
+    """Return the beginning of a long text, for an error."""
     return value if len(value) <= 40 else f"{value[:40]}..."

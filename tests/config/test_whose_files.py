@@ -69,13 +69,41 @@ def test_a_file_that_is_named_is_used_whoever_owns_it(tmp_path: Path, monkeypatc
     assert ["otlp"] == names()
 
 
-def test_links_and_fifos_are_not_used(tmp_path: Path) -> None:
-    """Neither is waited for nor followed."""
+@as_root
+def test_links_and_fifos_of_another_user_are_not_used(tmp_path: Path) -> None:
+    """Neither is waited for nor followed, wherever they lead."""
     (tmp_path / "elsewhere").write_text(TOML)
     Path("spancast.toml").symlink_to(tmp_path / "elsewhere")
+    os.chown("spancast.toml", ANOTHER, ANOTHER, follow_symlinks=False)
     os.mkfifo(tmp_path / "spancast.toml")
+    os.chown(tmp_path / "spancast.toml", ANOTHER, ANOTHER)
     assert ["file"] == names()
     assert 2 == len(lenient().problems)
+
+
+@as_root
+def test_a_link_of_ours_is_followed_to_a_file_of_ours_only(tmp_path: Path) -> None:
+    """What it leads to decides."""
+    target = tmp_path / "elsewhere"
+    target.write_text(TOML)
+    Path("spancast.toml").symlink_to(target)
+    assert ["otlp"] == names()
+    os.chown(target, ANOTHER, ANOTHER)
+    assert ["file"] == names()
+
+
+@pytest.mark.parametrize("kind", ["fifo", "everybody may write it", "too large"])
+def test_a_file_of_ours_that_cannot_be_used_means_no_traces(kind: str) -> None:
+    """It may ask for privacy mode; the sentence says what to correct."""
+    path = Path("spancast.toml")
+    if kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.write_text("#" * 5_000_000 if kind == "too large" else TOML)
+        path.chmod(0o666 if kind == "everybody may write it" else 0o600)
+    resolved = lenient()
+    assert ((), 1) == (resolved.destinations, len(resolved.problems))
+    assert "spancast.toml is not used: " in resolved.problems[0]
 
 
 def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:

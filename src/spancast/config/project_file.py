@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..private_files import ForeignFileError, read_private
+from ..private_files import ForeignFileError, has_foreign_owner, read_private
 from ..setting import Environ, Setting, expanded, text
 from ..validation import SettingsError
 from .entries import Entry, entry_of
@@ -63,6 +63,8 @@ def project(environ: Environ, names: Sequence[str]) -> Project:
         try:
             found = _of_file(path, False, names, tuple(ignored))
         except ForeignFileError as error:
+            if not has_foreign_owner(path):  # ours, and unusable: it may ask for privacy mode
+                raise SettingsError(f"{error}: correct that, or set SPANCAST_CONFIG={path}.", "E117") from None
             ignored.append(f"{error}; set SPANCAST_CONFIG={path} if you trust it")
             continue
         return found
@@ -71,9 +73,16 @@ def project(environ: Environ, names: Sequence[str]) -> Project:
 
 def _named(value: str) -> Path:
     path = expanded(value, "SPANCAST_CONFIG")
-    if not path.is_file():
+    if not _is_file(path):
         raise SettingsError(f"SPANCAST_CONFIG={value!r} is no file: name a spancast.toml, or unset it.", "E117")
     return path
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _candidates() -> Iterator[Path]:

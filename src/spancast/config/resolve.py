@@ -60,7 +60,8 @@ class Resolved:
         spool_folder: Where spools lie; None: nothing is kept on disk.
         state_folder: What else lasts between processes; None: nothing does.
         origins: By setting: `argument`, `environment NAME`, a file, or `default`.
-        problems: What could not be used, in sentences, for the report.
+        problems: What could not be used, in sentences, for log and report.
+        notes: OpenTelemetry's variables that are set and not followed, in sentences, for the report alone.
     """
 
     destinations: tuple[Destination, ...] = ()
@@ -73,6 +74,7 @@ class Resolved:
     state_folder: Path | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def resolve(arguments: Arguments, environ: Environ, *, strict: bool = True) -> Resolved:
@@ -117,6 +119,7 @@ class _Resolution:
             state_folder=state,
             origins=self._origins,
             problems=tuple(self._problems),
+            notes=tuple(each.sentence for each in otel_sdk.not_followed(self._sources.environ)),
         )
 
     # ------------------------------------------------------------------ single settings
@@ -289,7 +292,9 @@ def _spool_in(chosen: bool | Path | None, state: Path | None, name: str) -> Path
         usable = folder.is_dir() or not folder.exists()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is no path"
-        raise SettingsError(f"{name}={str(chosen)!r} cannot be used ({reason}): give a whole path.") from None
+        raise SettingsError(
+            f"{name}={setting.shortened(str(chosen))!r} cannot be used ({reason}): give a whole path."
+        ) from None
     if not usable:
         raise SettingsError(f"{name}={str(chosen)!r} is a file: give a folder for undelivered spans.")
     return folder

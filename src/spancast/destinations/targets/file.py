@@ -164,7 +164,7 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is no path"
         raise validation.SettingsError(
-            f"path={str(path)!r} cannot be used ({reason}): give a whole path, or set SPANCAST_FILE."
+            f"path={setting.shortened(str(path))!r} cannot be used ({reason}): give a whole path, or set SPANCAST_FILE."
         ) from None
     if folder:
         raise validation.SettingsError(f"path={str(path)!r} is a folder: name a file in it, such as traces.jsonl.")
