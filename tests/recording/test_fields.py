@@ -152,3 +152,23 @@ def test_reading_never_raises(mapping: Any) -> None:
     for name in ("trace_id", "trace_name", "span_name", "generation_name", "parent_span_id", "user", "session_id"):
         value = getattr(found, name)
         assert value is None or (isinstance(value, str) and value.strip())
+
+
+class _Broken(dict):  # type: ignore[type-arg]
+    def items(self) -> Any:
+        raise RuntimeError("items")
+
+
+class _BrokenText(str):
+    __slots__ = ()
+
+    def strip(self, *characters: Any) -> str:
+        raise RuntimeError("strip")
+
+
+@pytest.mark.parametrize("trace", [_Broken(trace_name="T"), {"trace_name": 10**5000}, {"trace_name": _BrokenText("T")}])
+def test_values_that_cannot_be_read_raise_nothing(trace: Any) -> None:
+    """A mapping that raises, a number of thousands of digits, a text with methods of its own."""
+    fields.read({"trace": trace, "user": 10**5000, "session_id": _BrokenText("s")})
+    found = fields.fields_from_kwargs({"user": 10**5000, "session_id": _BrokenText("s")})
+    assert ("s", "<int of 16610 bits>") == (found.session_id, found.user)

@@ -145,7 +145,7 @@ def read(mapping: Mapping[str, object]) -> TraceFields:
     trace = mapping.get("trace")
     inner: dict[str, object] = {}
     if issubclass(type(trace), Mapping):  # isinstance would ask the object itself
-        inner = {key_text(key): value for key, value in cast("Mapping[object, object]", trace).items()}
+        inner = _items(cast("Mapping[object, object]", trace))
     elif trace is not None:
         warn_once(
             "trace", "spancast: `trace` is %s, not an object with keys such as trace_name: ignored.", _class(trace)
@@ -165,6 +165,14 @@ def read(mapping: Mapping[str, object]) -> TraceFields:
     for key in metadata:
         warn_of_key(key)
     return TraceFields(metadata=without_secret_values(metadata) if metadata else NOTHING, **values)
+
+
+def _items(trace: Mapping[object, object]) -> dict[str, object]:
+    try:
+        return {key_text(key): value for key, value in trace.items()}
+    except Exception:  # a mapping of the application's own
+        warn_once("trace:items", "spancast: `trace` is %s that cannot be read: ignored.", _class(trace))
+        return {}
 
 
 def fields_from_kwargs(values: Mapping[str, object]) -> TraceFields:
@@ -189,10 +197,11 @@ def _text(name: str, value: object) -> str | None:
         return None
     kind = type(value)
     if issubclass(kind, (UUID, int, float)) and kind is not bool:
+        text = str(plain_data(value))  # not by the value's own code; an integer may be too long for `str`
         if not issubclass(kind, UUID):
-            warn_once(name + ":number", "spancast: `%s` is the number %s; used as text.", name, value)
-        return str(value)
-    if not issubclass(kind, str) or not cast("str", value).strip():
+            warn_once(name + ":number", "spancast: `%s` is the number %.100s; used as text.", name, text)
+        return _bounded(name, text) if name in ("user", "session_id", _THREAD) else text
+    if not issubclass(kind, str) or not str.strip(cast("str", value)):
         what = "empty" if issubclass(kind, str) else f"{_class(value)}, not text"
         warn_once(name + ":malformed", "spancast: `%s` is %s: ignored.", name, what)
         return None
