@@ -19,11 +19,12 @@ import typer.main
 from typer.testing import CliRunner
 
 import spancast
-from spancast import langchain, llama_index, pipeline
+from spancast import langchain, llama_index
 from spancast.cli import commands
 from spancast.commands import next_steps
 from spancast.destinations.targets import http as http_target
 from spancast.otlp.http import HttpExporter
+from spancast.runtime import default as pipeline
 
 from ..receivers.recording import Receiver
 from .pages import Block, commands_in

@@ -59,7 +59,7 @@ class DeliveryReport:
 
     Attributes:
         destinations: One report each.
-        problems: Settings that could not be used, in sentences.
+        problems: Settings that could not be used, and variables of OpenTelemetry that have no effect, in sentences.
     """
 
     destinations: tuple[DestinationReport, ...] = ()

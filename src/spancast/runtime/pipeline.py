@@ -239,7 +239,7 @@ class Pipeline:
 
     def report(self) -> DeliveryReport:
         """Return what became of every span, per destination, and which settings could not be used."""
-        return DeliveryReport(self._delivery().report(), self._resolved.problems)
+        return DeliveryReport(self._delivery().report(), (*self._resolved.problems, *self._resolved.notes))
 
     def __enter__(self) -> Pipeline:
         self._tokens.append(in_context.set(self))
