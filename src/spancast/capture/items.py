@@ -1,4 +1,4 @@
-"""The items of OpenAI's Responses in a raw answer, where an integration leaves some of them out of its message."""
+"""What a raw answer holds of the content and an integration leaves out of its message: tools that ran, refusal, sound."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 from ..record.message import Part, Reasoning, ToolCall, ToolResult
 from .blocks import parts_of, read_block
 from .lookup import fields_of, items_of, text_of
+from .messages import BESIDE
 
+_BESIDE = BESIDE - {"tool_calls", "function_call"}
 _IN_MESSAGES = frozenset({"function_call", "custom_tool_call", "reasoning", "message"})
 
 
@@ -18,6 +20,13 @@ def output_items(raw: object) -> list[Any]:
     if output is None and fields.get("response") is not None:
         output = fields_of(fields["response"]).get("output")
     return items_of(output, 256)
+
+
+def beside_in(raw: object) -> dict[str, Any]:
+    """Return what stands beside the content in the first choice of a raw chat completion: refusal, sound, thought, tools."""
+    choices = items_of(fields_of(raw).get("choices"), 1)
+    message = fields_of(fields_of(choices[0]).get("message")) if choices else {}
+    return {name: message[name] for name in _BESIDE if message.get(name) is not None}
 
 
 def with_items(parts: tuple[Part, ...], items: list[Any]) -> tuple[Part, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..record.message import Message, Part, Reasoning, Refusal, Text, ToolCall
+from ..record.message import Media, Message, Part, Reasoning, Refusal, Text, ToolCall
 from .blocks import arguments_of, executed_tools, id_of, parts_of, reasoning
 from .lookup import fields_of, items_of, text_of
 from .media import media
@@ -57,7 +57,8 @@ def with_further(parts: list[Part], further: Mapping[str, Any]) -> list[Part]:
     refusal = text_of(further.get("refusal"))
     if refusal and Refusal not in kinds:
         parts.append(Refusal(refusal))
-    if further.get("audio") is not None:
+    has_sound = any(isinstance(part, Media) and part.modality == "audio" for part in parts)
+    if further.get("audio") is not None and not has_sound:
         parts += media("audio", fields_of(further["audio"]) or {"data": further["audio"]})
     if further.get("executed_tools") is not None:
         parts += executed_tools(further["executed_tools"])

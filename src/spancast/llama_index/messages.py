@@ -90,7 +90,7 @@ def _hold_node(node: Any, taken: Snapshot, score: Any = None) -> object:
 
 def _hold_scored_node(scored: Any, taken: Snapshot) -> object:
     data = scored.__dict__
-    return _hold_node(data["node"], taken, data.get("score"))
+    return _hold_node(data["node"], taken, number_of(data.get("score")))
 
 
 def _hold_text_of(*names: str) -> Shape:

@@ -9,8 +9,9 @@ from llama_index.core.base.llms.types import ChatResponse
 
 from ..capture.answer import ModelAnswer, read_answer
 from ..capture.facts import ChunkFacts, facts_in
-from ..capture.items import output_items, with_items
+from ..capture.items import beside_in, output_items, with_items
 from ..capture.lookup import fields_of
+from ..capture.messages import with_further
 from ..capture.snapshot import Snapshot
 from ..record.message import Message, Text
 from .messages import SHAPES, MessageSnapshot, to_message
@@ -19,7 +20,7 @@ from .messages import SHAPES, MessageSnapshot, to_message
 class AnswerSnapshot:
     """A model's answer as it was in the callback: a message or a text, and what the provider said besides."""
 
-    __slots__ = ("_answer", "about", "further", "items", "message", "text")
+    __slots__ = ("_answer", "about", "beside", "further", "items", "message", "text")
 
     def __init__(
         self,
@@ -28,8 +29,10 @@ class AnswerSnapshot:
         about: Mapping[str, Any],
         further: Mapping[str, Any],
         items: list[Any],
+        beside: Mapping[str, Any],
     ) -> None:
         self.message = message
+        self.beside = beside
         self.items = items
         self.text = text
         self.about = about
@@ -48,7 +51,7 @@ class AnswerSnapshot:
         if self.message is not None:
             beside = self.message.further
             parts = with_items(to_message(self.message).parts, self.items)
-            message = Message(role="assistant", parts=parts)
+            message = Message(role="assistant", parts=tuple(with_further(list(parts), self.beside)))
         else:
             message = Message(role="assistant", parts=(Text(self.text),) if self.text else ())
         return read_answer([message], [(self.about, self.further, beside)], ())
@@ -74,6 +77,7 @@ def hold_answer(response: Any, raw: Any, taken: Snapshot, *, content: bool) -> A
         about,
         further,
         [taken.capture(item, 6) for item in output_items(last)] if content else [],
+        {name: taken.capture(value, 6) for name, value in beside_in(last).items()} if content else {},
     )
 
 
