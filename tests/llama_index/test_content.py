@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import pickle
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -285,6 +286,29 @@ def test_faults_of_ours_never_reach_the_application(
     assert ["LLM", "LLM", "RETRIEVER"] == [span.kind.value for span in memory.spans]
     ScriptedLLM().chat(ASKED)
     assert 4 == len(memory.spans)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_fault_of_ours_at_the_end_still_closes_the_span(
+    fails: bool, memory: MemoryDestination, pipeline: spancast.Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The span leaves with its times, and says that something of it is missing; nothing stays open."""
+    from spancast.llama_index import pending, spans
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.undo()
+    monkeypatch.setattr(guard, "strict", False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spans.agents, "end_member", broken)
+        patch.setattr(pending, "capture_response", broken)
+        with suppress(TimeoutError):
+            ScriptedLLM(TimeoutError("slow") if fails else "a").chat(ASKED)
+        with suppress(TimeoutError):
+            list(ScriptedLLM(TimeoutError("slow") if fails else "a").stream_chat(ASKED))
+    assert ["LLM", "LLM"] == [span.kind.value for span in memory.spans]
+    assert 0 == pipeline.recorder.open_operations
 
 
 # ---------------------------------------------------------------- the other kinds

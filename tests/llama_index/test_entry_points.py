@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import pickle
 from collections.abc import Iterator
@@ -9,10 +10,11 @@ from typing import Any
 
 import llama_index.core
 import pytest
-from llama_index.core import Settings, VectorStoreIndex
+from llama_index.core import Document, Settings, VectorStoreIndex
 from llama_index.core.callbacks import CallbackManager, LlamaDebugHandler
 from llama_index.core.callbacks.global_handlers import create_global_handler
 from llama_index.core.instrumentation import get_dispatcher
+from llama_index.core.schema import TextNode
 
 import spancast
 from spancast import llama_index as ours
@@ -144,6 +146,50 @@ def test_other_tools_handlers_stay(pipeline: spancast.Pipeline, memory: MemoryDe
     ours.uninstrument()
     assert other is llama_index.core.global_handler
     assert [other] == Settings.callback_manager.handlers
+
+
+def insert(index: Any) -> None:
+    index.insert(Document(text="Rome", id_="d9"))
+
+
+def insert_nodes(index: Any) -> None:
+    index.insert_nodes([TextNode(text="Rome")])
+
+
+def update_ref_doc(index: Any) -> None:
+    index.update_ref_doc(Document(text="Oslo", id_="d1"))
+
+
+def refresh_ref_docs(index: Any) -> None:
+    index.refresh_ref_docs([Document(text="Rome", id_="d1"), Document(text="Oslo", id_="d9")])
+
+
+def ainsert(index: Any) -> None:
+    asyncio.run(index.ainsert(Document(text="Rome", id_="d9")))
+
+
+def aupdate_ref_doc(index: Any) -> None:
+    asyncio.run(index.aupdate_ref_doc(Document(text="Oslo", id_="d1")))
+
+
+def arefresh_ref_docs(index: Any) -> None:
+    asyncio.run(index.arefresh_ref_docs([Document(text="Rome", id_="d1"), Document(text="Oslo", id_="d9")]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [insert, insert_nodes, update_ref_doc, refresh_ref_docs, ainsert, aupdate_ref_doc, arefresh_ref_docs],
+)
+def test_a_change_of_an_index_is_one_trace(change: Any, pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
+    """Splitting and embedding lie beneath the change; so do those of each document of a refresh."""
+    ours.set_global_handler()
+    index = VectorStoreIndex.from_documents(DOCUMENTS)
+    memory.clear()
+    change(index)
+    assert f"CHAIN {change.__name__}" == tree(memory.spans)[0]
+    assert 1 == traces(memory.spans)
+    embedded = [span for span in memory.spans if span.kind.value == "EMBEDDING"]
+    assert (2 if "refresh" in change.__name__ else 1) == len(embedded)
 
 
 def test_unknown_names_raise_llama_indexs_own_error() -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse, ThinkingBlock
 from llama_index.core.base.response.schema import AsyncStreamingResponse, StreamingResponse
 from llama_index.core.chat_engine import SimpleChatEngine
 from llama_index.core.chat_engine.types import StreamingAgentChatResponse
@@ -163,6 +163,81 @@ def test_a_predicted_stream_keeps_template_and_tree(memory: MemoryDestination) -
     assert ("Say {it}", '{"it":"x"}') == tuple(
         span.attributes[f"llm.prompt_template.{key}"] for key in ("template", "variables")
     )
+
+
+class Like(ScriptedLLM):
+    """As `OpenAILike` (Groq, OpenRouter): overrides without a decorator, so events bear the id of the layer beneath."""
+
+    def stream_chat(self, messages: Any, **kwargs: Any) -> Any:
+        return super().stream_chat(messages, **kwargs)
+
+    async def astream_chat(self, messages: Any, **kwargs: Any) -> Any:
+        return await super().astream_chat(messages, **kwargs)
+
+
+def test_a_stream_that_only_its_layer_reports_is_whole(memory: MemoryDestination) -> None:
+    """Answer, tokens and the time of the first chunk, sync and async; one generation each."""
+
+    async def go() -> None:
+        async for _ in await Like("a b").astream_chat(ASKED):
+            pass
+
+    list(Like("a b").stream_chat(ASKED))
+    asyncio.run(go())
+    for span in memory.spans:
+        assert ("a b", 150, "stop") == tuple(
+            span.attributes[key] for key in ("output.value", "llm.token_count.total", "llm.finish_reason")
+        )
+        assert span.attributes["gen_ai.response.time_to_first_chunk"]
+    assert 2 == len(memory.spans)
+
+
+@pytest.mark.parametrize(("read", "ending"), [(0, "never started"), (1, "abandoned")])
+def test_a_stream_that_only_its_layer_reports_ends_when_it_is_left(
+    read: int, ending: str, memory: MemoryDestination, pipeline: spancast.Pipeline
+) -> None:
+    """As any other stream; and its error is the generation's."""
+    stream = Like("a b").stream_chat(ASKED)
+    for _ in range(read):
+        next(stream)
+    del stream
+    assert ending == one(spans_of(memory, pipeline), "Like.stream_chat").attributes["spancast.ending"]
+    memory.clear()
+    with suppress(TimeoutError):
+        list(Like(TimeoutError("slow")).stream_chat(ASKED))
+    assert "ERROR: slow" == f"{memory.spans[0].status}: {memory.spans[0].status.message}"
+
+
+class Thinking(ScriptedLLM):
+    """Begins with an empty chunk, thinks, then answers; *beside*: the thought stands beside the blocks."""
+
+    beside: bool = False
+
+    def _pieces(self) -> Iterator[ChatResponse]:
+        yield ChatResponse(message=ChatMessage(role="assistant", content=""), delta="")
+        thought = ChatMessage(role="assistant", blocks=[ThinkingBlock(content="Hm")])
+        if self.beside:
+            thought = ChatMessage(role="assistant", content="", additional_kwargs={"reasoning_content": "Hm"})
+        yield ChatResponse(message=thought, delta="")
+        yield ChatResponse(message=ChatMessage(role="assistant", content="yes"), delta="yes")
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_the_first_thought_is_the_first_chunk(
+    beside: bool, memory: MemoryDestination, pipeline: spancast.Pipeline
+) -> None:
+    """A stream that is left while the model thinks was abandoned, not never started."""
+    for read in (1, 2, 3):
+        stream = Thinking(beside=beside).stream_chat(ASKED)
+        for _ in range(read):
+            next(stream)
+        del stream
+        spans_of(memory, pipeline)
+    seen = [
+        (span.attributes.get("spancast.ending"), "gen_ai.response.time_to_first_chunk" in span.attributes)
+        for span in memory.spans
+    ]
+    assert [("abandoned", False), ("abandoned", True), ("abandoned", True)] == seen
 
 
 # ---------------------------------------------------------------- engines
