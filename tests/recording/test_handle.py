@@ -7,16 +7,18 @@ from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableLambda
+from llama_index.core.llms import ChatMessage
 from opentelemetry.context import attach, detach
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
 import spancast
-from spancast import destinations
+from spancast import destinations, llama_index
 from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler
 
 from ..langchain.trees import one
+from ..llama_index.models import ScriptedLLM
 
 
 def is_valid(handle: spancast.TraceHandle) -> bool:
@@ -221,6 +223,26 @@ def test_a_block_shows_the_question_and_answer_of_the_runs_inside(
         trace.set_output("shown")
     block = one(memory.spans, "Ask")
     assert ("said", "shown") == (block.attributes["input.value"], block.attributes["output.value"])
+
+
+def test_a_block_shows_the_question_and_answer_of_llama_index(
+    pipeline: spancast.Pipeline, memory: MemoryDestination
+) -> None:
+    """The same for LlamaIndex's calls inside the block, also one whose answer is read after it."""
+    llama_index.set_global_handler()
+    try:
+        model, asked = ScriptedLLM("On its way."), [ChatMessage(role="user", content="Where?")]
+        with spancast.trace(trace_name="Ask"):
+            model.chat(asked)
+        with spancast.trace(trace_name="Ask later"):
+            stream = model.stream_chat(asked)
+        assert "On its way." == "".join(str(piece.delta) for piece in stream).strip()
+    finally:
+        llama_index.uninstrument()
+    block, later = one(memory.spans, "Ask"), one(memory.spans, "Ask later")
+    assert "Where?" in block.attributes["input.value"]
+    assert "On its way." in block.attributes["output.value"]
+    assert "Where?" in later.attributes["input.value"]
 
 
 def test_a_block_shows_the_question_of_a_stream_that_is_read_after_it(

@@ -121,3 +121,13 @@ def test_a_visit_makes_current_where_nothing_was_opened(recorder: Recorder) -> N
     visit.end()
     assert None is nearest()
     recorder.close(operation)
+
+
+def test_metadata_is_counted_where_it_appears(recorder: Recorder) -> None:
+    """Text, keys and nested values of a framework's metadata and of trace fields; descendants share them."""
+    metadata = {"note": "x" * 1000, "k" * 100: 1, "nested": {"text": ["y" * 1000]}}
+    root = recorder.open("r", Kind.CHAIN, "root", mapping=metadata, defaults=TraceFields(metadata={"a": "z" * 1000}))
+    child = recorder.open("c", Kind.CHAIN, "child", parent=root, mapping=dict(metadata))
+    assert 3100 < root.size < 3800
+    assert 0 == child.size
+    recorder.close(root)

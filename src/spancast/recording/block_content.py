@@ -35,7 +35,7 @@ class ShownRuns:
         """Let the block's operation, which is about to close, show them where nothing was said."""
         shown = operation.snapshots
         if "input" not in shown:
-            open_now = [child for child in list(operation.children or ()) if "input" in child.snapshots]
+            open_now = [child for child in list(operation.children or ()) if child.snapshots]
             first = self._first
             if open_now:  # a stream that is read after the block: its question is there already
                 child = min(open_now, key=lambda each: each.start_ns)

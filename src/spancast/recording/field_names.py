@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final, cast
 
+from ..capture.snapshot import sized_data
 from ..privacy.secrets import MASK, is_secret_name, without_secrets
 from ..record.json import JSON
 from .notice import warn_once
@@ -21,6 +22,9 @@ _LIKENESS = 0.82  # of difflib: `sesion_id`, `session` and `usr` are meant, `use
 _MAX_NAME = 40  # characters; a longer key is nobody's typing mistake
 _MAX_SEEN = 4096
 _MAX_TEXT = 300  # characters of a text that is remembered as harmless
+_MAX_ENTRIES = 1_000  # of one metadata, whose sizes are added up
+_OTHER_BYTES = 32  # a number
+_CONTAINERS = frozenset({dict, list, tuple})
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _seen: set[object] = set()
 
@@ -44,6 +48,20 @@ def look_at_keys(mapping: Mapping[str, object]) -> None:
                 _seen.add(key)
                 if type(key) is str:
                     warn_of_key(key)
+
+
+def bytes_of(mapping: Mapping[str, object]) -> int:
+    """Return about how many bytes the keys and values of metadata take; bounded work, whatever they are."""
+    size = 0
+    for key, value in list(mapping.items())[:_MAX_ENTRIES]:
+        size += len(key) if type(key) is str else _OTHER_BYTES
+        if type(value) is str:
+            size += len(value)
+        elif type(value) in _CONTAINERS:
+            size += sized_data(value)[1]
+        else:
+            size += _OTHER_BYTES
+    return size
 
 
 def warn_of_key(key: str, names: Iterable[str] = NAMES) -> None:

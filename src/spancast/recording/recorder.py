@@ -9,11 +9,10 @@ from time import time_ns
 from typing import Any, Final
 
 from ..record.operation import Kind
-from .block_content import shown_io
-from .captured import CapturedOperation, Content, Translate, no_content
+from .captured import CapturedOperation, Translate, no_content
 from .current import activate, deactivate, is_inside, nearest
 from .failure import failure_of
-from .field_names import look_at_keys
+from .field_names import bytes_of, look_at_keys
 from .fields import EMPTY, FieldScope, RawFields, TraceFields, field_scope, parse_raw_fields, raw_fields_in
 from .identity import new_span_id
 from .open_operation import OpenOperation, OperationTable, Place, TraceState, outermost, place_of, placed
@@ -23,6 +22,7 @@ from .resumed import keep_question, left_root, pause, written_root
 from .retired import any_retired, finish
 from .roots import fields_said_here, leads_elsewhere, note_resumed, placed_root, span_below, with_original_id
 from .sampling import SamplingRule, TraceDecision, candidates_for_errors, sampled
+from .wrappers import closed_wrappers, share_with_wrappers, wrap
 
 Offer = Callable[[CapturedOperation], None]
 MAX_OPEN: Final = 100_000  # open operations; beyond, the oldest is ended as incomplete
@@ -141,8 +141,10 @@ class Recorder:
         if not self._opened % _SWEEP_EVERY or len(self._open) >= MAX_OPEN:
             self._end_oldest()
         raw = raw_fields_in(mapping)
+        size = 0
         if mapping and (parent is None or parent.mapping is None or len(mapping) != len(parent.mapping)):
             look_at_keys(mapping)
+            size = bytes_of(mapping)  # its descendants share the values
         scope = field_scope.get()
         start_ns = time_ns()
         within = around = None
@@ -161,6 +163,10 @@ class Recorder:
         operation.origin = origin
         operation.mapping = mapping
         operation.translate = translate
+        metadata = operation.state.fields.metadata
+        if metadata and (parent is None or parent.state.fields.metadata is not metadata):
+            size += bytes_of(metadata)
+        operation.size = size
         self._open[key] = operation
         if current:
             span = activate(operation, within)
@@ -200,7 +206,7 @@ class Recorder:
                 self._name(operation, fields, root=False)
             operation.state = TraceState(fields, raw or state.raw_fields, scope, state.sampled, state.decision, self)
         if operation.wrapped_in is not None:
-            self._share_with_wrappers(operation)
+            share_with_wrappers(operation)
         if parent.end_ns:
             return  # it has ended: it gave its place, no more
         operation.parent = parent
@@ -242,7 +248,7 @@ class Recorder:
         decision = TraceDecision(pending, outermost(operation).span_id) if pending else None
         operation.state = TraceState(fields.inherited(), raw, scope, chosen, decision, self)
         operation.capture = bool(chosen & self._content)
-        self._share_with_wrappers(operation)
+        share_with_wrappers(operation)
         return operation
 
     def _sample(self, operation: OpenOperation, around: ParentContext, fields: TraceFields) -> tuple[int, int]:
@@ -268,15 +274,7 @@ class Recorder:
             return
         operation.given_name = chosen.pop()
         for name in chosen:
-            _wrap(operation, name)
-
-    def _share_with_wrappers(self, operation: OpenOperation) -> None:
-        """Copy what the whole subtree shares onto the chains around *operation*."""
-        wrapper = operation.wrapped_in
-        while wrapper is not None:
-            wrapper.state = operation.state
-            wrapper.capture = operation.capture
-            wrapper = wrapper.wrapped_in
+            wrap(operation, name)
 
     # ------------------------------------------------------------------ closing
     def close(
@@ -349,14 +347,8 @@ class Recorder:
 
     def _hand_on(self, operation: OpenOperation, captured: CapturedOperation) -> None:
         self._offer(captured)
-        wrapper = operation.wrapped_in
-        while wrapper is not None:
-            wrapper.end_ns = operation.end_ns
-            wrapper.failure = operation.failure
-            wrapper.ending = operation.ending
-            wrapper.translate = _shows(captured)
-            self._offer(wrapper.captured())
-            wrapper = wrapper.wrapped_in
+        for wrapper in closed_wrappers(operation, captured):
+            self._offer(wrapper)
 
     def _hand_on_paused(self, operation: OpenOperation, captured: CapturedOperation) -> None:
         keep_question(self.pauses, operation, captured)
@@ -428,20 +420,6 @@ def _retired_here() -> OperationTable | None:
     return here.state.recorder if here is not None else None
 
 
-def _wrap(operation: OpenOperation, name: str) -> None:
-    """Put a chain named *name* between the operation and its parent, opened and closed with it."""
-    wrapper = OpenOperation(Kind.CHAIN, name, operation.start_ns, operation.trace_id, new_span_id())
-    wrapper.given_name = name
-    wrapper.parent_span_id = operation.parent_span_id
-    wrapper.parent_is_remote = operation.parent_is_remote
-    wrapper.links = operation.links
-    wrapper.wrapped_in = operation.wrapped_in
-    operation.parent_span_id = wrapper.span_id
-    operation.parent_is_remote = False
-    operation.links = ()
-    operation.wrapped_in = wrapper
-
-
 def _leave_parent(operation: OpenOperation) -> OpenOperation | None:
     """Take a closing operation from its parent and return that: a closed one must not keep its ancestors alive."""
     parent = operation.parent
@@ -451,14 +429,3 @@ def _leave_parent(operation: OpenOperation) -> OpenOperation | None:
     if parent.children is not None:
         parent.children.discard(operation)
     return parent
-
-
-def _shows(inner: CapturedOperation) -> Translate:
-    """Return a translation that shows the input and output of *inner*, not its details."""
-
-    def translate(_: CapturedOperation) -> Content:
-        inside = inner.operation()
-        asked, answered = shown_io(inside)
-        return Content(input=asked, output=answered, metadata=inside.metadata, tags=inside.tags)
-
-    return translate
