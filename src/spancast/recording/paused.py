@@ -204,7 +204,8 @@ class Pauses:
             if folder is not None:
                 with os.scandir(folder) as entries:
                     for entry in entries:
-                        if len(entry.name) == _KEY_LENGTH and len(found) < MAX_HELD:
+                        is_ours = len(entry.name) == _KEY_LENGTH and entry.is_file(follow_symlinks=False)
+                        if is_ours and len(found) < MAX_HELD:
                             found[entry.name] = entry.stat(follow_symlinks=False).st_mtime_ns
         except OSError:
             found = {}
