@@ -39,7 +39,8 @@ ROOMS["audit"] = {*ROOMS["pipeline"], "pipeline", "langchain", "llama_index", "r
 ROOMS["demo"] = {"pipeline", "langchain"}
 ROOMS["terminal"] = set()
 ROOMS["view"] = {"terminal", "delivery"}
-ROOMS["notebook"] = {*ROOMS["pipeline"], "pipeline", "view"}
+ROOMS["testing"] = {*ROOMS["runtime"], "runtime", "view", "notebook", "langchain", "llama_index"}
+ROOMS["notebook"] = {*ROOMS["runtime"], "runtime", "view"}
 ROOMS["commands"] = {
     *ROOMS["pipeline"],
     *("pipeline", "langchain", "llama_index", "audit", "demo", "openrouter", "terminal", "view"),

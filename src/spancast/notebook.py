@@ -8,7 +8,7 @@ from typing import Any
 from .destinations.destination import Destination
 from .destinations.targets.file import FileTarget
 from .destinations.targets.memory import MemorySpan, MemoryTarget
-from .pipeline import flush, in_use
+from .runtime.default import flush, in_use
 from .view.notebook import ShownTrace, trace_in_file
 from .view.read import ViewSpan, view_span
 
@@ -49,10 +49,11 @@ def _spans_of(destination: Destination, trace_id: str | None) -> list[ViewSpan]:
     kept = list(target.spans)
     matching = [span for span in kept if span.trace_id.startswith(trace_id.lower())] if trace_id else kept[-1:]
     wanted = matching[-1].trace_id if matching else None
-    return [_view_span(span) for span in kept if span.trace_id == wanted]
+    return [span_of_memory(span) for span in kept if span.trace_id == wanted]
 
 
-def _view_span(span: MemorySpan) -> ViewSpan:
+def span_of_memory(span: MemorySpan) -> ViewSpan:
+    """Return a span of a memory destination as the reading side has it."""
     written: dict[str, Any] = {
         "traceId": span.trace_id,
         "spanId": span.span_id,

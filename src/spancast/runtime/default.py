@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .. import validation
@@ -71,6 +72,17 @@ def configure(
     if handle_sigterm:
         sigterm.install(process.secure)
     return pipeline
+
+
+@contextmanager
+def as_default(pipeline: Pipeline) -> Iterator[None]:
+    """Let *pipeline* be the default inside the block, in every thread; the one before comes back. For tests."""
+    global _default
+    former, _default = _default, pipeline
+    try:
+        yield
+    finally:
+        _default = former
 
 
 def pipeline_in_context() -> Pipeline | None:
