@@ -181,7 +181,6 @@ def test_a_call_that_times_out_inside_a_chain_ends_there(name: str, config: Any,
     assert outer.span_id == one(memory.spans, "next").parent_span_id
     call = one(memory.spans, name)
     assert (outer.span_id, "cancelled") == (call.parent_span_id, call.attributes["spancast.ending"])
-    assert call.end_ns <= one(memory.spans, "next").start_ns
 
 
 STREAMS: dict[str, Callable[[Any], Iterator[Any]]] = {
