@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import asdict, dataclass
+from dataclasses import replace as with_changes
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,8 @@ from ..delivery.spool import Spool, manifest_of
 from ..delivery.words import spans
 from ..destinations import otlp
 from ..destinations.destination import Destination
+from ..destinations.targets.http import HttpTarget
+from ..otlp.encoding import ENCODINGS
 from ..validation import SettingsError
 from .output import FAILED, print_json, stop
 
@@ -64,7 +67,8 @@ def replay(
         stop(str(error))
     if base is None:
         stop("the spool is off (SPANCAST_SPOOL, or an empty SPANCAST_STATE_DIR): nothing is kept on disk.")
-    found = [each for each in waiting(base, destinations, by_url=endpoint is not None) if name in (None, each.name)]
+    places = waiting(base, destinations, by_url=endpoint is not None, keep_protocol=protocol is None)
+    found = [each for each in places if name in (None, each.name)]
     console = terminal.console(stderr=as_json)
     results = []
     for each in found:
@@ -77,10 +81,13 @@ def replay(
         raise typer.Exit(FAILED)
 
 
-def waiting(base: Path, destinations: tuple[Destination, ...], *, by_url: bool = False) -> list[Waiting]:
+def waiting(
+    base: Path, destinations: tuple[Destination, ...], *, by_url: bool = False, keep_protocol: bool = False
+) -> list[Waiting]:
     """Return what lies in the spool at *base*, and which of *destinations* may send it.
 
-    Spans go to where they would have gone: same name, URL, headers and privacy mode. *by_url*: the user named the URL.
+    Spans go to where they would have gone: same name, URL, headers and privacy mode. *by_url*: the user named the URL;
+    *keep_protocol*: and not the protocol, so it is the one in which they would have gone.
     """
     own = {folder_of(base, destination): destination for destination in destinations} if base.is_dir() else {}
     urls = {destination.target.describe(): destination for destination in destinations} if by_url else {}
@@ -91,9 +98,18 @@ def waiting(base: Path, destinations: tuple[Destination, ...], *, by_url: bool =
         url = _printable(manifest.get("url", ""))
         if count:
             destination = own.get(folder) or urls.get(url)
+            if destination is not None and keep_protocol and by_url:
+                destination = _in_protocol(destination, manifest.get("protocol"))
             label = _printable(manifest.get("name", folder.name))
             found.append(Waiting(folder=folder, name=label, url=url, count=count, destination=destination))
     return found
+
+
+def _in_protocol(destination: Destination, protocol: object) -> Destination:
+    target = destination.target
+    if not isinstance(target, HttpTarget) or protocol not in ENCODINGS:
+        return destination
+    return with_changes(destination, target=with_changes(target, protocol=str(protocol)))
 
 
 def _given(endpoint: str, headers: list[str], protocol: str | None) -> Destination:

@@ -23,7 +23,7 @@ YIELD_AT = 1024  # waiting spans from which on `offer` lets our threads run: els
 class Delivery:
     """The ways out of one process: a forked child makes its own."""
 
-    def __init__(self, lanes: Sequence[Lane], max_bytes: int, ending: Callable[[], bool] | None = None) -> None:
+    def __init__(self, lanes: Sequence[Lane], max_bytes: int, ending: Callable[[], bool | None] = lambda: None) -> None:
         self.lanes = tuple(lanes)
         self.inbox = Inbox(max_bytes, weight)
         self.encoder = Encoder(self.inbox, self.lanes, max_bytes, ending)

@@ -18,13 +18,14 @@ from ..recording.captured import CapturedOperation
 from ..recording.guard import report_fault
 from ..recording.message_cache import MESSAGE_CACHE
 from ..recording.sampling import TailSampler
+from ..resource import import_for_decoding
 from .inbox import MAX_AGE, Inbox, Marker
 from .lane import Lane
 from .threads import thread_sleep
 
 CHUNK: Final = 32  # spans that are encoded between two chances for the application's threads (5 ms: a switch interval)
 IDLE: Final = 10.0  # seconds without a span after which no content is kept for the next ones
-POLL: Final = 0.05  # seconds between two looks whether the server around ends
+POLL: Final = 0.02  # seconds between two looks whether the server around ends; uvicorn takes 0.1 for its end at least
 _NEVER: Final = 3600.0
 _SPAN_BYTES: Final = 700  # what an operation takes besides its content (measured with sys.getsizeof: 600 to 800)
 
@@ -55,8 +56,10 @@ class Encoder:
         stopped: Whether what is in hand has been counted as lost already. Set by who shuts down.
     """
 
-    def __init__(self, inbox: Inbox, lanes: Sequence[Lane], max_bytes: int, ending: Callable[[], bool] | None) -> None:
-        """*ending* says whether the server around has begun to end the process; None where there is none to ask."""
+    def __init__(
+        self, inbox: Inbox, lanes: Sequence[Lane], max_bytes: int, ending: Callable[[], bool | None] = lambda: None
+    ) -> None:
+        """*ending* says whether the server around has begun to end the process; None: there is no server."""
         self.deadline = float("inf")
         self.stopped = False
         self._inbox = inbox
@@ -68,38 +71,48 @@ class Encoder:
         self._made = _Made(len(lanes))
         self._offered_at = 0.0
         self._idle_since = time.monotonic()
+        self._is_warm = self._was_ending = False
 
     # ------------------------------------------------------------------ the thread
     def step(self) -> float | None:
         """Wait for something to encode, and encode all that is there. None: there will be nothing more."""
-        since = self._inbox.wait(MAX_AGE, self._poll(), self._wanted)
+        watched = self._ending() is not None
+        if not self._is_warm:
+            self._warm_up(watched)
+        busy = watched and any([not lane.outbox.is_empty for lane in self._lanes])
+        since = self._inbox.wait(MAX_AGE, POLL if busy else _NEVER, POLL if watched else _NEVER, self._wanted)
+        if since is not None:
+            self._offered_at = since
+            self.encode_all()
+        self._look_at_server()
         if since is None:
             self._rest()
-            return None if self.stopped else 0.0
-        self._offered_at = since
-        self.encode_all()
         return None if self.stopped else 0.0
 
-    def _poll(self) -> float:
-        busy = self._ending is not None and (
-            self._inbox.items or any([not lane.outbox.is_empty for lane in self._lanes])
-        )
-        return POLL if busy else _NEVER
+    def _warm_up(self, watched: bool) -> None:
+        """Import what the first span needs before it is due: a process may end soon after its first spans."""
+        self._is_warm = True
+        for lane in self._lanes:
+            lane.sender.warm_up()
+            if watched and lane.writer is not None:
+                import_for_decoding()
 
     def _wanted(self) -> bool:
-        return self._ending is not None and self._ending()
+        return self._ending() is True
+
+    def _look_at_server(self) -> None:
+        ending = self._wanted()
+        if ending or self._was_ending:
+            self._was_ending = ending
+            for lane in self._lanes:
+                lane.prepare_for_end(ending)
 
     def _rest(self) -> None:
+        """Forget content that nobody has used for a while."""
         now = time.monotonic()
-        if self._wanted():
-            self._bring_to_safety(now)
         if now - self._idle_since > IDLE:
             MESSAGE_CACHE.forget_unused()
             self._idle_since = now
-
-    def _bring_to_safety(self, now: float) -> None:
-        for lane in self._lanes:
-            lane.spill(now, ending=True)
 
     def encode_all(self) -> None:
         """Encode until the inbox is empty."""
@@ -114,9 +127,7 @@ class Encoder:
                         self._drop(item.sampled, "fault")
                 self._hand_over()
             thread_sleep(0)
-        now = self._idle_since = time.monotonic()
-        if self._wanted():
-            self._bring_to_safety(now)
+        self._idle_since = time.monotonic()
 
     # ------------------------------------------------------------------ encoding
     def _encode(self, item: Any) -> None:

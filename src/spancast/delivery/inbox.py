@@ -135,18 +135,18 @@ class Inbox:
         self.version += 1
         return left
 
-    def wait(self, age: float, poll: float, wanted: Callable[[], bool]) -> float | None:
+    def wait(self, age: float, idle: float, poll: float, wanted: Callable[[], bool]) -> float | None:
         """Sleep until there is something to encode; return since when the oldest has waited (monotonic seconds).
 
         That is the case when `ENCODE_AT` items wait, or half of the bytes that may, when the oldest is *age* seconds old,
-        when somebody flushes, or when *wanted*, asked every *poll* seconds, says so. None: nothing came for a while.
+        when somebody flushes, or when *wanted*, asked every *poll* seconds, says so. None: nothing came for *idle* seconds.
         """
         wake, at = self._wake
         if not self.items:
             wake.clear()
             at[0] = 1
             if not (self.items or self.hurried):
-                wake.wait(min(poll, _LONGEST_SLEEP))
+                wake.wait(min(idle, _LONGEST_SLEEP))
             hurries = self._hurry[0].value
             if not self.items:
                 self._hurry[1][0] = hurries

@@ -125,8 +125,17 @@ class Lane:
             self.ledger.enter("dropped", len(payloads) - len(fitting), "queue full")
         return fitting
 
-    def spill(self, now: float, *, ending: bool = False) -> None:
-        """Write the oldest spans to disk, as long as there is a reason. *ending*: the process may be over at any moment."""
+    def prepare_for_end(self, ending: bool) -> None:
+        """The server around has begun to end the process, or has not after all: bring what waits out of danger."""
+        if self.writer is not None:
+            self.writer.is_urgent = ending
+            if ending:
+                self.spill(time.monotonic())
+        elif ending and not self.outbox.is_empty:
+            self.mark(Marker(time.monotonic() + GRACE))
+
+    def spill(self, now: float) -> None:
+        """Write the oldest spans to disk, as long as there is a reason."""
         outage = self.breaker.outage(now + self.breaker.wait(now)) if self.breaker.failing_since is not None else 0.0
         patience = min(OUTAGE, self.breaker.max_elapsed_time)
         while self.writer is not None:
@@ -136,7 +145,7 @@ class Lane:
                 waiting=len(self.outbox),
                 outage=outage,
                 patience=patience,
-                ending=ending,
+                ending=self.writer.is_urgent,
             )
             claim = self.outbox.claim(MAX_BATCH, revocable=False) if reason else None
             if claim is None:
@@ -159,6 +168,8 @@ class Lane:
         waited_for = self._waited_for(now)
         hurried = waited_for is not None
         self.spill(now)
+        if self.writer is not None and self.writer.is_urgent and phase.state is LaneState.RUNNING:
+            return LONGEST_SLEEP
         pause = self.breaker.wait(now, hurried=hurried)
         wait = LONGEST_SLEEP
         if len(self.outbox):
@@ -292,6 +303,9 @@ class Lane:
         failure = self.writer.write(claim, reason) if self.writer is not None else None
         if failure is not None:
             self._fail(failure)
+        elif self.replayer is not None:
+            self.replayer.look_at(time.monotonic())  # it is sent from there as soon as the receiver takes anything
+            self.worker.wake.set()
 
     def _replay(self, replayer: SpoolReplayer) -> None:
         replayed = replayer.run_once(self._time_left)

@@ -12,6 +12,7 @@ from ..conventions.span import Attributes, Span
 from ..destinations.destination import Exporter
 from ..otlp import json
 from ..otlp.outcome import Outcome, Verdict
+from ..recording.guard import report_fault
 from .buffer import Entry, size_of
 
 MAX_BATCH: Final = 512  # spans a request
@@ -67,12 +68,22 @@ class Sender:
         self._grows = False
         self._reads_nothing = False
 
+    def warm_up(self) -> None:
+        """Do what the first span would wait for: the resource imports OpenTelemetry's SDK."""
+        try:
+            self._envelope = self._envelope_size()
+        except Exception as error:  # a detector of the platform's; the first span meets it again, and is counted
+            report_fault("resource", error)
+
     # ------------------------------------------------------------------ sizes
+    def _envelope_size(self) -> int:
+        return len(json.encode_request(self._resource(), "spancast", _version.VERSION, ())) + 1
+
     @property
     def whole(self) -> int:
         """How many bytes of spans fit into a request beside the resource; JSON's envelope is the larger one."""
         if self._envelope is None:
-            self._envelope = len(json.encode_request(self._resource(), "spancast", _version.VERSION, ())) + 1
+            self._envelope = self._envelope_size()
         return self.limit - self._envelope
 
     @property

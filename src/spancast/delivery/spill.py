@@ -49,11 +49,14 @@ class SpoolWriter:
 
     Attributes:
         written: How many files were written so far.
+        is_urgent: Whether all spans go to disk at once and nothing is sent: the server around has begun to end the process,
+            which may be over at any moment. Sent as well, some would arrive twice. Set by the encoder.
     """
 
     def __init__(self, spool: Spool, resource: Callable[[], Attributes], as_json: Callable[[bytes], bytes]) -> None:
         """*as_json* makes OTLP JSON of a span in the destination's own encoding."""
         self.written = 0
+        self.is_urgent = False
         self._spool = spool
         self._resource = resource
         self._as_json = as_json
@@ -100,7 +103,8 @@ class SpoolWriter:
             return f"spans that could not be sent cannot be kept on disk either: {why.removeprefix('spool: ')}"
         self.written += 1  # before they are counted: a flush must not find them gone and nothing on disk
         claim.settle(entries, "spooled", reason)
-        self._spool.merge_small()
+        if not self.is_urgent:  # a process that is killed in between leaves both files
+            self._spool.merge_small()
         return None
 
     def seal(self, timeout: float) -> bool:

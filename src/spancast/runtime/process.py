@@ -105,14 +105,13 @@ def _after_fork_in_child() -> None:
 
 
 # ---------------------------------------------------------------- servers
-def server_is_ending() -> bool:
-    """Return whether a server around has begun to end this process, which it may do without any hook of Python's.
+def server_is_ending() -> bool | None:
+    """Return whether a server around has begun to end this process, which it may do without any hook; None: no server.
 
     uvicorn takes SIGTERM while it serves; at its end it puts the former handler back and raises the signal again, which
     kills the process. Its handler is a method of the server, and the server's `should_exit` says that the end has begun. It
     is only read here: nothing of the host's is replaced.
     """
     handler = signal.getsignal(signal.SIGTERM)
-    if isinstance(handler, sigterm.Handler):
-        return False
-    return getattr(getattr(handler, "__self__", None), "should_exit", False) is True
+    should_exit = getattr(getattr(handler, "__self__", None), "should_exit", None)
+    return should_exit if isinstance(should_exit, bool) else None

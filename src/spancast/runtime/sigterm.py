@@ -63,6 +63,8 @@ class Handler:
         elif self._previous is signal.SIG_DFL:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGTERM)
+            if os.getpid() == 1:  # of a container: the kernel lets no signal's default action end it
+                os._exit(128 + signal.SIGTERM)
 
 
 def _send_again() -> None:

@@ -26,6 +26,7 @@ def spool_of(base: Path | None, destination: Destination, max_bytes: int) -> Spo
     manifest = {
         "name": destination.name,
         "url": destination.target.describe(),
+        "protocol": destination.target.protocol,
         "privacy_mode": destination.privacy_mode,
     }
     return Spool(folder, base=base, manifest=manifest, max_bytes=max_bytes)
