@@ -226,7 +226,7 @@ def demo_trace(privacy_mode: bool = False) -> list[Any]:
 
 def read(path: Path) -> list[Any]:
     """Return the resources and spans of a file of OTLP JSON lines."""
-    from spancast.otlp.json import decode_request
+    from spancast.otlp.json_decoding import decode_request
 
     return [pair for line in path.read_bytes().splitlines() if line.strip() for pair in decode_request(line)]
 

@@ -108,16 +108,16 @@ def test_privacy_mode_keeps_counts_and_places(convention: Any) -> None:
         assert 0.9 == only_safe(reranking).attributes["reranker.output_documents.0.document.score"]
 
 
-def test_redaction_reaches_texts_and_leaves_models_and_vectors() -> None:
-    """Every text of content passes the user's function; names and numbers do not."""
+def test_redaction_reaches_texts_and_names_and_leaves_vectors() -> None:
+    """Every text passes the user's function, names and ids among them; small numbers do not."""
     redact = Redaction(lambda text: "*" * len(text))
     embedding = redact(operation(Kind.EMBEDDING, EMBEDDING)).detail
     reranking = redact(operation(Kind.RERANKER, RERANKING)).detail
     assert isinstance(embedding, Embedding)
     assert isinstance(reranking, Reranking)
-    assert (("***", "***"), "text-embedding-3-small", 2) == (embedding.texts, embedding.request_model, embedding.count)
+    assert (("***", "***"), "*" * len("text-embedding-3-small"), 2) == (embedding.texts, embedding.request_model, embedding.count)
     assert [[0.5, 1.0], [0.25, 0.0]] == [list(vector) for vector in embedding.vectors]
-    assert ("******", "*", "2") == (
+    assert ("******", "*", "*") == (
         reranking.query,
         reranking.output_documents[0].content,
         reranking.output_documents[0].id,

@@ -6,7 +6,8 @@ import math
 from decimal import Decimal
 from numbers import Real
 
-_INT64 = 2**63
+from ..record.json import INT64
+
 _LONGEST_SCORE = 64  # characters
 
 
@@ -40,8 +41,8 @@ def score_of(value: object) -> float | None:
 def count_of(value: object) -> int | None:
     """Return *value* as a count from 0 to 2**63 - 1, else None."""
     if type(value) is int:
-        return value if 0 <= value < _INT64 else None
+        return value if 0 <= value < INT64 else None
     if value is None:
         return None
     found = number_of(value)
-    return int(found) if found is not None and 0 <= found < _INT64 else None
+    return int(found) if found is not None and 0 <= found < INT64 else None

@@ -14,7 +14,7 @@ from types import MemberDescriptorType
 from typing import Any, Protocol
 from uuid import UUID
 
-from ..record.json import digits
+from ..record.json import INT64, digits
 
 _NAME = type.__dict__["__name__"].__get__
 _MODULE = type.__dict__["__module__"].__get__
@@ -27,7 +27,6 @@ _MAX_DECIMAL = 4_096  # bytes of a Decimal
 _MAX_FIELDS = 1_000  # of one model
 # classes of texts that must not be shown: of pydantic, Starlette and others
 _SECRETS = frozenset({"Secret", "SecretStr", "SecretBytes", "SecretString", "SecretValue"})
-_INT64 = 2**63  # JSON and OTLP carry no larger integers
 
 
 MARK_KEY = "[truncated]"
@@ -116,7 +115,7 @@ def _of_text(value: Any, copier: Copier) -> object:
 
 def whole_number(value: int) -> int | str:
     """Return an integer of 64 bits as it is, a larger one as its digits."""
-    if -_INT64 <= value < _INT64:
+    if -INT64 <= value < INT64:
         return value
     bits = value.bit_length()
     return digits(value) if bits <= _MAX_BITS else f"<int of {bits} bits>"

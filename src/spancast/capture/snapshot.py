@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, cast
 
-from ..record.json import JSON
+from ..record.json import INT64, JSON
 from .class_cache import ClassCache
 from .shapes import MARK_KEY, Shape, class_name, general_shape, key_text, mark, whole_number
 
@@ -43,7 +43,6 @@ _sizeof = str.__sizeof__  # of memory, in bytes: characters may take one, two or
 _UNIFORM = 8  # a list that is longer is first looked at as a whole: the types of its items, in one call
 _NUMBERS = frozenset({int, float, bool, type(None)})
 _TEXTS = frozenset({str})
-_INT64 = 2**63
 
 
 class Snapshot:
@@ -227,7 +226,7 @@ class Snapshot:
         else:
             if int in kinds:  # compared here: a call for each costs more than all the rest
                 values = [
-                    item if type(item) is not int or -_INT64 <= item < _INT64 else whole_number(item) for item in values
+                    item if type(item) is not int or -INT64 <= item < INT64 else whole_number(item) for item in values
                 ]
             self.budget -= len(values)
             self.size += _NUMBER_BYTES * len(values)

@@ -168,7 +168,8 @@ def _reranking(attributes: Writable, detail: Reranking) -> None:
     """The conventions have no operation for it: the query as in a retrieval, the documents before and after."""
     attributes["gen_ai.operation.name"] = "rerank"
     say(attributes, "gen_ai.request.model", detail.request_model)
-    say(attributes, "gen_ai.request.top_k", detail.top_k)
+    say(attributes, "gen_ai.retrieval.top_k", detail.top_k)
+    say(attributes, "gen_ai.request.top_k", detail.top_k)  # the name until August 2026
     if detail.query:
         attributes["gen_ai.retrieval.query.text"] = detail.query
     if detail.input_documents:

@@ -51,6 +51,10 @@ _SYSTEMS = {
     "mistral": "mistralai",
     "google_vertexai": "vertexai",
     "google_genai": "vertexai",
+    "xai": "xai",
+    "deepseek": "deepseek",
+    "meta": "meta",
+    "ai21": "ai21",
 }
 _PROVIDERS = {
     "azure_openai": "azure",

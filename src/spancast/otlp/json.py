@@ -15,10 +15,9 @@ from typing import Any
 import orjson
 
 from ..conventions.span import Attributes, AttributeValue, Span, SpanEvent, SpanLink
-from ..record.json import digits, text
+from ..record.json import INT64, digits, text
 
 CONTENT_TYPE = "application/json"
-_INT64_MAX = 2**63 - 1
 _DEPTH = 24  # levels of lists and mappings, each four of JSON's; some parsers stop at 128
 _HAS_REMOTE, _IS_REMOTE = 0x100, 0x200
 
@@ -29,7 +28,7 @@ def _value(value: AttributeValue, depth: int = _DEPTH) -> dict[str, Any]:
     if isinstance(value, bool):
         return {"boolValue": value}
     if isinstance(value, int):
-        fits = -_INT64_MAX - 1 <= value <= _INT64_MAX
+        fits = -INT64 <= value < INT64
         return {"intValue" if fits else "stringValue": digits(value)}
     if isinstance(value, float):
         return {"doubleValue": float(value) if math.isfinite(value) else _not_finite(value)}

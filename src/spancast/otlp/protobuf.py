@@ -13,11 +13,10 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from ..conventions.span import Attributes, AttributeValue, Span, SpanEvent, SpanLink
-from ..record.json import digits
+from ..record.json import INT64, digits
 
 CONTENT_TYPE = "application/x-protobuf"
 _MASK = 0xFFFFFFFFFFFFFFFF
-_INT64_MAX = 2**63 - 1
 _DEPTH = 24  # levels of lists and mappings: parsers stop at 100 nested messages, and a mapping is three of them
 _fixed64 = struct.Struct("<Q").pack
 _fixed32 = struct.Struct("<I").pack
@@ -60,7 +59,7 @@ def _value(value: AttributeValue, depth: int = _DEPTH) -> bytes:
     if isinstance(value, bool):
         return b"\x10\x01" if value else b"\x10\x00"
     if isinstance(value, int):
-        if -_INT64_MAX - 1 <= value <= _INT64_MAX:
+        if -INT64 <= value < INT64:
             return b"\x18" + _varint(value & _MASK)
         return _field(b"\x0a", digits(value).encode())
     if isinstance(value, float):

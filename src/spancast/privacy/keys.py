@@ -101,6 +101,7 @@ KEYS: Mapping[str, bool] = {
     "gen_ai.response.time_to_first_chunk": SAFE,
     "gen_ai.retrieval.documents": CONTENT,
     "gen_ai.retrieval.query.text": CONTENT,
+    "gen_ai.retrieval.top_k": SAFE,
     "gen_ai.system_instructions": CONTENT,
     "gen_ai.tool.call.arguments": CONTENT,
     "gen_ai.tool.call.id": SAFE,

@@ -9,7 +9,8 @@ import orjson
 # Plain data: what is left of any object once it was snapshotted.
 JSON = None | bool | int | float | str | Sequence["JSON"] | Mapping[str, "JSON"]
 
-_INT64_MAX = 2**63 - 1
+INT64 = 2**63
+"""One more than the largest integer that JSON readers and OTLP carry; its negative is the smallest."""
 _OPTIONS = orjson.OPT_NON_STR_KEYS
 # for orjson.dumps: raises for what is no plain data, instead of asking it
 PLAIN_ONLY = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -35,7 +36,7 @@ def plain(value: object, depth: int = 32) -> JSON:
     if isinstance(value, float):
         return float(value)  # orjson refuses subclasses, such as numpy's
     if isinstance(value, int):
-        return int(value) if -_INT64_MAX - 1 <= value <= _INT64_MAX else digits(value)
+        return int(value) if -INT64 <= value < INT64 else digits(value)
     if depth and isinstance(value, Mapping):
         return {_key(key): plain(item, depth - 1) for key, item in value.items()}
     if depth and isinstance(value, (list, tuple)):
