@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import pytest
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.tools import FunctionTool
+from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.dispatcher import instrument_tags
 from pydantic import BaseModel, Field, SecretStr
 from workflows import Context, Workflow, step
@@ -24,6 +25,7 @@ from ..langchain.trees import one, traces
 
 pytestmark = pytest.mark.usefixtures("instrumented")
 KEY = "sk-live-4711"
+dispatcher = get_dispatcher(__name__)
 
 
 # ---------------------------------------------------------------- waiting
@@ -270,3 +272,17 @@ def test_a_tools_preset_arguments_stay_out(memory: MemoryDestination) -> None:
     asyncio.run(answered(agent, user_msg="go"))
     assert KEY not in repr([span.attributes for span in memory.spans])
     assert '{"what":"x"}' == one(memory.spans, "fetch").attributes["tool.parameters"]
+
+
+@dispatcher.span
+def look_up(what: str, api_key: str, *, password: str | None = None) -> str:
+    """A function of the application's own, which is given a key."""
+    return what
+
+
+def test_arguments_named_like_secrets_are_masked(memory: MemoryDestination) -> None:
+    """Of the application's own functions and of tools; the other arguments are there."""
+    look_up("x", KEY, password=KEY)
+    FunctionTool.from_defaults(look_up, name="look_up").call(what="x", api_key=KEY)
+    assert KEY not in repr([span.attributes for span in memory.spans])
+    assert all('"what":"x"' in span.attributes["input.value"] for span in memory.spans)
