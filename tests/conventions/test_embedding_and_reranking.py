@@ -115,7 +115,11 @@ def test_redaction_reaches_texts_and_names_and_leaves_vectors() -> None:
     reranking = redact(operation(Kind.RERANKER, RERANKING)).detail
     assert isinstance(embedding, Embedding)
     assert isinstance(reranking, Reranking)
-    assert (("***", "***"), "*" * len("text-embedding-3-small"), 2) == (embedding.texts, embedding.request_model, embedding.count)
+    assert (("***", "***"), "*" * len("text-embedding-3-small"), 2) == (
+        embedding.texts,
+        embedding.request_model,
+        embedding.count,
+    )
     assert [[0.5, 1.0], [0.25, 0.0]] == [list(vector) for vector in embedding.vectors]
     assert ("******", "*", "*") == (
         reranking.query,
