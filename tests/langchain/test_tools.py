@@ -109,6 +109,18 @@ def test_a_tool_that_does_not_exist_is_red(build: Any, config: Any, memory: Memo
     assert ["ghost"] == [span.name for span in memory.spans if span.status == "ERROR"]
 
 
+def test_the_name_that_a_model_invents_stays_at_home() -> None:
+    """In privacy mode a tool that the program does not have is shown, by the hash of its name."""
+    hidden = spancast.destinations.memory(privacy_mode=True)
+    with spancast.Pipeline(hidden):
+        model = ScriptedChat(script=[call("my PIN is 4711", {"x": "2"}), call("ghost_4711", {}, "call_2"), "done"])
+        create_agent(model, [known], name="a").invoke(
+            {"messages": [("user", "hi")]}, {"callbacks": [SpancastCallbackHandler()]}
+        )
+    assert ["ERROR", "ERROR"] == [span.status for span in hidden.spans if span.kind.value == "TOOL"]
+    assert "4711" not in str([(span.name, span.attributes, span.events, span.status.message) for span in hidden.spans])
+
+
 def test_a_tool_node_of_ones_own_graph_shows_it_too(config: Any, memory: MemoryDestination) -> None:
     """There the node is given the whole state: the arguments are in its last message."""
     built = StateGraph(MessagesState)

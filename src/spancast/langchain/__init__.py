@@ -6,7 +6,7 @@ try:
 except ModuleNotFoundError as error:
     if not (error.name or "").startswith("langchain_core"):
         raise
-    said = 'spancast.langchain needs LangChain, which is not installed: pip install "spancast[langchain]"'
-    raise ModuleNotFoundError(said, name=error.name) from None
+    message = 'spancast.langchain needs LangChain, which is not installed: pip install "spancast[langchain]"'
+    raise ModuleNotFoundError(message, name=error.name) from None
 
 __all__ = ["SpancastCallbackHandler", "instrument", "uninstrument"]

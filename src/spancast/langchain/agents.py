@@ -32,7 +32,7 @@ def begins_agent(metadata: Mapping[str, Any], parent: OpenOperation | None) -> s
 
 
 def mark_agent(operation: OpenOperation) -> None:
-    """Make an open chain an agent: its framework has told so after it began."""
+    """Make an open chain an agent: its framework has marked it after it began."""
     if operation.kind is Kind.CHAIN:
         operation.kind, operation.translate = Kind.AGENT, translate.agent
         operation.snapshots["agent"] = _UNNAMED if operation.name == _UNNAMED_GRAPH else operation.name
@@ -42,7 +42,7 @@ PREBUILT_CALL = "call_model"  # the function in the model node of LangGraph's `c
 
 
 def mark_prebuilt(inputs: Any, metadata: Mapping[str, Any], parent: OpenOperation | None) -> None:
-    """Mark the graph of LangGraph's `create_react_agent`, which is known when its model node calls `PREBUILT_CALL`.
+    """Mark the graph of LangGraph's `create_react_agent`, recognised when its model node calls `PREBUILT_CALL`.
 
     Three marks together are its alone: the node `agent`, in it a run of its own for that function (a plain function as a
     node has none), and its managed value `remaining_steps` in the state.

@@ -39,8 +39,8 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
     Args:
         pipeline: Records into this pipeline; else into the one that is in use where a run starts, or where the handler
             was made.
-        detail: `normal` leaves out LangGraph's own plumbing; `full` shows every run.
-        fields: Trace fields that hold when nothing nearer says otherwise (`user`, `session_id`, `trace_name`, ...);
+        detail: `normal` leaves out LangGraph's own wrappers; `full` shows every run.
+        fields: Trace fields for what nothing nearer sets (`user`, `session_id`, `trace_name`, ...);
             further keywords are custom metadata.
     """
 
@@ -63,7 +63,7 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
     def trace_id_for(self, run_id: UUID) -> str | None:
         """Return the trace id (32 hex digits) of a run that has no parent, by LangChain's own id of it.
 
-        Known for the newest 10,000 runs of the process; None for others, and for runs that have a parent.
+        Remembered for the newest 10,000 runs of the process; None for others, and for runs that have a parent.
         """
         return trace_lookup.trace_id_for(run_id)
 

@@ -54,7 +54,7 @@ def prompt_identity(metadata: Mapping[str, Any]) -> dict[str, JSON]:
 
 
 def _langfuse_prompt(prompt: Any) -> Any:
-    """Return the identity of Langfuse's prompt object, or of a mapping like it; its text is not taken."""
+    """Return the identity of Langfuse's prompt object, or of a mapping like it; its text is left out."""
     fields = prompt if type(prompt) is dict else getattr(prompt, "__dict__", None)
     if type(fields) is not dict:
         return prompt

@@ -27,8 +27,8 @@ def interrupted(recorder: Recorder, operation: OpenOperation, error: BaseExcepti
     if operation.parent is not None:
         operation.parent.ending = INTERRUPTED
     for interrupt in error.args[0] if error.args and isinstance(error.args[0], (tuple, list)) else ():
-        held = capture(getattr(interrupt, "value", None), operation)
-        add_event(operation, "interrupt", {"id": getattr(interrupt, "id", None), "value": held})
+        value = capture(getattr(interrupt, "value", None), operation)
+        add_event(operation, "interrupt", {"id": getattr(interrupt, "id", None), "value": value})
 
 
 def waiting(recorder: Recorder, inputs: Any, metadata: Mapping[str, Any] | None) -> Pause | None:

@@ -72,7 +72,7 @@ class Runs:
         inputs: Any = NO_INPUT,
         batch_size: int = 1,
     ) -> OpenOperation | None:
-        """Open an operation; None when nothing is to be kept of it: folded, known already, or recorded nowhere."""
+        """Open an operation; None when nothing is to be kept of it: folded, open already, or recorded nowhere."""
         recorder = self.recorder()
         if parent_run_id is not None:
             recorder = owner_of(parent_run_id.int, recorder)

@@ -34,43 +34,43 @@ _NO_PARAMETERS = frozenset({"_type", "functions", "messages", "prompt", "input",
 
 def chain(captured: CapturedOperation) -> Content:
     """Translate a chain, a graph or a node."""
-    held = captured.snapshots
-    return _content(captured, as_data(held.get("input")), as_data(held.get("output")))
+    snapshots = captured.snapshots
+    return _content(captured, as_data(snapshots.get("input")), as_data(snapshots.get("output")))
 
 
 def agent(captured: CapturedOperation) -> Content:
     """Translate an agent: its input and output are conversations where its state holds messages."""
-    held = captured.snapshots
-    given, made = held.get("input"), held.get("output")
+    snapshots = captured.snapshots
+    received, produced = snapshots.get("input"), snapshots.get("output")
     detail = Agent(
-        name=held.get("agent") or captured.name,
-        input_messages=conversation_of(given),
-        output_messages=said_in_run(turns_of(made), turns_of(given), turns_of(held.get("began_with"))),
+        name=snapshots.get("agent") or captured.name,
+        input_messages=conversation_of(received),
+        output_messages=said_in_run(turns_of(produced), turns_of(received), turns_of(snapshots.get("began_with"))),
     )
-    return _content(captured, as_data(given), as_data(made), detail)
+    return _content(captured, as_data(received), as_data(produced), detail)
 
 
 def tool(captured: CapturedOperation) -> Content:
     """Translate a tool call: its input is its plain arguments."""
-    held = captured.snapshots
-    described, call_id = held.get("description"), held.get("call_id")
+    snapshots = captured.snapshots
+    described, call_id = snapshots.get("description"), snapshots.get("call_id")
     detail = ToolUse(
         name=captured.name,
         description=str.__str__(described) if isinstance(described, str) else None,
         call_id=str.__str__(call_id) if isinstance(call_id, str) else None,
-        declared=not held.get("undeclared"),
+        declared=not snapshots.get("undeclared"),
     )
-    content = _content(captured, as_data(held.get("input")), as_data(held.get("output")), detail)
-    if "artifact" in held:  # what the tool gives the application besides what the model reads
-        content.attributes = {"spancast.tool.artifact": as_data(held["artifact"])}
+    content = _content(captured, as_data(snapshots.get("input")), as_data(snapshots.get("output")), detail)
+    if "artifact" in snapshots:  # what the tool gives the application besides what the model reads
+        content.attributes = {"spancast.tool.artifact": as_data(snapshots["artifact"])}
     return content
 
 
 def retriever(captured: CapturedOperation) -> Content:
     """Translate a retrieval."""
-    held = captured.snapshots
-    query = held.get("input")
-    found = held.get("output")
+    snapshots = captured.snapshots
+    query = snapshots.get("input")
+    found = snapshots.get("output")
     documents = documents_of(found)
     source = (captured.mapping or {}).get("ls_retriever_name")
     detail = Retrieval(
@@ -84,14 +84,14 @@ def retriever(captured: CapturedOperation) -> Content:
 
 def reranker(captured: CapturedOperation) -> Content:
     """Translate a retriever that asked another one and ordered what it found by relevance."""
-    held = captured.snapshots
-    query = held.get("input")
+    snapshots = captured.snapshots
+    query = snapshots.get("input")
     detail = Reranking(
         query=query if isinstance(query, str) else "",
-        input_documents=documents_of(held.get("found")),
-        output_documents=documents_of(held.get("output")),
+        input_documents=documents_of(snapshots.get("found")),
+        output_documents=documents_of(snapshots.get("output")),
     )
-    return _content(captured, as_data(query), as_data(held.get("output")), detail)
+    return _content(captured, as_data(query), as_data(snapshots.get("output")), detail)
 
 
 _generation = positional(Generation)
@@ -99,27 +99,27 @@ _generation = positional(Generation)
 
 def generation(captured: CapturedOperation) -> Content:
     """Translate a model call."""
-    held = captured.snapshots
-    snapshot = held.get("answer")
+    snapshots = captured.snapshots
+    snapshot = snapshots.get("answer")
     answer = NO_ANSWER if snapshot is None else snapshot.read()
-    parameters: Mapping[str, Any] = held.get("parameters") or NOTHING
+    parameters: Mapping[str, Any] = snapshots.get("parameters") or NOTHING
     metadata = captured.mapping or NOTHING
     provider, model = _provider(metadata, parameters), _model(metadata, parameters)
     usage, cost = answer.usage, answer.cost
     if usage is not None:
-        if "inner" in held and is_handed_on(answer, held["inner"]):
+        if "inner" in snapshots and is_handed_on(answer, snapshots["inner"]):
             usage = cost = None
         elif cost is None:
             cost = estimate(usage, (answer.model, model), provider, answer.service_tier)
     first = captured.first_token_ns
     detail = _generation(  # in the order of Generation's fields
-        held.get("operation", "chat"),
+        snapshots.get("operation", "chat"),
         provider,
         model,
         answer.model,
         answer.id,
-        _with_schema(_parameters(parameters), held.get("answer_schema")),
-        to_messages(held.get("messages") or ()) or _prompts(held.get("prompts")),
+        _with_schema(_parameters(parameters), snapshots.get("answer_schema")),
+        to_messages(snapshots.get("messages") or ()) or _prompts(snapshots.get("prompts")),
         answer.messages if captured.capture else (),
         tools_of(parameters.get("tools") or parameters.get("functions")) if parameters else (),
         answer.finish_reasons,
@@ -129,21 +129,21 @@ def generation(captured: CapturedOperation) -> Content:
         bool(first) or parameters.get("stream") is True,
         answer.cached,
         None,
-        _variables(held.get("variables")),
+        _variables(snapshots.get("variables")),
         answer.service_tier,
     )
     content = _content(captured, None, None, detail)
-    if "prompt" in held:  # which prompt of a hub the messages were made of
-        content.metadata = {**held["prompt"], **content.metadata}
+    if "prompt" in snapshots:  # which prompt of a hub the messages were made of
+        content.metadata = {**snapshots["prompt"], **content.metadata}
     return content
 
 
 def decision(captured: CapturedOperation) -> Content:
     """Translate a decision model (langchain-core 1.8): a model call that answers typed questions about a state."""
-    held = captured.snapshots
+    snapshots = captured.snapshots
     metadata = captured.mapping or {}
-    asked, told = as_data(held.get("input")), as_data(held.get("output"))
-    answer: Mapping[str, Any] = told if isinstance(told, Mapping) else {}
+    asked, answered = as_data(snapshots.get("input")), as_data(snapshots.get("output"))
+    answer: Mapping[str, Any] = answered if isinstance(answered, Mapping) else {}
     detail = Generation(
         operation="generate_content",
         provider=_provider(metadata, {}),
@@ -151,7 +151,7 @@ def decision(captured: CapturedOperation) -> Content:
         response_model=answer.get("model") if isinstance(answer.get("model"), str) else None,
         response_id=answer.get("id") if isinstance(answer.get("id"), str) else None,
         input_messages=(Message(role="user", parts=(Text(dumps(asked)),)),) if asked is not None else (),
-        output_messages=(Message(role="assistant", parts=(Text(dumps(told)),)),) if told is not None else (),
+        output_messages=(Message(role="assistant", parts=(Text(dumps(answered)),)),) if answered is not None else (),
         usage=read_usage(answer.get("usage")),
     )
     return _content(captured, None, None, detail)
@@ -161,15 +161,15 @@ def _prompts(prompts: Any) -> tuple[Message, ...]:
     return tuple(Message(role="user", parts=(Text(prompt),)) for prompt in prompts or ())
 
 
-def _variables(held: object) -> Mapping[str, JSON]:
-    data = as_data(held) if held is not None else None
+def _variables(captured: object) -> Mapping[str, JSON]:
+    data = as_data(captured) if captured is not None else None
     return data if isinstance(data, Mapping) else NOTHING
 
 
 def _provider(metadata: Mapping[str, Any], parameters: Mapping[str, Any]) -> str | None:
-    said = metadata.get("ls_provider")
-    if isinstance(said, str) and said:
-        return said
+    provider = metadata.get("ls_provider")
+    if isinstance(provider, str) and provider:
+        return provider
     kind = parameters.get("_type")
     return kind.removesuffix("-chat").removeprefix("chat-") if isinstance(kind, str) and kind else None
 
