@@ -161,7 +161,9 @@ class Snapshot:
         kind = type(value)
         if kind is str or kind is int or value is None:
             return self.capture(value)
-        reserve = min(self.budget >> 1, _SHARE * rest) if self.budget > 0 else 0
+        half, reserve = self.budget >> 1, _SHARE * rest
+        if reserve > half:
+            reserve = half if half > 0 else 0
         self.budget -= reserve
         captured = self.capture(value)
         self.budget += reserve
@@ -198,6 +200,8 @@ class Snapshot:
     def sequence(self, value: list[Any] | tuple[Any, ...]) -> list[object]:
         """Return a copy of a list or tuple; of one that is too long the first and the last values."""
         count = len(value)
+        if count <= _UNIFORM:
+            return self._both_ends(list(value), count, 0)
         most = max(self.budget, 2)
         if count <= most:
             return self.first_of(list(value), count)
@@ -244,8 +248,15 @@ class Snapshot:
         length = len(values)
         front, back = 0, length
         while front < gap_at and (self.budget >= floor or not front):
-            values[front] = self._within_share(values[front], length - front - 1)
+            item = values[front]
             front += 1
+            if type(item) is str:
+                self.budget -= 1
+                self.size += _sizeof(item)
+            elif front < length:
+                values[front - 1] = self._within_share(item, length - front)
+            else:
+                values[front - 1] = self.capture(item)
         bottom = max(front, gap_at) if gap else front
         while back > bottom and self.budget >= _CONTAINER:
             back -= 1
