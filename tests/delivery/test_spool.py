@@ -29,7 +29,7 @@ from spancast.otlp import protobuf
 from spancast.view.read import read_lines
 
 from ..receivers.faulty import Faulty, answer, faulty_receiver, step
-from ..receivers.recording import recording_receiver
+from ..receivers.recording import Answer, recording_receiver
 from .test_lane import captured
 
 RESOURCE = {"service.name": "shop"}
@@ -431,7 +431,7 @@ def test_a_torn_line_is_in_the_ledger_of_its_process(
 ) -> None:
     """Spooled spans that can no longer be read are dropped, with that reason; the others arrive."""
     monkeypatch.setattr(
-        lane_module, "Backoff", lambda: Backoff(initial_interval=0.02, max_interval=0.05, max_elapsed_time=0.1)
+        lane_module, "Backoff", lambda: Backoff(initial_interval=60.0, max_interval=60.0, max_elapsed_time=0.1)
     )
     process.plan(then=answer(503))
     with spancast.Pipeline(destinations.otlp(process.url, name="d"), spool=tmp_path) as pipeline:
@@ -523,3 +523,71 @@ def test_pipelines_of_one_process_share_a_folder_without_confusion(process: Faul
         each.shutdown()
     arrived = process.seen().arrived[before:]
     assert (200, 200) == (len(arrived), len(set(arrived)))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="FIFOs and links")
+@pytest.mark.parametrize("hostile", ["fifo", "link", "folder"])
+def test_what_is_no_file_of_ours_in_the_folder_holds_nothing_up(process: Faulty, tmp_path: Path, hostile: str) -> None:
+    """A FIFO, a link to a device, a folder with such a name: live spans arrive, and nothing is read from there."""
+    process.plan()
+    target = destinations.otlp(process.url, name="d")
+    folder = folder_of(tmp_path, target)
+    assert folder is not None
+    folder.mkdir(mode=0o700)
+    path = folder / f"{time.time_ns():020d}-1-00000000-1-1.jsonl"
+    {"fifo": os.mkfifo, "link": lambda path: path.symlink_to("/dev/zero"), "folder": Path.mkdir}[hostile](path)
+    with spancast.Pipeline(target, spool=tmp_path) as pipeline:
+        record(3, pipeline)
+        assert pipeline.flush(HANG)
+        assert (3, 0) == (pipeline.report()["d"].delivered, pipeline.report()["d"].replayed)
+
+
+@pytest.mark.parametrize("protocol", ["http/json", "http/protobuf"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"traceId": "f" * 40},
+        {"spanId": "-1"},
+        {"kind": 99},
+        {"status": {"code": 7}},
+        {"events": 5},
+        {"startTimeUnixNano": "9" * 5000},
+        {"name": None},
+        {"attributes": [{"key": None, "value": {"stringValue": "x"}}]},
+        {"attributes": [{"key": "a", "value": {"stringValue": [[1]]}}]},
+    ],
+    ids=str,
+)
+def test_a_line_that_is_no_possible_span_costs_itself(
+    process: Faulty, tmp_path: Path, change: dict[str, Any], protocol: Any
+) -> None:
+    """Bits flip, and others may write there: its neighbours arrive, in both encodings, and the file is gone."""
+    process.plan()
+    before = len(process.seen().arrived)
+    target = destinations.otlp(process.url, name="d", protocol=protocol)
+    folder = folder_of(tmp_path, target)
+    assert folder is not None
+    put(Spool(folder), 1, 2, 3)
+    (path,) = folder.glob("*.jsonl")
+    first, middle, last = path.read_bytes().splitlines()
+    poisoned = orjson.loads(middle)
+    poisoned["resourceSpans"][0]["scopeSpans"][0]["spans"][0].update(change)
+    path.write_bytes(b"\n".join([first, orjson.dumps(poisoned), last]) + b"\n")
+    with spancast.Pipeline(target, spool=tmp_path) as pipeline:
+        assert 2 == wait_for(pipeline, lambda report: report.replayed == 2).replayed
+    assert (2, []) == (len(process.seen().arrived) - before, list(folder.glob("*.jsonl")))
+
+
+def test_a_file_that_always_fails_steps_aside(tmp_path: Path) -> None:
+    """One batch breaks the connection each time: the files after it are sent all the same."""
+    with recording_receiver() as receiver:
+        target = destinations.otlp(receiver.url, name="d", timeout=2.0)
+        folder = folder_of(tmp_path, target)
+        assert folder is not None
+        writer = Spool(folder)
+        put(writer, 1)
+        put(writer, 2)
+        put(writer, 3)
+        receiver.answers = [Answer(503)] * 3
+        with spancast.Pipeline(target, spool=tmp_path) as pipeline:
+            assert 3 == wait_for(pipeline, lambda report: report.replayed == 3).replayed
