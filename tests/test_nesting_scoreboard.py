@@ -1,4 +1,4 @@
-"""The scoreboard in benchmarks/: its command runs, spancast is right in every case, and the README shows these cases."""
+"""The scoreboard in benchmarks/: its command runs, spancast is right in every case, and the documentation shows these cases."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def test_spancast_is_right_in_every_case(tmp_path: Path) -> None:
     measured = json.loads(kept.read_text())["spancast"]
     assert {"✓"} == {mark for marks in measured["marks"].values() for mark in marks.split()}
     assert [] == measured["logged"]
-    readme = (ROOT / "README.md").read_text()
-    assert [] == [title for title in measured["marks"] if f"| {title}" not in readme or f"| {title}" not in done.stdout]
+    page = (ROOT / "docs" / "why.md").read_text()
+    assert [] == [title for title in measured["marks"] if f"| {title}" not in page or f"| {title}" not in done.stdout]
 
 
 def test_an_unknown_tracer_is_named() -> None:

@@ -36,7 +36,7 @@ def test_the_readmes_code_runs_and_delivers(
             exec(compile(code, str(README), "exec"), names)
         langchain.uninstrument()
         spancast.shutdown()
-    assert 6 == len(BLOCKS)
+    assert 5 == len(BLOCKS)
     assert {"/v1/traces"} == {request.path for request in (*arize.requests, *collector.requests)}
     assert "Nightly report" in {span["name"] for span in collector.json_spans()}
     assert "arize: " in capsys.readouterr().out

@@ -44,9 +44,10 @@ def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[s
 
 
 def test_the_first_step_shows_the_trace_again(demonstrated: tuple[Path, dict[str, str]]) -> None:
-    """The same file, the same tree."""
+    """The same file: the same tree, and a page that holds it."""
     folder, lines = demonstrated
     assert "CHAIN Support request" in typed(lines["1"], folder)
+    assert "Support request" in (folder / "trace.html").read_text("utf-8")
 
 
 def test_the_second_step_is_an_application_of_ones_own(demonstrated: tuple[Path, dict[str, str]]) -> None:

@@ -41,8 +41,9 @@ def next_steps(file: Path) -> str:
     return "\n".join(
         (
             "",
-            "1. This trace again:",
+            "1. This trace again, in the terminal and as a page for the browser:",
             f"{command()} view {shlex.quote(str(file))}",
+            f"{command()} view {shlex.quote(str(file))} --html trace.html",
             "",
             "2. An application of your own, in six lines:",
             *_saved_as("app.py"),
