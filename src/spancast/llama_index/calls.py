@@ -57,8 +57,8 @@ class Call:
     @property
     def instance(self) -> Any:
         """The object whose method was called; None for a function, and where it is gone."""
-        held = self._instance
-        return held() if type(held) is ref else held
+        instance = self._instance
+        return instance() if type(instance) is ref else instance
 
     def release_instance(self) -> None:
         """Keep the instance no longer alive: what waits for a stream must not, it may hold the very stream."""

@@ -130,13 +130,13 @@ def _open_index(opener: BaseCallbackHandler, name: str) -> None:
 
 @guarded
 def _close_index(opener: BaseCallbackHandler) -> None:
-    held = _building.get()
-    if held is None or held.opener is not opener:
+    building = _building.get()
+    if building is None or building.opener is not opener:
         return
     _building.set(None)
     error = sys.exc_info()[1]  # LlamaIndex ends a trace in a `finally`, so an error on its way is seen here
-    failed, ending = ending_of(error if error is not held.before else None)
-    held.recorder.close(held.operation, error=failed, ending=ending, keep_children=True)
+    failed, ending = ending_of(error if error is not building.before else None)
+    building.recorder.close(building.operation, error=failed, ending=ending, keep_children=True)
 
 
 def _the_global_handler() -> SpancastCallbackHandler:

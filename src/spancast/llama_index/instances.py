@@ -29,7 +29,7 @@ def first(arguments: Mapping[str, Any], *names: str) -> Any:
 
 
 def first_text(values: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
-    """Return the first text that is said under one of these names."""
+    """Return the first text that stands under one of these names."""
     for name in names:
         value = values.get(name)
         if isinstance(value, str) and value and value != "unknown":

@@ -137,9 +137,9 @@ def capture_response(call: Call, operation: OpenOperation, response: Any) -> Non
     counted, call.progress.counted = call.progress.counted, None
     if not operation.sampled:
         return
-    taken = snapshot()
-    operation.snapshots["answer"] = answer = hold_answer(response, counted, taken, content=operation.capture)
-    operation.size += taken.size
+    copied = snapshot()
+    operation.snapshots["answer"] = answer = hold_answer(response, counted, copied, content=operation.capture)
+    operation.size += copied.size
     note_inner(operation, answer)
     if operation.snapshots.get("model") is None and call.instance is not None:
         operation.snapshots["model"] = model_of(call.instance)
@@ -172,5 +172,5 @@ def capture_own_answer(result: Any, operation: OpenOperation) -> None:
     """Capture the object that a model's own `structured_predict` made, as its answer."""
     if operation.capture and operation.sampled and result is not None:
         text = orjson.dumps(hold(result, operation), default=str).decode()
-        taken = snapshot()
-        operation.snapshots["answer"] = hold_answer(CompletionResponse(text=text), None, taken, content=True)
+        copied = snapshot()
+        operation.snapshots["answer"] = hold_answer(CompletionResponse(text=text), None, copied, content=True)

@@ -42,25 +42,25 @@ def restored_parent(recorder: Recorder) -> OpenOperation | None:
 
     A context comes from a queue or a store: where it is malformed, the call that begins has no parent, and nothing is lost.
     """
-    said = _restored.get()
-    if not isinstance(said, Mapping) or not said:
+    restored = _restored.get()
+    if not isinstance(restored, Mapping) or not restored:
         return None
-    call = said.get("call")
-    known = (recorder.find(call) or recorder.ended(call)) if isinstance(call, str) else None
-    if known is not None:
-        return known
-    place = read_traceparent(said.get("traceparent"))
+    call = restored.get("call")
+    local = (recorder.find(call) or recorder.ended(call)) if isinstance(call, str) else None
+    if local is not None:
+        return local
+    place = read_traceparent(restored.get("traceparent"))
     if place is None:
         warn_once(
             "propagation", "spancast: a propagation context holds no valid `traceparent`: its trace is not joined."
         )
         return None
     trace_id, span_id, recorded = place
-    return recorder.remote_parent(trace_id, span_id, _fields_in(said), recorded=recorded)
+    return recorder.remote_parent(trace_id, span_id, _fields_in(restored), recorded=recorded)
 
 
-def _fields_in(said: Mapping[str, Any]) -> TraceFields:
-    fields, metadata = said.get("fields"), said.get("metadata")
+def _fields_in(restored: Mapping[str, Any]) -> TraceFields:
+    fields, metadata = restored.get("fields"), restored.get("metadata")
     read_fields = read({name: fields.get(name) for name in _SAID} if isinstance(fields, Mapping) else {})
     if not isinstance(metadata, Mapping):
         return read_fields

@@ -1,7 +1,7 @@
 """A workflow that waits for a person and goes on in another run, by `Context.from_dict`: the second links to the first.
 
 Nothing in a saved context tells which run it was, and nothing of ours is put into it: the two are matched by what waits, the
-workflow's class, the step and the event that the step was given, and by session and user where they are known. Where two
+workflow's class, the step and the event that it began with, and by session and user where they are known. Where two
 that are alike wait in this process, there is no link.
 """
 
@@ -94,7 +94,7 @@ def _forget(key: str) -> bool:
 def _key(run: Call, operation: OpenOperation, step: str, event: Any) -> str:
     kind = type(run.instance)
     fields = operation.fields
-    said = as_data(snapshot().capture(event))
-    parts = [kind.__module__, kind.__qualname__, step, fields.session_id, fields.user, type(event).__name__, said]
+    content = as_data(snapshot().capture(event))
+    parts = [kind.__module__, kind.__qualname__, step, fields.session_id, fields.user, type(event).__name__, content]
     data = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=lambda _: None)
     return f"llama_index:{sha256(data).hexdigest()}"

@@ -388,7 +388,7 @@ class SpanHandler(BaseSpanHandler[Any]):
 
     # ------------------------------------------------------------------ across threads, contexts and processes
     def capture_propagation_context(self) -> dict[str, Any]:
-        """Return, as plain data, where we are and what was said about the trace."""
+        """Return, as plain data, where we are and the trace's fields."""
         return self._captured() or {}
 
     @guarded
