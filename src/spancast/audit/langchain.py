@@ -28,7 +28,7 @@ from langchain_core.tools import StructuredTool
 from ..langchain import SpancastCallbackHandler
 
 if TYPE_CHECKING:
-    from ..pipeline import Pipeline
+    from ..runtime.pipeline import Pipeline
 
 Canary = Callable[[str], str]  # the name of a place -> the text that is put there
 

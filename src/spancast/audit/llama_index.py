@@ -36,7 +36,7 @@ from workflows.events import Event, StartEvent, StopEvent
 from ..llama_index import instrument, uninstrument
 
 if TYPE_CHECKING:
-    from ..pipeline import Pipeline
+    from ..runtime.pipeline import Pipeline
 
 Canary = Callable[[str], str]  # the name of a place -> the text that is put there
 

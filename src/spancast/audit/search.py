@@ -19,7 +19,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from ..pipeline import Pipeline
+from ..runtime.pipeline import Pipeline
 from .canaries import Canaries, forms_of
 from .receivers import CONTROL, Received, destinations_of_every_form, receiver
 from .report import AuditReport, ContentLocation

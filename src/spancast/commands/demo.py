@@ -16,7 +16,7 @@ from rich.console import Console
 from .. import openrouter, terminal
 from ..config.resolve import backends_of
 from ..destinations.targets.file import DEFAULT_FILE, file
-from ..pipeline import Pipeline
+from ..runtime.pipeline import Pipeline
 from ..validation import SettingsError
 from ..view.read import read_lines, traces_of
 from ..view.tree import delivery_line, trace_tree

@@ -22,7 +22,7 @@ from langchain_core.retrievers import BaseRetriever
 from ..langchain import SpancastCallbackHandler
 
 if TYPE_CHECKING:
-    from ..pipeline import Pipeline
+    from ..runtime.pipeline import Pipeline
 
 QUESTION = "Where is my order 17, and can I still send it back?"
 REAL_MODEL = "openai/gpt-4o"

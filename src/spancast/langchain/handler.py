@@ -30,7 +30,7 @@ from .pauses import INTERRUPTED, pause
 from .runs import Runs
 
 if TYPE_CHECKING:
-    from ..pipeline import Pipeline
+    from ..runtime.pipeline import Pipeline
 
 
 class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=HandlerType):

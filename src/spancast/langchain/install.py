@@ -16,7 +16,7 @@ from .handler import SpancastCallbackHandler
 if TYPE_CHECKING:
     from contextvars import ContextVar
 
-    from ..pipeline import Pipeline
+    from ..runtime.pipeline import Pipeline
 
 
 class _Switch:

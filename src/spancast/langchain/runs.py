@@ -22,7 +22,7 @@ from .parents import innermost, surrounding_rule
 from .pauses import INTERRUPTED, answers, interrupted, waiting
 
 if TYPE_CHECKING:
-    from ..pipeline import Pipeline
+    from ..runtime.pipeline import Pipeline
 
 # How a run ended besides "with a result": its error, and its ending where it neither finished nor failed.
 Outcome = tuple["BaseException | None", "str | None"]
@@ -37,12 +37,12 @@ class Runs:
 
     def __init__(self, origin: object, pipeline: Pipeline | None, defaults: TraceFields, fold: bool) -> None:
         """*pipeline*: the one to record into, else the one in use; *fold* leaves out the frameworks' own runs."""
-        from ..pipeline import in_use, surrounding  # an import statement in each callback cost 1 us
+        from ..runtime.default import in_use, pipeline_in_context  # an import statement in each callback cost 1 us
 
         self._origin = origin
         self._pipeline = pipeline
         self._in_use = in_use
-        self._made_in = surrounding()  # plain threads do not see the block that the handler was made in
+        self._made_in = pipeline_in_context()  # plain threads do not see the block that the handler was made in
         self._defaults = defaults
         self._fold = fold
 

@@ -34,7 +34,7 @@ from .options import InstrumentationOptions
 from .spans import SpanHandler
 
 if TYPE_CHECKING:
-    from ..pipeline import Pipeline
+    from ..runtime.pipeline import Pipeline
 
 _TRACED = frozenset({"query", "chat", "completion"})  # what the dispatcher reports as a call, with its parts beneath it
 
@@ -155,9 +155,9 @@ def install(
     full = check_detail(detail)
     with _changing:
         if pipeline is not None or full or vectors or fields or not _installed:
-            from ..pipeline import surrounding
+            from ..runtime.default import pipeline_in_context
 
-            options = InstrumentationOptions(pipeline, surrounding(), full, vectors, fields_from_kwargs(fields))
+            options = InstrumentationOptions(pipeline, pipeline_in_context(), full, vectors, fields_from_kwargs(fields))
             _spans.use(options)
         root = get_dispatcher()
         if not any(handler is _spans for handler in root.span_handlers):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..recording.fields import EMPTY, TraceFields
 
 if TYPE_CHECKING:
-    from ..pipeline import Pipeline
+    from ..runtime.pipeline import Pipeline
 
 
 @dataclass(frozen=True, slots=True)

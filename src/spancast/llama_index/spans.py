@@ -77,7 +77,7 @@ class SpanHandler(BaseSpanHandler[Any]):
         """Return the recorder in use here; None where nothing is recorded."""
         pipeline = self.options.pipeline
         if pipeline is None:
-            from ..pipeline import in_use
+            from ..runtime.default import in_use
 
             block = self.options.made_in
             pipeline = in_use(block if block is not None and not block.ended else None)
