@@ -102,6 +102,13 @@ def _after_fork_in_child() -> None:
     sigterm.after_fork_in_child()
     for util in _worker_utilities():  # their finalizers are cleared after this, before what is registered here runs
         util.register_after_fork(_at_exit, _at_exit_of_worker)
+    celery = sys.modules.get("celery.signals")
+    if celery is not None:  # with max_tasks_per_child a worker ends without any finalizer, but not without this signal
+        celery.worker_process_shutdown.connect(_at_end_of_celery, weak=False, dispatch_uid="spancast")
+
+
+def _at_end_of_celery(**_: object) -> None:
+    _shut_down_all()
 
 
 # ---------------------------------------------------------------- servers
