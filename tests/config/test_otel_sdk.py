@@ -165,7 +165,9 @@ def test_a_platforms_variable_never_ends_the_application(variable: str, value: s
     made(**{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", variable: value})
 
 
-def test_the_report_says_what_is_not_followed(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_report_says_what_is_not_followed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """There, and not in the log of every application of the platform."""
     monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "2048")
     with spancast.Pipeline(destinations.memory()) as pipeline:
