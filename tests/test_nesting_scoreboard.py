@@ -1,4 +1,4 @@
-"""The scoreboard in benchmarks/: its command runs, spancast is right in every case, and the documentation shows these cases."""
+"""The scoreboard in benchmarks/: its command runs, spancast is right in every case, and the docs show these cases."""
 
 from __future__ import annotations
 
