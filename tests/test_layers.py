@@ -30,20 +30,20 @@ ROOMS["destinations"] = {*ROOMS["diagnostics"], "diagnostics", "resource", "secr
 ROOMS["config"] = {*ROOMS["destinations"], "destinations", "redact"}
 ROOMS["delivery"] = {*ROOMS["destinations"], "destinations"}
 ROOMS["runtime"] = {*ROOMS["delivery"], *ROOMS["config"], "delivery", "config", "resource"}
-ROOMS["pipeline"] = {*ROOMS["runtime"], "runtime"}
-ADAPTER = {"record", "capture", "privacy.secrets", "recording", "runtime", "pipeline", "validation"}
+
+ADAPTER = {"record", "capture", "privacy.secrets", "recording", "runtime", "validation"}
 ROOMS["langchain"] = ADAPTER
 ROOMS["llama_index"] = ADAPTER
 ROOMS["openrouter"] = {"record", "recording", "privacy", "validation"}
-ROOMS["audit"] = {*ROOMS["pipeline"], "pipeline", "langchain", "llama_index", "redact"}
+ROOMS["audit"] = {*ROOMS["runtime"], "runtime", "langchain", "llama_index", "redact"}
 ROOMS["demo"] = {"runtime", "langchain"}
 ROOMS["terminal"] = set()
 ROOMS["view"] = {"terminal", "delivery"}
 ROOMS["testing"] = {*ROOMS["runtime"], "runtime", "view", "notebook", "langchain", "llama_index"}
 ROOMS["notebook"] = {*ROOMS["runtime"], "runtime", "view"}
 ROOMS["commands"] = {
-    *ROOMS["pipeline"],
-    *("pipeline", "langchain", "llama_index", "audit", "demo", "openrouter", "terminal", "view"),
+    *ROOMS["runtime"],
+    *("runtime", "langchain", "llama_index", "audit", "demo", "openrouter", "terminal", "view"),
 }
 ROOMS["cli"] = {"commands", "terminal"}
 ROOMS["__main__"] = {"cli"}
