@@ -456,6 +456,11 @@ def test_a_receivers_words_are_one_printable_line() -> None:
     [
         (b"<!DOCTYPE html><html><body>Sign in</body></html>", False),
         (b"\n  <html lang=en>", False),
+        (b"\xef\xbb\xbf<!doctype html>", False),
+        (b"<!-- saved --><html>", False),
+        (b"<?xml version='1.0'?>\n<html>", False),
+        (b"<script>location='/login'</script>", False),
+        (b"<!-- nothing -->", True),
         (b"", True),
         (b"ok", True),
         (b"{}", True),

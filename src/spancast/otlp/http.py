@@ -38,7 +38,7 @@ _MAX_WORDS = 200  # characters of a receiver's own words that are kept
 _MAX_REJECTED_WORDS = 1000  # of those that explain a rejection
 MAX_RETRY_AFTER = 3600.0  # seconds
 MAX_IDLE = 50.0  # seconds; below what load balancers (60 s and more) and NAT (350 s) keep a silent connection
-_WEB_PAGE = re.compile(rb"^\s*<(!doctype html|html|head|body)\b", re.I)
+_WEB_PAGE = re.compile(rb"<(!doctype html|html|head|body|title|meta|script)\b", re.I)
 _RETRYABLE = frozenset({429, 502, 503, 504})
 _GZIP_ABOVE = 1024  # bytes; below, gzip costs more than it saves
 _GZIP_LEVEL = 1  # level 1 costs half of level 6 and is 3 to 8 % larger
@@ -279,7 +279,7 @@ def read_answer(status: int, headers: Mapping[str, str], content: bytes, secrets
 
 def _success(status: int, headers: Mapping[str, str], content: bytes, secrets: Sequence[str]) -> Outcome:
     content_type = headers.get("Content-Type", "")
-    if _WEB_PAGE.search(content[:1024]):
+    if _is_web_page(content[:4096]):
         return Outcome(
             verdict=Verdict.REFUSED,
             reason="web page",
@@ -297,6 +297,13 @@ def _success(status: int, headers: Mapping[str, str], content: bytes, secrets: S
         status=status,
         content_type=content_type,
     )
+
+
+def _is_web_page(content: bytes) -> bool:
+    """Return whether an answer is a page for people, also where a byte-order mark, a comment or XML's first line leads."""
+    content = content.removeprefix(b"\xef\xbb\xbf").lstrip()
+    found = _WEB_PAGE.search(content) if content.startswith(b"<") else None
+    return found is not None and (found.start() == 0 or content.startswith((b"<!--", b"<?xml")))
 
 
 def partial_success(content: bytes, content_type: str) -> tuple[int, str]:
