@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from typing import Any
 
 import pytest
 from opentelemetry import trace as otel
@@ -106,3 +107,26 @@ def test_what_is_put_onto_a_span_is_counted_and_bounded(recorder: Recorder) -> N
     before = operation.size
     add_event(operation, "late")
     assert before == operation.size
+
+
+def test_values_of_the_application_s_classes_raise_nothing(recorder: Recorder, ended: list[CapturedOperation]) -> None:
+    """OpenTelemetry's own calls take anything: names by their class, no time that is none, and no code of the value's."""
+
+    class Hostile(dict[str, object]):
+        def refuse(self, *_: object) -> None:
+            raise RuntimeError
+
+        __str__ = __repr__ = __bool__ = items = refuse  # type: ignore[assignment]
+
+    operation = recorder.open("p", Kind.CHAIN, "parent")
+    span: Any = otel.get_current_span()
+    span.set_attribute(Hostile(), Hostile())
+    span.add_event(Hostile(), {"a": Hostile()}, timestamp="now")
+    span.update_name(Hostile())
+    span.set_status(otel.StatusCode.ERROR, Hostile())
+    recorder.close(operation)
+    (captured,) = ended
+    assert ("<Hostile>", ["<Hostile>"]) == (captured.given_name, list(captured.attributes))
+    assert [("<Hostile>", True)] == [(event.name, event.time_ns >= captured.start_ns) for event in captured.events]
+    assert captured.failure is not None
+    assert "<Hostile>" == captured.failure.message

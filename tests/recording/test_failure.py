@@ -6,6 +6,7 @@ import traceback
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from spancast.recording.failure import MAX_MESSAGE, MAX_STACKTRACE, failure_of
 
@@ -109,16 +110,47 @@ def test_long_texts_are_cut() -> None:
     assert (MAX_MESSAGE, True) == (len(failure.message), len(failure.stacktrace) <= MAX_STACKTRACE)
 
 
-def test_an_exception_that_cannot_be_written_is_its_class() -> None:
-    """A `__str__` that raises costs the text, nothing else."""
+def test_code_of_the_application_is_not_asked_for_the_message() -> None:
+    """A `__str__` of the application's may raise or take any time: its exception is shown by its arguments, or its class."""
+    asked = []
 
-    class Hostile(Exception):
+    class Slow(Exception):
         def __str__(self) -> str:
+            asked.append(self)
             raise RuntimeError
 
-    failure = failure_of(raised(Hostile()))
-    assert "<Hostile>" == failure.message
-    assert failure.stacktrace.endswith("Hostile: <Hostile>\n")
+    failures = [failure_of(raised(error)) for error in (Slow(), Slow("no stock"), Slow("order", 7))]
+    assert ["<Slow>", "no stock", "(order, 7)"] == [failure.message for failure in failures]
+    assert failures[0].stacktrace.endswith("Slow: <Slow>\n")
+    assert not asked
+
+
+def test_a_message_of_a_library_s_own_is_written() -> None:
+    """A `__str__` of an installed package says what its makers meant, once for message and stack trace."""
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(int).validate_python("x")
+    assert str(caught.value) == failure_of(caught.value).message
+    wrapped = failure_of(RuntimeError(caught.value))
+    assert str(caught.value) == wrapped.message
+
+
+def test_arguments_that_are_objects_are_not_asked() -> None:
+    """`ValueError(order)` calls no code of the order's; plain data in it is written as Python does."""
+
+    class Order:
+        def __repr__(self) -> str:
+            raise RuntimeError
+
+    class Sized(ValueError):
+        @property
+        def __cause__(self) -> BaseException:  # type: ignore[override]
+            raise RuntimeError
+
+    messages = [
+        failure_of(error).message for error in (ValueError(Order()), KeyError(Order()), ValueError({"code": 7}))
+    ]
+    assert ["<Order>", "<Order>", "{'code': 7}"] == messages
+    assert "<Sized>" == failure_of(Sized("x")).message
 
 
 def test_without_content_only_the_type_is_left() -> None:

@@ -215,3 +215,27 @@ def test_malformed_fields_never_raise(pipeline: spancast.Pipeline, memory: Memor
 
 def _who(span: Any) -> tuple[str, str]:
     return span.attributes["user.id"], span.attributes["session.id"]
+
+
+def test_values_that_refuse_to_be_looked_at_raise_nothing(
+    pipeline: spancast.Pipeline, memory: MemoryDestination
+) -> None:
+    """Fields and kinds of any class: what cannot be used is ignored, by the name of its class."""
+
+    class Refusing(type):
+        def __getattribute__(cls, name: str) -> object:
+            raise RuntimeError(name)
+
+    class Value(metaclass=Refusing):
+        pass
+
+    class Upper(str):
+        def upper(self) -> str:
+            raise RuntimeError
+
+    value: Any = object.__new__(Value)
+    with spancast.trace(trace_name="T", user=value, session_id=value, kind=value, shelf=value):
+        pass
+    with spancast.trace(trace_name="U", kind=Upper("tool")):
+        pass
+    assert ["CHAIN T", "TOOL U"] == tree(memory.spans)

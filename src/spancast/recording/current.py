@@ -24,9 +24,12 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
+from ..capture.shapes import key_text
 from ..capture.snapshot import sized_data
+from ..record.json import INT64
 from ..record.operation import Event, Failure, Link
-from .failure import failure_of
+from .failure import MAX_MESSAGE, failure_of
+from .guard import guarded
 from .open_operation import OpenOperation, placeholder
 
 _KEY = otel_context.create_key("spancast")
@@ -112,6 +115,7 @@ class CurrentSpan(Span):
     def end(self, end_time: int | None = None) -> None:
         """Do nothing: the framework's own event ends the operation."""
 
+    @guarded
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         target = self._target()
         if isinstance(target, OpenOperation):
@@ -120,8 +124,9 @@ class CurrentSpan(Span):
             target.set_attributes(attributes)
 
     def set_attribute(self, key: str, value: Any) -> None:
-        self.set_attributes({key: value})
+        self.set_attributes({key_text(key): value})
 
+    @guarded
     def add_event(self, name: str, attributes: Any = None, timestamp: int | None = None) -> None:
         target = self._target()
         if isinstance(target, OpenOperation):
@@ -129,6 +134,7 @@ class CurrentSpan(Span):
         elif target is not None:
             target.add_event(name, attributes, timestamp)
 
+    @guarded
     def add_link(self, context: SpanContext, attributes: Any = None) -> None:
         target = self._target()
         if isinstance(target, OpenOperation):
@@ -143,7 +149,7 @@ class CurrentSpan(Span):
     def update_name(self, name: str) -> None:
         target = self._target()
         if isinstance(target, OpenOperation):
-            target.given_name = str(name)[:_MAX_NAME]
+            target.given_name = key_text(name)[:_MAX_NAME]
         elif target is not None:
             target.update_name(name)
 
@@ -153,10 +159,11 @@ class CurrentSpan(Span):
             code = status.status_code if isinstance(status, Status) else status
             text = (status.description if isinstance(status, Status) else description) if target.capture else None
             if code is StatusCode.ERROR and target.failure is None:
-                target.failure = Failure(type="Error", message=text or "")
+                target.failure = Failure(type="Error", message="" if text is None else key_text(text)[:MAX_MESSAGE])
         elif target is not None:
             target.set_status(status, description)
 
+    @guarded
     def record_exception(
         self,
         exception: BaseException,
@@ -228,7 +235,7 @@ def set_attributes(operation: OpenOperation, attributes: Mapping[str, Any]) -> N
     if kept is None:
         kept = operation.attributes = {}
     for key, value in attributes.items():
-        name = str(key)[:_MAX_NAME]
+        name = key_text(key)[:_MAX_NAME]
         if len(kept) >= _MAX_ATTRIBUTES and name not in kept:
             break
         counted = sized_data(kept[name])[1] if name in kept else -len(name)
@@ -244,7 +251,8 @@ def add_event(operation: OpenOperation, name: object, attributes: Any = None, ti
         operation.events = []
     if len(operation.events) < _MAX_EVENTS:
         plain = _plain_mapping(operation, attributes)
-        operation.events.append(Event(name=str(name)[:_MAX_NAME], time_ns=timestamp or time_ns(), attributes=plain))
+        at = timestamp if type(timestamp) is int and 0 < timestamp < INT64 else time_ns()
+        operation.events.append(Event(name=key_text(name)[:_MAX_NAME], time_ns=at, attributes=plain))
         operation.size += _ENTRY_BYTES
 
 

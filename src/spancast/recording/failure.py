@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import reprlib
+import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import FunctionType, WrapperDescriptorType
+from typing import Any
 
+from ..capture.class_cache import ClassCache
+from ..capture.shapes import class_name, inherited
+from ..capture.snapshot import plain_data
 from ..record.operation import Failure
 
 MAX_MESSAGE = 10_000  # characters
@@ -13,6 +21,15 @@ _MAX_FRAMES = 40  # of each exception, the innermost
 _MAX_CHAIN = 8  # exceptions that led to one, the nearest
 _MAX_MEMBERS = 16  # exceptions of a group, at any depth
 _MAX_NOTES = 16
+_MAX_NESTED = 3  # exceptions in the arguments of one another
+_PLAIN = frozenset({str, bytes, int, float, bool, type(None)})
+_arguments = BaseException.__dict__["args"].__get__
+_short = reprlib.Repr()
+_short.maxlevel, _short.maxdict, _short.maxlist, _short.maxstring = 4, 32, 32, 1_000
+_INSTALLED = re.compile(r"[\\/](site|dist)-packages[\\/]")
+_STANDARD = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})
+
+Messages = dict[int, str]  # by the id of the exception: each is asked once for its text
 
 _CAUSED = "\nThe above exception was the direct cause of the following exception:\n\n"
 _DURING = "\nDuring handling of the above exception, another exception occurred:\n\n"
@@ -28,27 +45,84 @@ def failure_of(error: BaseException, *, content: bool = True) -> Failure:
     name = _type_name(error)
     if not content:
         return Failure(type=name)
-    message = _message(error)
+    try:
+        return _written(error, name)
+    except Exception:  # attributes of a class of the application's that raise
+        return Failure(type=name, message=class_name(type(error)))
+
+
+def _written(error: BaseException, name: str) -> Failure:
+    messages: Messages = {}
+    message = _message(error, messages)
     if isinstance(error, BaseExceptionGroup):
-        message = f"{message}: {_members_text(error)}"
-    return Failure(type=name, message=message[:MAX_MESSAGE], stacktrace=_stacktrace(error)[-MAX_STACKTRACE:])
+        message = f"{message}: {_members_text(error, messages)}"
+    return Failure(type=name, message=message[:MAX_MESSAGE], stacktrace=_stacktrace(error, messages)[-MAX_STACKTRACE:])
 
 
 def _type_name(error: BaseException) -> str:
     kind = type(error)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    module = kind.__module__
+    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
 
 
-def _message(error: BaseException) -> str:
+def _message(error: BaseException, messages: Messages) -> str:
+    """Return the exception's message; its own code is asked at most once, and only where it is that of a library."""
+    message = messages.get(id(error))
+    if message is None:
+        message = messages[id(error)] = _asked(error)
+    return message
+
+
+def _asked(error: BaseException, depth: int = _MAX_NESTED) -> str:
+    """Return the text of an exception: what `str` makes of it, without running code of the application's.
+
+    The thread is the application's, and a `__str__` of its own may take any time. Such a class is shown by its arguments.
+    """
+    kind = type(error)
     try:
-        return str(error)[:MAX_MESSAGE]
+        arguments = _arguments(error)
+        writes, whatever = _writers.get(kind)
+        if writes is not None and (whatever or all(map(_is_plain, arguments))):
+            return str.__getitem__(writes(error), slice(0, MAX_MESSAGE))
+        parts = [_argument(each, depth) for each in arguments[:_MAX_NOTES]]
+        text = parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
+        return text[:MAX_MESSAGE] if parts else class_name(kind)
     except Exception:  # of an exception that cannot be written the class name is left
-        return f"<{type(error).__name__}>"
+        return class_name(kind)
 
 
-def _members_text(group: BaseExceptionGroup[BaseException]) -> str:
+def _is_plain(value: object) -> bool:
+    kind = type(value)
+    return kind in _PLAIN or (kind is tuple and _PLAIN.issuperset(map(type, value)))  # type: ignore[call-overload]
+
+
+def _argument(value: object, depth: int) -> str:
+    if isinstance(value, BaseException):
+        return _asked(value, depth - 1) if depth else class_name(type(value))
+    data = plain_data(value)
+    return data if isinstance(data, str) else _short.repr(data)
+
+
+def _writer(kind: type) -> tuple[Callable[[Any], str] | None, bool]:
+    """Return what writes exceptions of a class, None where that is the application's code; and whether any arguments do.
+
+    The interpreter's own classes ask the arguments for their text in turn.
+    """
+    found = inherited(kind, "__str__")
+    if type(found) is FunctionType:
+        file = found.__code__.co_filename
+        return (found, True) if _INSTALLED.search(file) or file.startswith(_STANDARD) else (None, False)
+    if type(found) is not WrapperDescriptorType:
+        return None, False
+    return found, found is BaseExceptionGroup.__str__ or found.__objclass__.__module__ != "builtins"
+
+
+_writers = ClassCache(_writer)
+
+
+def _members_text(group: BaseExceptionGroup[BaseException], messages: Messages) -> str:
     members = list(_members(group))
-    text = "; ".join(f"{_type_name(member)}: {_message(member)}" for member in members[:_MAX_MEMBERS])
+    text = "; ".join(f"{_type_name(member)}: {_message(member, messages)}" for member in members[:_MAX_MEMBERS])
     return f"{text}; ..." if len(members) > _MAX_MEMBERS else text
 
 
@@ -66,9 +140,9 @@ def _members(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException
             yield member
 
 
-def _stacktrace(error: BaseException) -> str:
+def _stacktrace(error: BaseException, messages: Messages) -> str:
     """Write *error* and what led to it as Python does, oldest first. The standard library would write any number."""
-    blocks = [_block(error)]
+    blocks = [_block(error, messages)]
     seen = {id(error)}
     for _ in range(_MAX_CHAIN):
         cause = error.__cause__
@@ -76,7 +150,7 @@ def _stacktrace(error: BaseException) -> str:
         if led_to is None or id(led_to) in seen:
             break
         blocks.append(_CAUSED if cause is not None else _DURING)
-        blocks.append(_block(led_to))
+        blocks.append(_block(led_to, messages))
         seen.add(id(led_to))
         error = led_to
     else:
@@ -84,20 +158,20 @@ def _stacktrace(error: BaseException) -> str:
     return "".join(reversed(blocks))
 
 
-def _block(error: BaseException) -> str:
+def _block(error: BaseException, messages: Messages) -> str:
     """Write one exception; a group with its members below it."""
-    text = _alone(error)
+    text = _alone(error, messages)
     if isinstance(error, BaseExceptionGroup):
         members = list(_members(error))
         for number, member in enumerate(members[:_MAX_MEMBERS], 1):
-            lines = _alone(member).splitlines()
+            lines = _alone(member, messages).splitlines()
             text += f"  +---------------- {number} ----------------\n" + "".join(f"  | {line}\n" for line in lines)
         if len(members) > _MAX_MEMBERS:
             text += "  +---------------- ...\n"
     return text
 
 
-def _alone(error: BaseException) -> str:
+def _alone(error: BaseException, messages: Messages) -> str:
     frames = ""
     if error.__traceback__ is not None:
         try:
@@ -105,7 +179,7 @@ def _alone(error: BaseException) -> str:
         except Exception:  # a source file that cannot be read as text
             frames = ""
         frames = f"Traceback (most recent call last):\n{frames}"
-    message = _message(error)
+    message = _message(error, messages)
     notes = getattr(error, "__notes__", None)
     lines = [note for note in notes[:_MAX_NOTES] if isinstance(note, str)] if type(notes) is list else []
     return "".join(

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Final, cast
 from uuid import UUID
 
-from ..capture.shapes import key_text
+from ..capture.shapes import class_name, key_text
 from ..capture.snapshot import plain_data
 from ..record.fast_frozen import fast_frozen
 from ..record.json import JSON
 from ..record.operation import NOTHING
 from .field_names import NAMES, warn_of_key, without_secret, without_secret_values
+from .guard import report_fault
 from .notice import warn_once
 
 _NAMES: Final = ("trace_id", "trace_name", "span_name", "generation_name", "parent_span_id")
@@ -176,7 +177,18 @@ def _items(trace: Mapping[object, object]) -> dict[str, object]:
 
 
 def fields_from_kwargs(values: Mapping[str, object]) -> TraceFields:
-    """Return the fields in the keyword arguments of `trace(...)` or of a handler: whatever is not known is metadata."""
+    """Return the fields in the keyword arguments of `trace(...)` or of a handler: whatever is not known is metadata.
+
+    Never raises: of values that cannot be looked at nothing is left.
+    """
+    try:
+        return _fields_from_kwargs(values)
+    except Exception as error:  # a class of the application's whose own class raises
+        report_fault("fields", error)
+        return EMPTY
+
+
+def _fields_from_kwargs(values: Mapping[str, object]) -> TraceFields:
     if _CONSUMED_SET.isdisjoint(values):
         known = EMPTY
     else:
@@ -230,4 +242,4 @@ def same(one: object, other: object) -> bool:
 
 
 def _class(value: object) -> str:
-    return f"a {type(value).__name__}"
+    return f"a {class_name(type(value))[1:-1]}"

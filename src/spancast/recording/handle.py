@@ -8,6 +8,7 @@ from typing import Any
 
 from opentelemetry.trace import Span
 
+from ..capture.shapes import key_text
 from ..capture.snapshot import sized_data
 from .current import add_event, set_attributes
 from .fields import ReservedPlace
@@ -79,7 +80,7 @@ def _capture(operation: OpenOperation | None, name: str, value: object) -> None:
 @guarded
 def _attribute(operation: OpenOperation | None, key: str, value: object) -> None:
     if operation is not None:
-        set_attributes(operation, {key: value})
+        set_attributes(operation, {key_text(key): value})
 
 
 @guarded

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from ..capture.endings import ending_of
+from ..capture.shapes import class_name
 from ..record.operation import Kind
 from .block_content import ShownRuns, translate_block
 from .current import running
@@ -234,14 +235,15 @@ def _place_of(fields: Any, outer: FieldScope | None) -> tuple[FieldScope, TraceH
 
 
 def _kind_of(kind: object) -> Kind | None:
-    if kind is None or isinstance(kind, Kind):
+    if kind is None or type(kind) is Kind:
         return kind
-    name = kind.upper() if isinstance(kind, str) else ""
+    text = str.__str__(kind)[:40] if issubclass(type(kind), str) else class_name(type(kind))
+    name = text.upper()
     found = Kind.__members__.get(name)
     if found is None:
         known = ", ".join(Kind.__members__)
         warn_once(
-            f"kind:{name}", "spancast: trace(kind=%.40r) is not a kind: use one of %s. CHAIN is used.", kind, known
+            f"kind:{name}", "spancast: trace(kind=%.40r) is not a kind: use one of %s. CHAIN is used.", text, known
         )
         return Kind.CHAIN
     return found
