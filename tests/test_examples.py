@@ -169,6 +169,16 @@ def test_each_request_is_a_trace(tmp_path: Path) -> None:
     assert [*request, *request] == tree(printed)
 
 
+def test_a_thumb_reaches_its_trace(tmp_path: Path) -> None:
+    """The score of the endpoint lies in the trace of the answer, and the tree shows it."""
+    printed = run("feedback.py", tmp_path)
+    assert "{'thanks': True}" in printed
+    assert 1 == printed.count("trace ")
+    kinds = [kind for line in printed.splitlines() for kind in ("CHAIN Ask", "LLM chat", "EVALUATOR") if kind in line]
+    assert ["CHAIN Ask", "LLM chat", "EVALUATOR"] == kinds
+    assert "EVALUATOR helpful  1 thumbs-up" in printed
+
+
 def test_the_job_reports_and_ends_well(tmp_path: Path) -> None:
     """Every row's run lies under the job; ten spans are delivered."""
     printed = run("batch_job.py", tmp_path)

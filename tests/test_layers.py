@@ -29,7 +29,8 @@ ROOMS["diagnostics"] = {*ROOMS["otlp"], "otlp", "validation"}
 ROOMS["destinations"] = {*ROOMS["diagnostics"], "diagnostics", "resource", "secret_refs", "setting", "private_files"}
 ROOMS["config"] = {*ROOMS["destinations"], "destinations", "redact"}
 ROOMS["delivery"] = {*ROOMS["destinations"], "destinations"}
-ROOMS["runtime"] = {*ROOMS["delivery"], *ROOMS["config"], "delivery", "config", "resource"}
+ROOMS["scores"] = {"record", "capture", "recording"}
+ROOMS["runtime"] = {*ROOMS["delivery"], *ROOMS["config"], "delivery", "config", "resource", "scores"}
 
 ADAPTER = {"record", "capture", "privacy.secrets", "recording", "runtime", "validation"}
 ROOMS["langchain"] = ADAPTER

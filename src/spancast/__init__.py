@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .recording.fields import TraceFields
     from .recording.handle import TraceHandle, current_trace
     from .recording.trace import trace
-    from .runtime.default import configure, flush, report, shutdown
+    from .runtime.default import configure, flush, report, score, shutdown
     from .runtime.pipeline import Pipeline
     from .validation import SettingsError
 
@@ -31,6 +31,7 @@ _HOMES = {
     "current_trace": "runtime.default",
     "flush": "runtime.default",
     "report": "runtime.default",
+    "score": "runtime.default",
     "show": "notebook",
     "shutdown": "runtime.default",
     "trace": "runtime.default",
@@ -50,6 +51,7 @@ __all__ = [
     "destinations",
     "flush",
     "report",
+    "score",
     "show",
     "shutdown",
     "trace",

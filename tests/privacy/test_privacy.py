@@ -34,6 +34,7 @@ from spancast.record.operation import (
     Operation,
     Reranking,
     Retrieval,
+    Score,
     ToolDefinition,
     ToolUse,
 )
@@ -170,6 +171,22 @@ def operations() -> list[Operation]:
             ),
         ),
         operation(Kind.CHAIN, agent="owner-kept", node="node-kept"),
+        *(
+            operation(
+                Kind.EVALUATOR,
+                detail=Score(
+                    name="score-kept",
+                    value=0.25,
+                    label=f"a sentence with {CANARY}",
+                    explanation=CANARY,
+                    annotator="llm",
+                    scope=scope,
+                    identifier=f"who: {CANARY}",
+                    metadata={CANARY: CANARY},
+                ),
+            )
+            for scope in ("span", "trace", "session")
+        ),
     ]
 
 
@@ -236,6 +253,7 @@ def test_who_when_and_how_it_ended_stay(each: Operation, convention: str) -> Non
     assert ("user-kept", "session-kept") == (span.attributes["user.id"], span.attributes["session.id"])
     kept = {name: value for name, value in whole.attributes.items() if "metadata" in name and value != CANARY}
     kept = {name: value for name, value in kept.items() if not name.startswith(("retrieval.", "reranker."))}
+    kept = {name: value for name, value in kept.items() if "evaluation" not in name}
     assert kept
     assert kept.items() <= span.attributes.items()
     assert whole.attributes.get("error.type") == span.attributes.get("error.type")
@@ -361,7 +379,8 @@ def test_every_name_in_the_conventions_text_is_judged(module: str) -> None:
         "llm.input_messages",
         "llm.output_messages",
         "openinference.project.name",
-    }  # put together elsewhere; a resource
+        "gen_ai.evaluation.result",
+    }  # put together elsewhere; a resource; an event
     assert [] == sorted(name for name in names - stems if keys.classification(name) is None)
     assert 0 < len(names)
 

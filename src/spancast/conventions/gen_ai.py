@@ -12,12 +12,13 @@ What it does differently:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ..record.json import JSON, as_text, dumps
 from ..record.message import Media, Message, Other, Part, Reasoning, Refusal, Text, ToolCall, ToolResult, all_written
-from ..record.operation import Agent, Embedding, Generation, Kind, Operation, Reranking, Retrieval, ToolUse
+from ..record.operation import Agent, Embedding, Generation, Kind, Operation, Reranking, Retrieval, Score, ToolUse
 from .outline import Writable, attribute, outline, say, under
-from .span import CLIENT, INTERNAL, AttributeValue, Span
+from .span import CLIENT, INTERNAL, AttributeValue, Span, SpanEvent
 
 _PROVIDERS = {
     "azure": "azure.ai.openai",
@@ -86,6 +87,8 @@ def render(operation: Operation, *, cost: bool = True) -> Span:
     elif isinstance(detail, Reranking):
         name = _joined("rerank", detail.request_model)
         _reranking(attributes, detail)
+    elif isinstance(detail, Score):
+        return _evaluation(attributes, detail, operation)
     else:
         _chain(attributes, operation)
     kind = CLIENT if operation.kind in _CLIENTS else INTERNAL
@@ -176,6 +179,23 @@ def _reranking(attributes: Writable, detail: Reranking) -> None:
         attributes["span.input"] = dumps([_document(document) for document in detail.input_documents])
     if detail.output_documents:
         attributes["gen_ai.retrieval.documents"] = dumps([_document(document) for document in detail.output_documents])
+
+
+def _evaluation(attributes: Writable, detail: Score, operation: Operation) -> Span:
+    """The result stands on the span, and once more as the conventions' event; what they have no name for, under our own."""
+    result: Writable = {"gen_ai.evaluation.name": detail.name}
+    say(result, "gen_ai.evaluation.score.value", detail.value)
+    say(result, "gen_ai.evaluation.score.label", detail.label)
+    say(result, "gen_ai.evaluation.explanation", detail.explanation)
+    result["spancast.evaluation.annotator_kind"] = detail.annotator.upper()
+    result["spancast.evaluation.scope"] = detail.scope
+    say(result, "spancast.evaluation.identifier", detail.identifier)
+    if detail.metadata:
+        result["spancast.evaluation.metadata"] = dumps(detail.metadata)
+    attributes.update(result)
+    span = outline(operation, operation.given_name or operation.name, INTERNAL, attributes)
+    event = SpanEvent(name="gen_ai.evaluation.result", time_ns=operation.end_ns, attributes=result)
+    return replace(span, events=(*span.events, event))
 
 
 def _document(document: object) -> JSON:

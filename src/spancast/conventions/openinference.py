@@ -33,6 +33,7 @@ from ..record.operation import (
     Operation,
     Reranking,
     Retrieval,
+    Score,
     ToolDefinition,
     ToolUse,
 )
@@ -92,6 +93,8 @@ def render(operation: Operation, *, flat_metadata: bool = True) -> Span:
             _embedding(attributes, detail)
         elif isinstance(detail, Reranking):
             _reranking(attributes, detail)
+        elif isinstance(detail, Score):
+            _score(attributes, detail)
     return outline(operation, operation.given_name or operation.name, INTERNAL, attributes)
 
 
@@ -352,3 +355,25 @@ def _reranking(attributes: Writable, detail: Reranking) -> None:
     for side, documents in (("input", detail.input_documents), ("output", detail.output_documents)):
         for index, document in enumerate(documents):
             _document(attributes, f"reranker.{side}_documents.{index}.document.", document)
+
+
+def _score(attributes: Writable, detail: Score) -> None:
+    """As the specification's page on annotations says for feedback after the fact; without a result there is no object."""
+    if detail.value is None and not detail.label and not detail.explanation:
+        return
+    prefix = _SCOPES[detail.scope]
+    attributes[prefix + "name"] = detail.name
+    say(attributes, prefix + "score", detail.value)
+    say(attributes, prefix + "label", detail.label)
+    say(attributes, prefix + "explanation", detail.explanation)
+    attributes[prefix + "annotator_kind"] = detail.annotator.upper()
+    say(attributes, prefix + "identifier", detail.identifier)
+    if detail.metadata:
+        attributes[prefix + "metadata"] = dumps(detail.metadata)
+
+
+_SCOPES = {
+    "span": "evaluations.0.evaluation.",
+    "trace": "trace.evaluations.0.evaluation.",
+    "session": "session.evaluations.0.evaluation.",
+}

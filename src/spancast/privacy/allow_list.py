@@ -26,6 +26,7 @@ from ..record.operation import (
     Operation,
     Reranking,
     Retrieval,
+    Score,
     ToolUse,
 )
 from ..record.parameters import CONTENT_FREE
@@ -109,6 +110,14 @@ def _detail(detail: Detail) -> Detail:
         return replace(detail, request_model=model, parameters=parameters, texts=(), vectors=())
     if isinstance(detail, Agent):
         return Agent(name=detail.name)
+    if isinstance(detail, Score):
+        return replace(
+            detail,
+            label=short_name(detail.label) if detail.label else None,
+            identifier=short_name(detail.identifier) if detail.identifier else None,
+            explanation=None,
+            metadata=NOTHING,
+        )
     return detail
 
 

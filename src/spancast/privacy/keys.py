@@ -28,6 +28,13 @@ KEYS: Mapping[str, bool] = {
     "embedding.embeddings.N.embedding.vector": CONTENT,  # texts can be guessed from their vectors
     "embedding.invocation_parameters": SAFE,  # made of CONTENT_FREE only
     "embedding.model_name": SAFE,
+    "evaluations.N.evaluation.annotator_kind": SAFE,
+    "evaluations.N.evaluation.explanation": CONTENT,
+    "evaluations.N.evaluation.identifier": SAFE,  # a name, or its hash
+    "evaluations.N.evaluation.label": SAFE,  # likewise
+    "evaluations.N.evaluation.metadata": CONTENT,
+    "evaluations.N.evaluation.name": SAFE,
+    "evaluations.N.evaluation.score": SAFE,
     "graph.node.id": SAFE,
     "graph.node.name": SAFE,
     "input.mime_type": CONTENT,  # says that there was an input, and nothing that is of use without it
@@ -69,15 +76,33 @@ KEYS: Mapping[str, bool] = {
     "retrieval.documents.N.document.id": SAFE,
     "retrieval.documents.N.document.metadata": CONTENT,
     "retrieval.documents.N.document.score": SAFE,
+    "session.evaluations.N.evaluation.annotator_kind": SAFE,
+    "session.evaluations.N.evaluation.explanation": CONTENT,
+    "session.evaluations.N.evaluation.identifier": SAFE,
+    "session.evaluations.N.evaluation.label": SAFE,
+    "session.evaluations.N.evaluation.metadata": CONTENT,
+    "session.evaluations.N.evaluation.name": SAFE,
+    "session.evaluations.N.evaluation.score": SAFE,
     "tag.tags": CONTENT,
     "tool.description": CONTENT,
     "tool.id": SAFE,
     "tool.name": SAFE,
     "tool.parameters": CONTENT,
+    "trace.evaluations.N.evaluation.annotator_kind": SAFE,
+    "trace.evaluations.N.evaluation.explanation": CONTENT,
+    "trace.evaluations.N.evaluation.identifier": SAFE,
+    "trace.evaluations.N.evaluation.label": SAFE,
+    "trace.evaluations.N.evaluation.metadata": CONTENT,
+    "trace.evaluations.N.evaluation.name": SAFE,
+    "trace.evaluations.N.evaluation.score": SAFE,
     # gen_ai
     "gen_ai.agent.name": SAFE,
     "gen_ai.conversation.id": SAFE,
     "gen_ai.data_source.id": SAFE,
+    "gen_ai.evaluation.explanation": CONTENT,
+    "gen_ai.evaluation.name": SAFE,
+    "gen_ai.evaluation.score.label": SAFE,
+    "gen_ai.evaluation.score.value": SAFE,
     "gen_ai.input.messages": CONTENT,
     "gen_ai.operation.name": SAFE,
     "gen_ai.output.messages": CONTENT,
@@ -112,6 +137,10 @@ KEYS: Mapping[str, bool] = {
     "gen_ai.tool.type": SAFE,
     "gen_ai.usage.*": SAFE,
     "openai.response.service_tier": SAFE,
+    "spancast.evaluation.annotator_kind": SAFE,
+    "spancast.evaluation.identifier": SAFE,
+    "spancast.evaluation.metadata": CONTENT,
+    "spancast.evaluation.scope": SAFE,
     "span.input": CONTENT,
     "span.output": CONTENT,
     "trace.metadata.*": SAFE,
@@ -131,7 +160,8 @@ def is_safe(name: str) -> bool:
     """Return whether privacy mode lets the attribute *name* leave."""
     if name in SAFE_NAMES or name.startswith(SAFE_PREFIXES):
         return True
-    return name[-1:] in "de" and _INDEX.sub(".N", name) in SAFE_NAMES  # `.document.id`, `.document.score`
+    # `.document.id`, `.document.score`, `.evaluation.name`, `.label`, `.identifier`
+    return name[-1:] in "delr" and _INDEX.sub(".N", name) in SAFE_NAMES
 
 
 def classification(name: str) -> bool | None:

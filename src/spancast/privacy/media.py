@@ -9,7 +9,7 @@ from typing import Any
 
 from ..record.json import JSON
 from ..record.message import Media, Message, Other, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
-from ..record.operation import Agent, Detail, Document, Embedding, Generation, Operation, Reranking, Retrieval
+from ..record.operation import Agent, Detail, Document, Embedding, Generation, Operation, Reranking, Retrieval, Score
 
 _MAX_DEPTH = 40
 
@@ -58,6 +58,9 @@ def _detail(detail: Detail) -> Detail:
         return replace(detail, query=_text(detail.query), input_documents=found, output_documents=ranked)
     if isinstance(detail, Embedding):
         return replace(detail, texts=tuple(map(_text, detail.texts)))
+    if isinstance(detail, Score) and (detail.explanation or detail.metadata):
+        explanation = _text(detail.explanation) if detail.explanation else None
+        return replace(detail, explanation=explanation, metadata=_values(detail.metadata))
     return detail
 
 

@@ -202,7 +202,33 @@ class Reranking:
     output_documents: tuple[Document, ...] = ()
 
 
-Detail = Generation | ToolUse | Retrieval | Agent | Embedding | Reranking | None
+@fast_frozen
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """What belongs to an operation of kind EVALUATOR that carries a judgement of a span, a trace or a session.
+
+    Which span or trace is judged, the operation's link and trace id say; which session, its `session_id`.
+
+    Attributes:
+        name: The criterion: `helpful`, `correctness`.
+        value: The number, in the range and the direction that the criterion has.
+        label: The category: `yes`, `hallucinated`.
+        annotator: Who judged: `human`, `llm` or `code`.
+        scope: What is judged: `span`, `trace` or `session`.
+        identifier: Tells scores of one name on one target apart.
+    """
+
+    name: str
+    value: float | None = None
+    label: str | None = None
+    explanation: str | None = None
+    annotator: str = "human"
+    scope: str = "span"
+    identifier: str | None = None
+    metadata: Mapping[str, JSON] = NOTHING
+
+
+Detail = Generation | ToolUse | Retrieval | Agent | Embedding | Reranking | Score | None
 
 
 @fast_frozen

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from opentelemetry.trace import Span
 
@@ -65,11 +65,43 @@ class TraceHandle:
         else:
             _event(self._operation(), name, attributes)
 
+    def score(
+        self,
+        name: str,
+        value: float | None = None,
+        *,
+        label: str | None = None,
+        explanation: str | None = None,
+        annotator: Literal["human", "llm", "code"] = "human",
+        identifier: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        session_id: str | None = None,
+    ) -> bool:
+        """Judge this span, now or after its end, as `spancast.score` does; its arguments are described there.
+
+        The session is the one of the trace; *session_id* says it of a handle that was made of ids.
+        """
+        if _scorer is None:  # a handle whose maker never loaded a pipeline
+            return False
+        more: dict[str, Any] = {"label": label, "explanation": explanation, "annotator": annotator}
+        more |= {"identifier": identifier, "metadata": metadata, "session_id": session_id}
+        return _scorer(self, self._operation(), name, value, more)
+
     def _operation(self) -> OpenOperation | None:
         target = self._target
         if isinstance(target, ReservedPlace):
             target = target.operation  # type: ignore[assignment]
         return target if isinstance(target, OpenOperation) else None
+
+
+Scorer = Callable[[TraceHandle, OpenOperation | None, str, Any, dict[str, Any]], bool]
+_scorer: Scorer | None = None
+
+
+def use_scorer(scorer: Scorer) -> None:
+    """Tell handles what makes scores (called once, by the module of `spancast.score`)."""
+    global _scorer
+    _scorer = scorer
 
 
 @guarded

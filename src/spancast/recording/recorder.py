@@ -345,6 +345,14 @@ class Recorder:
         """Forget a folded key."""
         self._open.pop(key, None)
 
+    def hand_over(self, captured: CapturedOperation) -> None:
+        """Hand over an operation that was never open, and lies beside the tree: a score."""
+        self._offer(captured)
+
+    def sees_content(self, sampled: int) -> bool:
+        """Return whether one of the destinations *sampled*, a bit mask, may see content."""
+        return bool(sampled & self._content)
+
     def _hand_on(self, operation: OpenOperation, captured: CapturedOperation) -> None:
         self._offer(captured)
         for wrapper in closed_wrappers(operation, captured):

@@ -14,6 +14,7 @@ from ..delivery.ledger import DeliveryReport
 from ..destinations.destination import Destination
 from ..recording.retired import retire
 from ..recording.trace import current_trace, trace, use_recorder
+from ..scores.score import score
 from . import process, sigterm
 from .pipeline import Pipeline, in_context
 
@@ -136,4 +137,4 @@ def _after_fork_in_child() -> None:
 
 process.in_children(_after_fork_in_child)
 use_recorder(lambda: in_use().recorder)
-__all__ = ["Pipeline", "configure", "current_trace", "flush", "in_use", "report", "shutdown", "trace"]
+__all__ = ["Pipeline", "configure", "current_trace", "flush", "in_use", "report", "score", "shutdown", "trace"]

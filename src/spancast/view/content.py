@@ -42,7 +42,7 @@ def content_of(attributes: Mapping[str, Any], events: Sequence[Mapping[str, Any]
         "call_id": _first(attributes, ("gen_ai.tool.call.id", "tool.id", "tool_call.id")),
         "description": _first(attributes, ("gen_ai.tool.description", "tool.description")),
         "exceptions": [_exception(event) for event in events if event.get("name") == "exception"][:MAX_ITEMS],
-        "scores": _scores(nested, events),
+        "scores": _scores(attributes, nested, events),
     }
     _read_state(content)
     return {key: value for key, value in content.items() if value not in (None, [], {}, "")}
@@ -390,13 +390,22 @@ def _exception(event: Mapping[str, Any]) -> Data:
     return {key: attributes[name] for key, name in names.items() if attributes.get(name)}
 
 
-def _scores(nested: Data, events: Sequence[Mapping[str, Any]]) -> list[Data]:
-    """Read evaluations: OpenInference's `evaluations.N.evaluation.*` and the event `gen_ai.evaluation.result`."""
-    scores = [found for each in _list(nested.get("evaluations")) if isinstance(found := _at(each, "evaluation"), dict)]
-    for event in events:
-        if event.get("name") == "gen_ai.evaluation.result":
-            attributes = event.get("attributes") or {}
-            prefix = "gen_ai.evaluation."
-            found = {key.removeprefix(prefix): value for key, value in attributes.items() if key.startswith(prefix)}
-            scores.append({key.replace("score.", ""): value for key, value in found.items()})
+def _scores(attributes: Mapping[str, Any], nested: Data, events: Sequence[Mapping[str, Any]]) -> list[Data]:
+    """Read evaluations of spans, traces and sessions: OpenInference's attributes, and gen_ai's `gen_ai.evaluation.result`.
+
+    In privacy mode no event leaves: then gen_ai's attributes say it.
+    """
+    scores = [
+        found
+        for scope in (nested, nested.get("trace"), nested.get("session"))
+        for each in _list(_at(scope, "evaluations"))
+        if isinstance(found := _at(each, "evaluation"), dict)
+    ]
+    results = [event.get("attributes") or {} for event in events if event.get("name") == "gen_ai.evaluation.result"]
+    if not results and "gen_ai.evaluation.name" in attributes:
+        results = [attributes]
+    prefixes = ("gen_ai.evaluation.", "spancast.evaluation.")
+    for result in results[:MAX_ITEMS]:
+        found = {key.partition("evaluation.")[2]: value for key, value in result.items() if key.startswith(prefixes)}
+        scores.append({key.replace("score.", ""): value for key, value in found.items()})
     return scores[:MAX_ITEMS]

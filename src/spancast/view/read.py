@@ -295,7 +295,7 @@ def _kind(attributes: Mapping[str, Any]) -> str:
     if kind:
         return kind.upper()[:20]
     operation = _text(_either(attributes, "gen_ai.operation.name", "llm.request.type", "traceloop.span.kind")) or ""
-    return _KINDS.get(operation, "CHAIN")
+    return _KINDS.get(operation, "EVALUATOR" if "gen_ai.evaluation.name" in attributes else "CHAIN")
 
 
 def _error(span: Mapping[str, Any], attributes: Mapping[str, Any]) -> str | None:

@@ -96,7 +96,9 @@ class Store:
             return
         known = {row["span_id"] for row in rows}
         counting = {row["span_id"] for row in rows if row["kind"] == "LLM" and row["input_tokens"] is not None}
-        root = next((row for row in rows if row["parent"] not in known), rows[0])
+        # a score comes when it comes, maybe days later: the trace is what was before it
+        timed = [row for row in rows if row["kind"] != "EVALUATOR" or row["parent"]] or rows
+        root = next((row for row in timed if row["parent"] not in known), timed[0])
         counted = [row for row in rows if row["kind"] != "LLM" or row["parent"] not in counting]
         costs = [row["cost"] for row in counted if row["cost"] is not None]
         failed = root["error"] or next((row["error"] for row in rows if row["error"]), None)
@@ -104,7 +106,7 @@ class Store:
         self._connection.execute(
             _INSERT_TRACE,
             (
-                *(trace_id, min(row["start_ns"] for row in rows), max(row["end_ns"] for row in rows)),
+                *(trace_id, min(row["start_ns"] for row in timed), max(row["end_ns"] for row in timed)),
                 *(root["name"], root["kind"], failed, len(rows)),
                 *(sum(row["input_tokens"] or 0 for row in counted), sum(row["output_tokens"] or 0 for row in counted)),
                 sum(costs) if costs else None,

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..delivery.ledger import DeliveryReport, DestinationReport
+from .content import content_of
 from .figures import counted, duration, money
 from .read import ViewSpan
 
@@ -27,6 +28,7 @@ _STYLES = {
     "RETRIEVER": "blue",
     "EMBEDDING": "blue",
     "RERANKER": "blue",
+    "EVALUATOR": "bold yellow",
 }
 
 
@@ -92,11 +94,12 @@ def _error(prefix: str, error: str) -> RenderableType:
 
 
 def _headline(spans: Sequence[ViewSpan]) -> Text:
-    first = spans[0]
+    timed = [span for span in spans if span.kind != "EVALUATOR" or span.parent_span_id] or spans
+    first = timed[0]  # a score may have come days later
     once = _counted_once(spans)
     total = sum(span.cost or 0 for span in once)
     tokens = sum((span.input_tokens or 0) + (span.output_tokens or 0) for span in once)
-    seconds = (max(span.end_ns for span in spans) - min(span.start_ns for span in spans)) / 1e9
+    seconds = (max(span.end_ns for span in timed) - min(span.start_ns for span in timed)) / 1e9
     figures = [
         counted(len(spans), "span"),
         duration(seconds),
@@ -158,9 +161,19 @@ def _title(prefix: str, span: ViewSpan) -> Text:
 
 
 def _behind(span: ViewSpan) -> list[str]:
-    """Return what stands behind a span's name: its model, where the name does not say it, and how it ended."""
+    """Return what stands behind a span's name: its model, where the name does not say it, its score, and how it ended."""
     named = not span.model or span.model == span.name or span.name.endswith(f" {span.model}")
-    return [text for text in (None if named else span.model, span.ending) if text]
+    return [text for text in (None if named else span.model, _score(span), span.ending) if text]
+
+
+def _score(span: ViewSpan) -> str | None:
+    """Return value and label of a span that carries a judgement, on one line."""
+    if span.kind != "EVALUATOR":
+        return None
+    scores = content_of(span.attributes, span.events).get("scores") or ()
+    found = [part for each in scores[:1] for part in (each.get("score", each.get("value")), each.get("label"))]
+    texts = [f"{part:g}" if isinstance(part, float) else str(part) for part in found if part is not None]
+    return " ".join("".join(char for char in " ".join(texts)[:80] if char.isprintable()).split()) or None
 
 
 def _figures(span: ViewSpan) -> tuple[str, str, str, str]:

@@ -1,0 +1,377 @@
+"""What `spancast.score` records, for which target, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import subprocess
+import sys
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.runnables import RunnableLambda
+from opentelemetry.sdk.trace import TracerProvider
+from rich.console import Console
+
+import spancast
+from spancast import Pipeline, destinations
+from spancast.destinations import MemoryDestination
+from spancast.langchain import SpancastCallbackHandler
+from spancast.record.operation import Kind
+from spancast.recording import guard
+from spancast.view.content import content_of
+from spancast.view.read import read_lines
+from spancast.view.tree import trace_tree
+
+TRACE, SPAN = "4b" * 16, "7a" * 8
+EVALUATION = "evaluations.0.evaluation."
+
+
+def scores_of(destination: MemoryDestination) -> list[Any]:
+    """Return the spans that carry a score."""
+    return [span for span in destination.spans if span.kind is Kind.EVALUATOR]
+
+
+def links_of(span: Any) -> list[tuple[str, str]]:
+    """Return the ids that a span links to."""
+    return [(link.trace_id, link.span_id) for link in span.links]
+
+
+# ---------------------------------------------------------------- what is judged
+def test_a_score_inside_a_trace_judges_the_open_span(pipeline: Pipeline, memory: MemoryDestination) -> None:
+    """Without ids: a closed EVALUATOR in the same trace, without a parent, with one link to the open span."""
+    with pipeline, pipeline.trace(trace_name="Ask", session_id="s1", user="u1") as trace:
+        assert True is spancast.score("helpful", 0.5, label="so-so", explanation="It missed a part.", annotator="llm")
+
+    (span,) = scores_of(memory)
+    assert ("helpful", trace.trace_id, None) == (span.name, span.trace_id, span.parent_span_id)
+    assert [(trace.trace_id, trace.span_id)] == links_of(span)
+    assert {
+        "openinference.span.kind": "EVALUATOR",
+        "session.id": "s1",
+        "user.id": "u1",
+        EVALUATION + "name": "helpful",
+        EVALUATION + "score": 0.5,
+        EVALUATION + "label": "so-so",
+        EVALUATION + "explanation": "It missed a part.",
+        EVALUATION + "annotator_kind": "LLM",
+    } == dict(span.attributes)
+    assert ("OK", span.start_ns) == (span.status, span.end_ns)
+
+
+def test_a_handle_judges_its_span_after_the_end(pipeline: Pipeline, memory: MemoryDestination) -> None:
+    """`trace.score` works after the block, knows the session, and goes to the pipeline that recorded the trace."""
+    with pipeline.trace(trace_name="Ask", session_id="s1") as trace:
+        pass
+    assert True is trace.score("helpful", True, identifier="u1", metadata={"button": "up"})
+    pipeline.flush()
+
+    (span,) = scores_of(memory)
+    assert [(trace.trace_id, trace.span_id)] == links_of(span)
+    assert (1.0, "HUMAN", "u1", {"button": "up"}, "s1") == (
+        span.attributes[EVALUATION + "score"],
+        span.attributes[EVALUATION + "annotator_kind"],
+        span.attributes[EVALUATION + "identifier"],
+        json.loads(span.attributes[EVALUATION + "metadata"]),
+        span.attributes["session.id"],
+    )
+
+
+def test_the_last_trace_of_a_handler_is_judged(pipeline: Pipeline, memory: MemoryDestination) -> None:
+    """`handler.last_trace.score(...)` judges the root of the run."""
+    handler = SpancastCallbackHandler(pipeline=pipeline)
+    with pipeline:
+        RunnableLambda(lambda text: text).invoke("q", {"callbacks": [handler]})
+        assert True is (handler.last_trace is not None and handler.last_trace.score("helpful", 0))
+
+    root, span = memory.spans
+    assert [(root.trace_id, root.span_id)] == links_of(span)
+    assert 0.0 == span.attributes[EVALUATION + "score"]
+
+
+def test_a_block_without_a_span_is_judged_by_its_run(pipeline: Pipeline, memory: MemoryDestination) -> None:
+    """After the run, still inside `trace(session_id=...)`, the score judges the run that took the block's place."""
+    handler = SpancastCallbackHandler(pipeline=pipeline)
+    with pipeline, pipeline.trace(session_id="s1"):
+        RunnableLambda(lambda text: text).invoke("q", {"callbacks": [handler]})
+        assert True is spancast.score("helpful", 1)
+
+    root, span = memory.spans
+    assert [(root.trace_id, root.span_id)] == links_of(span)
+    assert "s1" == span.attributes["session.id"]
+
+
+def test_a_span_of_the_application_is_judged(pipeline: Pipeline, memory: MemoryDestination) -> None:
+    """The current OpenTelemetry span, of ours or not, is what is judged."""
+    with pipeline, TracerProvider().get_tracer("app").start_as_current_span("theirs") as theirs:
+        assert True is spancast.score("helpful", 1)
+
+    context = theirs.get_span_context()
+    (span,) = scores_of(memory)
+    assert [(f"{context.trace_id:032x}", f"{context.span_id:016x}")] == links_of(span)
+
+
+@pytest.mark.parametrize("trace_id", [TRACE, TRACE.upper(), f" {TRACE} ", "4b4b4b4b-4b4b-4b4b-4b4b-4b4b4b4b4b4b"])
+def test_ids_of_a_log_line_suffice(trace_id: str, pipeline: Pipeline, memory: MemoryDestination) -> None:
+    """With the ids of a span the score lies in its trace and links to it; a UUID is a trace id too."""
+    with pipeline:
+        assert True is spancast.score("helpful", 1, trace_id=trace_id, span_id=SPAN, session_id="s1")
+
+    (span,) = scores_of(memory)
+    assert (TRACE, [(TRACE, SPAN)], "s1") == (span.trace_id, links_of(span), span.attributes["session.id"])
+    assert 1.0 == span.attributes[EVALUATION + "score"]
+
+
+def test_a_trace_id_alone_judges_the_trace(pipeline: Pipeline, memory: MemoryDestination) -> None:
+    """The result stands under `trace.`; inside that trace the one link leads to its root."""
+    with pipeline:
+        spancast.score("complete", 1, trace_id=TRACE)
+        with pipeline.trace(trace_name="Ask") as root, pipeline.trace(trace_name="inner"):
+            spancast.score("complete", 1, trace_id=root.trace_id)
+
+    elsewhere, here = scores_of(memory)
+    assert (TRACE, []) == (elsewhere.trace_id, links_of(elsewhere))
+    assert [(root.trace_id, root.span_id)] == links_of(here)
+    for span in (elsewhere, here):
+        assert 1.0 == span.attributes["trace.evaluations.0.evaluation.score"]
+        assert EVALUATION + "name" not in span.attributes
+
+
+def test_a_session_id_alone_judges_the_session(pipeline: Pipeline, memory: MemoryDestination) -> None:
+    """The result stands under `session.`, with `session.id`, also where a trace is open."""
+    with pipeline, pipeline.trace(trace_name="Ask") as trace:
+        assert True is spancast.score("solved", 1, session_id="s9")
+
+    (span,) = scores_of(memory)
+    assert ("s9", "solved") == (
+        span.attributes["session.id"],
+        span.attributes["session.evaluations.0.evaluation.name"],
+    )
+    assert trace.trace_id != span.trace_id
+
+
+def test_a_span_id_in_its_trace_needs_no_trace_id(pipeline: Pipeline, memory: MemoryDestination) -> None:
+    """Inside a trace `span_id` alone names a span of it."""
+    with pipeline, pipeline.trace(trace_name="Ask") as trace:
+        assert True is spancast.score("helpful", 1, span_id=SPAN)
+
+    assert [(trace.trace_id, SPAN)] == links_of(scores_of(memory)[0])
+
+
+# ---------------------------------------------------------------- what cannot be used
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"trace_id": "order 17"}, "trace_id"),
+        ({"trace_id": "0" * 32}, "trace_id"),
+        ({"trace_id": 17}, "trace_id"),
+        ({"trace_id": TRACE, "span_id": "7a"}, "span_id"),
+        ({"trace_id": TRACE, "span_id": "0" * 16}, "span_id"),
+        ({"span_id": SPAN}, "needs its `trace_id`"),
+        ({"session_id": " "}, "session_id"),
+        ({}, "no trace is open here"),
+        ({"trace_id": TRACE, "value": None}, "no result"),
+        ({"trace_id": TRACE, "value": math.nan}, "finite"),
+        ({"trace_id": TRACE, "value": 10**400}, "finite"),
+        ({"trace_id": TRACE, "value": [1]}, "finite"),
+        ({"trace_id": TRACE, "label": 3}, "label"),
+        ({"trace_id": TRACE, "explanation": 3}, "explanation"),
+        ({"trace_id": TRACE, "annotator": "robot"}, "annotator"),
+        ({"trace_id": TRACE, "metadata": "up"}, "metadata"),
+        ({"trace_id": TRACE, "name": ""}, "name"),
+    ],
+)
+def test_what_cannot_be_used_is_one_warning(
+    arguments: dict[str, Any],
+    said: str,
+    pipeline: Pipeline,
+    memory: MemoryDestination,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """False, nothing recorded, and one sentence, however often."""
+    call: dict[str, Any] = {"name": "helpful", "value": 1, **arguments}
+    with pipeline, caplog.at_level(logging.WARNING, "spancast"):
+        assert [False, False] == [spancast.score(**call), spancast.score(**call)]
+
+    assert [] == memory.spans
+    (message,) = caplog.messages
+    assert said in message
+
+
+class _Hostile:
+    """An object whose every use fails."""
+
+    def __float__(self) -> float:
+        raise RuntimeError("no")
+
+
+@given(st.one_of(st.none(), st.text(), st.integers(), st.floats(), st.binary(), st.builds(_Hostile)))
+def test_no_argument_raises(junk: Any) -> None:
+    """Whatever stands in whichever place, the answer is True or False."""
+    names = (
+        "value",
+        "label",
+        "explanation",
+        "annotator",
+        "identifier",
+        "metadata",
+        "trace_id",
+        "span_id",
+        "session_id",
+    )
+    with Pipeline(destinations.memory()):
+        for name in names:
+            assert spancast.score("helpful", **{"label": "yes", "trace_id": TRACE, name: junk}) in (True, False)
+        assert spancast.score(junk, 1, trace_id=TRACE) in (True, False)
+
+
+def test_a_fault_of_ours_does_not_reach_the_caller(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A score that fails inside is False."""
+    monkeypatch.setattr(guard, "strict", False)
+    monkeypatch.setattr(pipeline.recorder, "hand_over", None)
+    with pipeline:
+        assert False is spancast.score("helpful", 1, trace_id=TRACE)
+
+
+@pytest.mark.parametrize(("value", "number"), [(True, 1.0), (3, 3.0), (Decimal("0.5"), 0.5)])
+def test_numbers_of_every_kind_are_floats(
+    value: Any, number: float, pipeline: Pipeline, memory: MemoryDestination
+) -> None:
+    """One attribute has one type, whoever scores."""
+    with pipeline:
+        spancast.score("helpful", value, trace_id=TRACE, span_id=SPAN)
+
+    found = scores_of(memory)[0].attributes[EVALUATION + "score"]
+    assert (number, float) == (found, type(found))
+
+
+# ---------------------------------------------------------------- the way of spans
+def test_in_privacy_mode_name_value_and_a_short_label_leave() -> None:
+    """Explanation and metadata are content; a label that is a sentence becomes its hash."""
+    private, whole = destinations.memory(privacy_mode=True), destinations.memory(name="whole")
+    with Pipeline(private, whole):
+        for label in ("thumbs-up", "Ada said no"):
+            spancast.score(
+                "helpful", 1, label=label, explanation="Ada", metadata={"who": "Ada"}, trace_id=TRACE, span_id=SPAN
+            )
+
+    first, second = private.spans
+    assert "thumbs-up" == first.attributes[EVALUATION + "label"]
+    assert second.attributes[EVALUATION + "label"].startswith("sha256:")
+    assert [] == [span for span in private.spans if "Ada" in repr(span)]
+    assert 2 == sum("Ada" in repr(span) for span in whole.spans)
+
+
+def test_redact_sees_what_is_said() -> None:
+    """A user's function has label, explanation and metadata before they leave; words of ours stay."""
+    memory = destinations.memory(redact=lambda text: text.replace("Ada", "***").replace("human", "***"))
+    with Pipeline(memory):
+        spancast.score("helpful", label="Ada", explanation="Ada", metadata={"who": "Ada"}, trace_id=TRACE, span_id=SPAN)
+
+    assert "Ada" not in repr(memory.spans[0].attributes)
+    assert "HUMAN" == memory.spans[0].attributes[EVALUATION + "annotator_kind"]
+
+
+def test_a_score_is_kept_where_its_trace_is() -> None:
+    """The destination that samples a trace out samples its scores out: by the trace's id, from wherever they come."""
+    memory = destinations.memory(sampling_rate=0.5)
+    with Pipeline(memory) as pipeline:
+        for number in range(1, 65):
+            with pipeline.trace(trace_name="Ask", trace_id=f"{number:032x}") as trace:
+                pass
+            trace.score("by handle", 1)
+            spancast.score("by id", 1, trace_id=trace.trace_id, span_id=trace.span_id)
+        report = pipeline.report()
+
+    traces = [span.trace_id for span in memory.spans if span.kind is Kind.CHAIN]
+    assert True is (8 < len(traces) < 56)
+    for name in ("by handle", "by id"):
+        assert traces == [span.trace_id for span in memory.spans if span.name == name]
+    assert 3 * 64 == report["memory"].recorded
+
+
+def test_a_score_is_kept_where_its_session_is() -> None:
+    """Where a trace has a session, that one decides: for a handle by itself, elsewhere if it is named."""
+    memory = destinations.memory(sampling_rate=0.5)
+    with Pipeline(memory) as pipeline:
+        for number in range(64):
+            with pipeline.trace(trace_name="Ask", session_id=f"s{number}") as trace:
+                pass
+            trace.score("by handle", 1)
+            spancast.score("by id", 1, trace_id=trace.trace_id, session_id=f"s{number}")
+
+    traces = [span.trace_id for span in memory.spans if span.kind is Kind.CHAIN]
+    for name in ("by handle", "by id"):
+        assert traces == [span.trace_id for span in memory.spans if span.name == name]
+
+
+def test_nothing_is_sent_where_nothing_is_configured(pipeline: Pipeline, memory: MemoryDestination) -> None:
+    """A pipeline that was switched off takes a score and records nothing."""
+    with Pipeline.disabled():
+        assert True is spancast.score("helpful", 1, trace_id=TRACE)
+    assert [] == memory.spans
+
+
+def test_gen_ai_has_its_names_and_its_event() -> None:
+    """`gen_ai.evaluation.*` stands on the span and in the event; what the conventions lack, under our own names."""
+    memory = destinations.memory(convention="gen_ai")
+    with Pipeline(memory):
+        spancast.score("helpful", 1, label="yes", explanation="Right.", metadata={"a": 1}, trace_id=TRACE, span_id=SPAN)
+
+    (span,) = memory.spans
+    (event,) = span.events
+    assert "gen_ai.evaluation.result" == event.name
+    result = {
+        "gen_ai.evaluation.name": "helpful",
+        "gen_ai.evaluation.score.value": 1.0,
+        "gen_ai.evaluation.score.label": "yes",
+        "gen_ai.evaluation.explanation": "Right.",
+        "spancast.evaluation.annotator_kind": "HUMAN",
+        "spancast.evaluation.scope": "span",
+        "spancast.evaluation.metadata": '{"a":1}',
+    }
+    assert (result, result) == (dict(event.attributes), dict(span.attributes))
+
+
+# ---------------------------------------------------------------- what a reader sees
+@pytest.mark.parametrize("convention", ["openinference", "gen_ai"])
+@pytest.mark.parametrize("private", [False, True])
+def test_view_shows_scores(convention: str, private: bool, tmp_path: Path) -> None:
+    """Name, value and label are read back once, of spans, traces and sessions; the tree shows them behind the name."""
+    path = tmp_path / "traces.jsonl"
+    with Pipeline(destinations.file(path, convention=convention, privacy_mode=private)):
+        for target in ({"trace_id": TRACE, "span_id": SPAN}, {"trace_id": TRACE}, {"session_id": "s1"}):
+            spancast.score("helpful", 0.5, label="so-so", **target)
+
+    spans = read_lines(path)
+    assert ["EVALUATOR"] * 3 == [span.kind for span in spans]
+    for span in spans:
+        (found,) = content_of(span.attributes, span.events)["scores"]
+        assert ("helpful", 0.5, "so-so") == (found["name"], found.get("score", found.get("value")), found["label"])
+    console = Console(width=100, record=True, file=StringIO())
+    console.print(trace_tree(spans[:1]))
+    assert "EVALUATOR helpful  0.5 so-so" in console.export_text()
+
+
+def test_another_process_scores_with_an_id(tmp_path: Path) -> None:
+    """A process that never saw the trace adds a score to it: both lie in one trace in the file."""
+    path = tmp_path / "traces.jsonl"
+    with Pipeline(destinations.file(path)) as pipeline, pipeline.trace(trace_name="Ask") as trace:
+        pass
+    program = (
+        "import sys, spancast\n"
+        "from spancast import destinations\n"
+        "spancast.configure(destinations.file(sys.argv[1]))\n"
+        "assert spancast.score('helpful', 1, trace_id=sys.argv[2], span_id=sys.argv[3])\n"
+        "assert spancast.flush()\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(path), trace.trace_id, trace.span_id], check=True, timeout=60)
+
+    asked, scored = read_lines(path)
+    assert ("CHAIN", "EVALUATOR", trace.trace_id) == (asked.kind, scored.kind, scored.trace_id)
