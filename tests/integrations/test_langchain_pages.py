@@ -85,7 +85,7 @@ def test_the_callbacks_page_runs_and_does_what_it_says(tmp_path: Path) -> None:
         assert by_name["Nightly report"].trace_id.hex() in printed
         # human in the loop: one trace, no error, the thread is the session
         runs = [span for span in spans if span.name == "refund"]
-        assert (2, 1) == (len(runs), len({span.trace_id for span in runs}))
+        assert (3, 1) == (len(runs), len({span.trace_id for span in runs}))  # the paused, the resumed, and their root
         assert Status.STATUS_CODE_ERROR not in {span.status.code for span in runs}
         assert "ticket-4711" == said["refund"]["session.id"]
         # OpenRouter
