@@ -21,9 +21,11 @@ from rich.console import Console
 
 import spancast
 from spancast import Pipeline, destinations
+from spancast.conventions import gen_ai
 from spancast.destinations import MemoryDestination
+from spancast.destinations.backends.langfuse import langfuse_gen_ai
 from spancast.langchain import SpancastCallbackHandler
-from spancast.record.operation import Kind
+from spancast.record.operation import Kind, Link, Operation, Score
 from spancast.recording import guard
 from spancast.view.content import content_of
 from spancast.view.read import read_lines
@@ -375,3 +377,18 @@ def test_another_process_scores_with_an_id(tmp_path: Path) -> None:
 
     asked, scored = read_lines(path)
     assert ("CHAIN", "EVALUATOR", trace.trace_id) == (asked.kind, scored.kind, scored.trace_id)
+
+
+def test_at_langfuse_a_score_lies_under_its_span() -> None:
+    """There a span without a parent names the whole trace: the score's link becomes its parent as well."""
+    operation = Operation(
+        kind=Kind.EVALUATOR,
+        name="helpful",
+        trace_id=1,
+        span_id=2,
+        start_ns=1,
+        end_ns=1,
+        detail=Score(name="helpful", value=1.0),
+        links=(Link(trace_id=1, span_id=3),),
+    )
+    assert (3, None) == (langfuse_gen_ai(operation).parent_span_id, gen_ai.render(operation).parent_span_id)

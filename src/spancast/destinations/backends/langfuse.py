@@ -11,7 +11,7 @@ from ...conventions.outline import attribute
 from ...conventions.span import AttributeValue, Span
 from ...diagnostics.hints import Hints
 from ...record.json import dumps
-from ...record.operation import Generation, Operation
+from ...record.operation import Generation, Operation, Score
 from ...validation import SettingsError
 from ..arguments import argument_or_env, choice_of, required_secret, traces_url
 from ..destination import Destination
@@ -42,6 +42,7 @@ def langfuse(
       cost goes as `langfuse.observation.cost_details`, and cache writes under one of their two names only;
     * metadata is `langfuse.trace.metadata.*`, on every span; kinds come from `openinference.span.kind`; a chain's input
       and output are `langfuse.observation.input` and `.output`;
+    * a span without a parent names its trace, so a score lies under the span that it judges;
     * `Basic` of public and secret key; `x-langfuse-ingestion-version: 4` shows traces at once (above 4: 400);
     * a content type that it does not know is 400, not 415; above the plan's usage it answers 403.
 
@@ -93,7 +94,10 @@ def langfuse_gen_ai(operation: Operation) -> Span:
         amounts = {"input": cost.input, "output": cost.output, "total": cost.total}
         stated = {name: amount for name, amount in amounts.items() if amount is not None}
         attributes["langfuse.observation.cost_details"] = dumps(stated)
-    return replace(span, attributes=attributes)
+    parent = span.parent_span_id
+    if parent is None and isinstance(operation.detail, Score) and operation.links:
+        parent = operation.links[0].span_id  # a span without a parent would give its name to the whole trace
+    return replace(span, attributes=attributes, parent_span_id=parent)
 
 
 PRESET = Preset(
