@@ -172,3 +172,18 @@ def test_values_that_cannot_be_read_raise_nothing(trace: Any) -> None:
     fields.read({"trace": trace, "user": 10**5000, "session_id": _BrokenText("s")})
     found = fields.fields_from_kwargs({"user": 10**5000, "session_id": _BrokenText("s")})
     assert ("s", "<int of 16610 bits>") == (found.session_id, found.user)
+
+
+def test_a_value_is_not_asked_whether_it_equals_nothing() -> None:
+    """Code of a value's own may take any time: it is compared only with what stood there before."""
+    asked = []
+
+    class Value(str):
+        def __eq__(self, other: object) -> bool:
+            asked.append(other)
+            return True
+
+        __hash__ = str.__hash__
+
+    parse_raw_fields(raw_fields_in({"user": Value("u1")}))
+    assert not asked

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import threading
 from typing import Any
 
@@ -265,3 +267,13 @@ def test_a_block_shows_the_question_of_a_stream_that_is_read_after_it(
     assert ("On its way.", None) == (run.attributes["output.value"], run.attributes.get("spancast.ending"))
     assert run.end_ns > block.end_ns
     assert {"s1"} == {span.attributes["session.id"] for span in memory.spans}
+
+
+def test_a_handle_can_be_copied_and_sent(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
+    """A state that holds a handle is copied with it, and means the same span; in another process the ids are left."""
+    with spancast.trace(trace_name="T") as handle:
+        copy.deepcopy({"trace": handle})["trace"].set_output("answer")
+        sent = pickle.loads(pickle.dumps(handle))
+    assert (handle, True) == (sent, sent.recorded)
+    sent.set_output("not here")
+    assert "answer" == one(memory.spans, "T").attributes["output.value"]

@@ -235,6 +235,8 @@ def same(one: object, other: object) -> bool:
     """Return whether two values are equal; never raises."""
     if one is other:
         return True
+    if one is None or other is None:  # without asking: a value's own code may take any time
+        return False
     try:
         return bool(one == other)
     except Exception:  # a user's object with a hostile __eq__ counts as different

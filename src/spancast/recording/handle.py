@@ -36,6 +36,14 @@ class TraceHandle:
     traceparent: str
     _target: OpenOperation | ReservedPlace | Span | bool = field(default=False, repr=False, compare=False)
 
+    def __deepcopy__(self, memo: object) -> TraceHandle:
+        """Return itself: a state or a dataclass that is copied goes on meaning the same span."""
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Give another process the ids; the span itself stays here."""
+        return TraceHandle, (self.trace_id, self.span_id, self.traceparent, self.recorded)
+
     @property
     def recorded(self) -> bool:
         """Whether a destination records it: false where it is sampled out, or tracing is switched off."""
