@@ -492,3 +492,11 @@ def test_workers_of_multiprocessing_deliver_at_their_end(method: str, tmp_path: 
     )
     assert (0, "") == (done.returncode, done.stderr)
     assert ["child 0", "child 1", "parent"] == sorted(names_in(tmp_path / "t.jsonl"))
+
+
+@pytest.mark.parametrize("timeout", [None, "5", float("nan"), float("inf"), -1, 10**400, 1e300])
+def test_any_timeout_is_one(timeout: Any) -> None:
+    """What is no number of seconds raises nothing: the default is used; no number is too large."""
+    with spancast.Pipeline(destinations.memory()) as pipeline:
+        assert isinstance(pipeline.flush(timeout), bool)
+        assert isinstance(pipeline.shutdown(timeout), bool)

@@ -239,3 +239,13 @@ def test_values_that_refuse_to_be_looked_at_raise_nothing(
     with spancast.trace(trace_name="U", kind=Upper("tool")):
         pass
     assert ["CHAIN T", "TOOL U"] == tree(memory.spans)
+
+
+def test_a_block_that_was_never_entered_is_left_in_peace(pipeline: spancast.Pipeline) -> None:
+    """`__exit__` once too often, as a stack of contexts may do after a fault, raises nothing."""
+    block = spancast.trace(trace_name="T")
+    block.__exit__(None, None, None)
+    with block:
+        pass
+    block.__exit__(None, None, None)
+    assert spancast.current_trace() is None

@@ -168,7 +168,8 @@ class trace:  # noqa: N801  (used as a verb: `with trace(...)`)
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        end(self._entered.pop(), error)
+        if self._entered:
+            end(self._entered.pop(), error)
 
     async def __aenter__(self) -> TraceHandle:
         return self.__enter__()

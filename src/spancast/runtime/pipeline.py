@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("spancast")
 SIGNAL_TIMEOUT = 3.0  # before a handler of the application gets its SIGTERM
+_LONGEST = 31_536_000.0  # seconds: a year; locks wait no longer than some centuries
 in_context: ContextVar[Pipeline | None] = ContextVar("spancast_pipeline", default=None)
 
 
@@ -195,7 +196,7 @@ class Pipeline:
         any time, from any thread, a signal handler or a finalizer. After a shutdown nothing is sent any more: it returns at
         once, False while spans of this process lie on disk.
         """
-        return self._delivery().flush(timeout) and not self._records_nothing
+        return self._delivery().flush(_seconds(timeout, 5.0)) and not self._records_nothing
 
     def shutdown(self, timeout: float = process.EXIT_TIMEOUT) -> bool:
         """End what is open, send everything, and stop; return whether all of it has arrived within *timeout* seconds.
@@ -205,6 +206,7 @@ class Pipeline:
         what the first did.
         """
         own = get_ident()
+        timeout = _seconds(timeout, process.EXIT_TIMEOUT)
         if self.ended:
             return self._ended_elsewhere(own, time.monotonic() + timeout)
         if self._delivery().is_own_thread(own):  # a finalizer in a thread of ours: it would wait for itself
@@ -280,3 +282,11 @@ def _waiter(pipeline: Pipeline, index: int) -> Callable[[], None]:
             delivery.wait(5.0, delivery.lanes[index : index + 1])
 
     return wait
+
+
+def _seconds(timeout: object, default: float) -> float:
+    """Return how long to wait: a number from 0 to `_LONGEST`; for what is no number the default, with one warning."""
+    if isinstance(timeout, (int, float)):
+        return float(min(timeout, _LONGEST)) if timeout > 0 else 0.0  # not a number: 0
+    warn_once("timeout", "spancast: a timeout is no number of seconds: %g is used.", default)
+    return default
