@@ -41,6 +41,7 @@ _ENTRY_BYTES = 104
 _CONTAINER_BYTES = 64
 _sizeof = str.__sizeof__  # of memory, in bytes: characters may take one, two or four
 _UNIFORM = 8  # a list that is longer is first looked at as a whole: the types of its items, in one call
+FEW = 8  # entries of a mapping that may be copied without a budget
 _NUMBERS = frozenset({int, float, bool, type(None)})
 _TEXTS = frozenset({str})
 
@@ -80,22 +81,16 @@ class Snapshot:
             self.budget -= 1
             self.size += _NUMBER_BYTES
             return whole_number(value)  # type: ignore[arg-type]
-        if depth >= self.room:
-            return self._container(value, kind)
-        room, self.room = self.room, depth
-        try:
-            return self._container(value, kind)
-        finally:
-            self.room = room
-
-    def _container(self, value: object, kind: type) -> object:
-        if self.budget < _CONTAINER or self.room <= 0:
+        room = self.room
+        if depth > room:
+            depth = room
+        if self.budget < _CONTAINER or depth <= 0:
             self.budget -= _ENTRY
             self.left_out += 1
             return class_name(kind)
         self.budget -= _CONTAINER
         self.size += _CONTAINER_BYTES
-        self.room -= 1
+        self.room = depth - 1
         try:
             if kind is dict:
                 return self.mapping(value)  # type: ignore[arg-type]
@@ -105,7 +100,7 @@ class Snapshot:
         except Exception:  # an object that cannot be looked at: its class name says so
             return class_name(kind)
         finally:
-            self.room += 1
+            self.room = room
 
     # ------------------------------------------------------------------ mappings
     def mapping(self, value: dict[Any, Any]) -> dict[str, object]:
@@ -250,13 +245,19 @@ class Snapshot:
         while front < gap_at and (self.budget >= floor or not front):
             item = values[front]
             front += 1
-            if type(item) is str:
+            kind = type(item)
+            if kind is str:
                 self.budget -= 1
                 self.size += _sizeof(item)
-            elif front < length:
-                values[front - 1] = self._within_share(item, length - front)
-            else:
+            elif front == length:
                 values[front - 1] = self.capture(item)
+            elif kind is int or item is None or self.budget < 2 * _SHARE * length:
+                values[front - 1] = self._within_share(item, length - front)
+            else:  # as `_within_share`, without its call: conversations are short lists of messages
+                reserve = _SHARE * (length - front)
+                self.budget -= reserve
+                values[front - 1] = self.capture(item)
+                self.budget += reserve
         bottom = max(front, gap_at) if gap else front
         while back > bottom and self.budget >= _CONTAINER:
             back -= 1
@@ -291,6 +292,20 @@ class Snapshot:
                 self.size += _NUMBER_BYTES * len(item)
                 waiting.extend(item[:most])
                 most -= min(len(item), most)
+
+
+def size_of_texts(value: dict[Any, Any]) -> int:
+    """Return the bytes of memory that *value*, of at most `FEW` entries, keeps alive where it holds texts alone; else 0.
+
+    Such a mapping (a prompt's variables, a parser's input) needs no budget: it is copied without a Snapshot, for less than
+    half of the instructions (benchmarks/results/redesign.md).
+    """
+    size = _CONTAINER_BYTES
+    for key, item in value.items():
+        if type(key) is not str or type(item) is not str:
+            return 0
+        size += _ENTRY_BYTES + len(key) + _sizeof(item)
+    return size
 
 
 def _types(values: list[Any]) -> set[type] | frozenset[type]:

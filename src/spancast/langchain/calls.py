@@ -77,10 +77,24 @@ def watch_place(operation: OpenOperation, key: int) -> None:
             return
         code = frame.f_code
         if code.co_name in _CALLS:
-            if not _MANAGERS.isdisjoint(code.co_varnames) or not _MANAGERS.isdisjoint(code.co_cellvars):
+            seen = _read.get(id(code))
+            if seen[1] if seen is not None else _keeps_manager(code):
                 span.left = CallLeft(key, code)
             return
         frame = frame.f_back
+
+
+# Whether a function keeps its run manager, by the id of its code; the code is kept too, so that no other gets its id. Its
+# names are made anew at each reading: without the table a model call costs 2 more calls and two tuples of all names.
+_read: dict[int, tuple[CodeType, bool]] = {}
+_MAX_READ = 256
+
+
+def _keeps_manager(code: CodeType) -> bool:
+    keeps = not _MANAGERS.isdisjoint(code.co_varnames) or not _MANAGERS.isdisjoint(code.co_cellvars)
+    if len(_read) < _MAX_READ:
+        _read[id(code)] = (code, keeps)
+    return keeps
 
 
 def current_task() -> asyncio.Task[Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..capture.snapshot import Snapshot
+from ..capture.snapshot import FEW, Snapshot, size_of_texts
 from ..recording.open_operation import OpenOperation
 from .messages import SHAPES
 
@@ -15,9 +15,16 @@ _TOOLS = ("tools", "functions")
 
 def capture(value: object, operation: OpenOperation) -> object:
     """Return a snapshot of *value* for *operation*, and count its size."""
-    if type(value) is str:
+    kind = type(value)
+    if kind is str:
         operation.size += str.__sizeof__(value)
         return value
+    if kind is dict and len(value) <= FEW:  # type: ignore[arg-type]
+        copied = value.copy()  # type: ignore[attr-defined]  # at once: another thread may be changing it
+        size = size_of_texts(copied)
+        if size:
+            operation.size += size
+            return copied
     snapshot = Snapshot(SHAPES)
     captured = snapshot.capture(value)
     operation.size += snapshot.size

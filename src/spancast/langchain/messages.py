@@ -92,7 +92,8 @@ def _hold_document(document: Any, taken: Snapshot) -> DocumentSnapshot:
 
 def _hold_prompt(prompt: Any, taken: Snapshot) -> object:
     """Hold a prompt's messages: half the time of going through a pydantic model's fields."""
-    return {"messages": taken.capture(prompt.__dict__["messages"])}
+    messages = prompt.__dict__["messages"]
+    return {"messages": taken.sequence(messages) if type(messages) is list else taken.capture(messages)}
 
 
 def _hold_send(send: Any, taken: Snapshot) -> object:

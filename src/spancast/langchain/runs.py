@@ -74,14 +74,17 @@ class Runs:
     ) -> OpenOperation | None:
         """Open an operation; None when nothing is to be kept of it: folded, open already, or recorded nowhere."""
         recorder = self.recorder()
-        if parent_run_id is not None:
-            recorder = owner_of(parent_run_id.int, recorder)
         key = run_id.int
+        parent = None
+        if parent_run_id is not None:
+            above = parent_run_id.int
+            parent = recorder.find(above) if recorder is not None else None
+            if parent is None:
+                recorder = owner_of(above, recorder)
+                if recorder is not None:  # one that has ended is the parent of what a task of its own begins late
+                    parent = recorder.find(above) or recorder.ended(above)
         if recorder is None or recorder.find(key) is not None:
             return None
-        parent = None
-        if parent_run_id is not None:  # one that has ended is the parent of what a task of its own begins late
-            parent = recorder.find(parent_run_id.int) or recorder.ended(parent_run_id.int)
         if self._fold and parent is not None and is_internal(name, tags, metadata):
             recorder.fold(key, parent)
             return None
@@ -108,11 +111,11 @@ class Runs:
             operation.snapshots["tags"] = tuple(tags) if operation.capture else tuple(filter(is_framework_tag, tags))
         if parent is None:
             trace_lookup.remember(run_id, operation)
-            if metadata and "ls_integration" in metadata:  # a graph, whose stream may be read in the caller's context
-                watch_place(operation, key)
         if kind in lost_runs.CALLS:
             lost_runs.watch(run_id, operation, owner_of(key, recorder) or recorder)
             watch_place(operation, key)
+        elif parent is None and metadata and "ls_integration" in metadata:
+            watch_place(operation, key)  # a graph, whose stream may be read in the caller's context
         return operation
 
     def close(
@@ -123,12 +126,16 @@ class Runs:
         A fault of ours in *capture* costs content, never the span. *event* names it.
         """
         try:
-            recorder = owner_of(run_id.int, self.recorder())
-            operation = recorder.find(run_id.int) if recorder is not None else None
+            key = run_id.int
+            recorder = self.recorder()
+            operation = recorder.find(key) if recorder is not None else None
+            if operation is None:
+                recorder = owner_of(key, recorder)
+                operation = recorder.find(key) if recorder is not None else None
             if recorder is None or operation is None:
                 return
-            if operation.key != run_id.int:
-                recorder.release(run_id.int)  # folded into another
+            if operation.key != key:
+                recorder.release(key)  # folded into another
                 return
             error, ending = FINISHED
             try:
@@ -137,7 +144,7 @@ class Runs:
             finally:
                 recorder.close(operation, error=error, ending=ending)
                 if operation.kind not in lost_runs.CALLS:
-                    recorder.remember(run_id.int, operation)
+                    recorder.remember(key, operation)
         except Exception as fault:
             report_fault(event, fault)
 

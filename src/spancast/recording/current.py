@@ -330,7 +330,7 @@ def deactivate(operation: OpenOperation, *, keep_place: bool = False) -> None:
         if keep_place:
             span.operation, span.before, span.inside = placeholder(operation), None, None
             return
-    span.expire()
+    span.operation = span.before = span.inside = span.left = None  # `expire`, without its call
 
 
 def detach(operation: OpenOperation) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final, cast
 
-from ..capture.snapshot import sized_data
+from ..capture.snapshot import FEW, size_of_texts, sized_data
 from ..privacy.secrets import MASK, is_secret_name, without_secrets
 from ..record.json import JSON
 from .notice import warn_once
@@ -58,7 +58,8 @@ def bytes_of(mapping: Mapping[str, object]) -> int:
         if type(value) is str:
             size += len(value)
         elif type(value) in _CONTAINERS:
-            size += sized_data(value)[1]
+            few = size_of_texts(value.copy()) if type(value) is dict and len(value) <= FEW else 0
+            size += few or sized_data(value)[1]
         else:
             size += _OTHER_BYTES
     return size

@@ -312,16 +312,15 @@ class Recorder:
         if operation.current is not None:
             deactivate(operation, keep_place=keep_place)
         parent = _leave_parent(operation)
-        operation.seen_failure = None
-        operation.children = None
+        operation.seen_failure = operation.children = None
         if operation.on_close is not None:
             operation.on_close(operation)
         captured = operation.captured()
         # of an ended operation only its place is used; its content must not live as long as a child that outlives it
         operation.snapshots = {}
-        self._hand_on(operation, captured)
-        if operation.pause is not None or operation.resumes is not None:
-            self._hand_on_paused(operation, captured)
+        self._offer(captured)
+        if operation.wrapped_in is not None or operation.pause is not None or operation.resumes is not None:
+            self._offer_further(operation, captured)
         if parent is not None and parent.on_child_closed is not None:
             parent.on_child_closed(captured)
         if self.retired and not self._open:
@@ -353,12 +352,12 @@ class Recorder:
         """Return whether one of the destinations *sampled*, a bit mask, may see content."""
         return bool(sampled & self._content)
 
-    def _hand_on(self, operation: OpenOperation, captured: CapturedOperation) -> None:
-        self._offer(captured)
+    def _offer_further(self, operation: OpenOperation, captured: CapturedOperation) -> None:
+        """Offer what closes with an operation: the chains around it, and the root of a trace that pauses."""
         for wrapper in closed_wrappers(operation, captured):
             self._offer(wrapper)
-
-    def _hand_on_paused(self, operation: OpenOperation, captured: CapturedOperation) -> None:
+        if operation.pause is None and operation.resumes is None:
+            return
         keep_question(self.pauses, operation, captured)
         root = written_root(self.pauses, operation, captured)
         if root is not None:
