@@ -297,8 +297,7 @@ class Snapshot:
 def size_of_texts(value: dict[Any, Any]) -> int:
     """Return the bytes of memory that *value*, of at most `FEW` entries, keeps alive where it holds texts alone; else 0.
 
-    Such a mapping (a prompt's variables, a parser's input) needs no budget: it is copied without a Snapshot, for less than
-    half of the instructions (benchmarks/results/redesign.md).
+    Such a mapping (a prompt's variables, a parser's input) needs no budget, so no Snapshot is made for it.
     """
     size = _CONTAINER_BYTES
     for key, item in value.items():

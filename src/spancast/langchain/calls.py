@@ -85,7 +85,7 @@ def watch_place(operation: OpenOperation, key: int) -> None:
 
 
 # Whether a function keeps its run manager, by the id of its code; the code is kept too, so that no other gets its id. Its
-# names are made anew at each reading: without the table a model call costs 2 more calls and two tuples of all names.
+# names are made anew at each reading.
 _read: dict[int, tuple[CodeType, bool]] = {}
 _MAX_READ = 256
 
