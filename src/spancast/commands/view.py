@@ -77,7 +77,7 @@ def view(
         data = [trace_data(spans) for spans in traces]
         return print_json(data if len(data) > 1 else data[0])
     console = terminal.console()
-    for spans in traces:
+    for spans in filter(None, traces):  # of a trace whose every line is damaged nothing is left
         _show(console, spans, content)
     return None
 
