@@ -278,15 +278,16 @@ class Soak:
         self.pipeline = spancast.Pipeline(
             self.memory,
             spancast.destinations.memory(convention="gen_ai", name="private", privacy_mode=True),
-            spancast.destinations.targets.sdk(Silent(), name="sampled", sampling_rate=0.3),
-            spancast.destinations.targets.sdk(Refusing(), name="refusing"),
+            spancast.destinations.sdk(Silent(), name="sampled", sampling_rate=0.3),
+            spancast.destinations.sdk(Refusing(), name="refusing"),
         )
         self.arrived = 0
         self.endings: Counter[str] = Counter()
 
     def clear(self) -> None:
         """Count what has arrived and let go of it."""
-        assert self.pipeline.flush(60)
+        self.pipeline.flush(60)  # False: one destination refuses everything
+        assert 0 == sum(destination.queued for destination in self.pipeline.report())
         spans = self.memory.spans
         self.arrived += len(spans)
         assert len(spans) == len({span.span_id for span in spans})
@@ -321,6 +322,11 @@ def alive() -> list[OpenOperation | CapturedOperation]:
     return [thing for thing in gc.get_objects() if isinstance(thing, (OpenOperation, CapturedOperation))]
 
 
+def waits_for_an_answer(operation: OpenOperation | CapturedOperation) -> bool:
+    """Return whether it is the first run of a trace whose pause nobody has answered: its root is still to be written."""
+    return isinstance(operation, CapturedOperation) and "interrupt" in {event.name for event in operation.events}
+
+
 def test_two_hundred_mixed_runs_leave_nothing(soaked: Soak) -> None:
     """Runs of every kind, also failed, cancelled, abandoned and paused ones, all end and are all counted."""
     gc.collect()
@@ -329,7 +335,8 @@ def test_two_hundred_mixed_runs_leave_nothing(soaked: Soak) -> None:
     soaked.clear()
     soaked.check()  # the pipeline is idle, not shut down: its workers must hold nothing either
     known = set(map(id, before))
-    assert [] == [left for left in alive() if id(left) not in known]
+    left = [one for one in alive() if id(one) not in known]
+    assert [] == [one for one in left if not waits_for_an_answer(one)]
 
 
 @pytest.mark.slow
