@@ -55,7 +55,7 @@ def folder(base: Path, **settings: Any) -> str:
         {"headers": {"Authorization": "Bearer one"}},
         {"resource": {"team": "a"}},
     ],
-    ids=str,
+    ids=lambda settings: ", ".join(f"{name}={getattr(value, '__name__', value)}" for name, value in settings.items()),
 )
 def test_what_shapes_the_bytes_or_says_who_may_read_them_is_in_it(tmp_path: Path, settings: dict[str, Any]) -> None:
     """Another setting is another folder; the same setting, made anew as by the next process, is the same."""

@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 import spancast
 from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler, trace_lookup
-from spancast.recording import paused, tasks
+from spancast.recording import paused, recorder, tasks
 from spancast.recording.captured import CapturedOperation
 from spancast.recording.open_operation import OpenOperation
 
@@ -261,6 +261,8 @@ def soaked(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) ->
     """Return a pipeline with four destinations; the look-up tables that are bounded by design are bounded lower."""
     monkeypatch.setattr(trace_lookup, "_MAX_RUNS", 100)
     monkeypatch.setattr(paused, "MAX_HELD", 100)
+    monkeypatch.setattr(paused, "MAX_QUESTION_BYTES", 20_000)
+    monkeypatch.setattr(recorder, "MAX_ENDED", 200)
     trace_lookup._by_run.clear()
     caplog.set_level(logging.WARNING)
     soak = Soak()

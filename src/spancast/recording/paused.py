@@ -33,7 +33,7 @@ _MAX_NAME: Final = 1000  # characters
 _REFRESH: Final = 1.0  # seconds between two looks into the folder
 _PRUNE_EVERY: Final = 3600.0
 _FIRST_LOOK: Final = 4  # milliseconds that the first answer of a process may wait for the folder to be read
-_QUESTION_BYTES: Final = 16 * 1024 * 1024  # of content that waits for the answers
+MAX_QUESTION_BYTES: Final = 16 * 1024 * 1024  # of content that waits for the answers
 _FLUSH: Final = 0.5  # seconds
 
 
@@ -117,7 +117,7 @@ class Pauses:
     def keep_question(self, pause: Pause, captured: CapturedOperation) -> None:
         """Keep the run that paused until its answer comes, for its input; bounded in bytes, and in this process only."""
         self._questions[pause] = captured
-        while sum(each.size for each in list(self._questions.values())) > _QUESTION_BYTES:
+        while sum(each.size for each in list(self._questions.values())) > MAX_QUESTION_BYTES:
             with suppress(KeyError):
                 self._questions.popitem(last=False)
 
