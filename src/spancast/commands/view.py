@@ -57,17 +57,20 @@ def view(
     since_: Annotated[str | None, typer.Option("--since", help="List traces since 15m, 2h, 3d, or a date.")] = None,
     slower: Annotated[float | None, typer.Option(help="List traces that took longer than this many seconds.")] = None,
     search: Annotated[str | None, typer.Option(help="List traces in whose content this text stands.")] = None,
-    content: Annotated[Content, typer.Option(help="How much of each span's content to show.")] = Content.NONE,
+    content: Annotated[
+        str, typer.Option(help="How much of each span's content to show: none, preview or full.")
+    ] = "none",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write one self-contained HTML file.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on showing traces as they are written.")] = False,
 ) -> None:
     """Show traces from a file of OTLP JSON lines: the newest, one of them, or a list."""
+    amount = _amount(content)
     path, wanted = _arguments(what or [])
     store = _opened(path)
     filters = _filters(session, user, name, model, error, since_, slower, search)
     if follow:
-        _follow(store, path, content)
+        _follow(store, path, amount)
     if wanted is None and (listing or filters != Filters()):
         return _list(store, path, filters, limit, as_json, html)
     traces = [_trace(store, path, wanted)] if wanted is not None else _newest(store, path, last)
@@ -78,8 +81,16 @@ def view(
         return print_json(data if len(data) > 1 else data[0])
     console = terminal.console()
     for spans in filter(None, traces):  # of a trace whose every line is damaged nothing is left
-        _show(console, spans, content)
+        _show(console, spans, amount)
     return None
+
+
+def _amount(content: str) -> Content:
+    """Return how much is meant. Not typer's own choice: its older versions cannot take an Enum with newer ones of click."""
+    try:
+        return Content(content)
+    except ValueError:
+        stop(f"--content is {content!r}: give {', '.join(Content)}.")
 
 
 def _show(console: Console, spans: Sequence[ViewSpan], content: Content) -> None:
