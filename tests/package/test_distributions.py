@@ -14,7 +14,7 @@ import spancast
 
 from .environments import ROOT, uv
 
-EXTRAS = ["all", "cli", "demo", "keyring", "langchain", "llama-index", "openrouter", "prices"]
+EXTRAS = ["all", "cli", "demo", "keyring", "langchain", "llama-index", "mcp", "openrouter", "prices", "serve"]
 ENTRY_POINTS = """\
 [console_scripts]
 spancast = spancast.cli:main
@@ -22,6 +22,9 @@ spancast = spancast.cli:main
 [opentelemetry_instrumentor]
 spancast_langchain = spancast.langchain.instrumentor:SpancastLangChainInstrumentor
 spancast_llama_index = spancast.llama_index.instrumentor:SpancastLlamaIndexInstrumentor
+
+[pytest11]
+spancast = spancast.testing.plugin
 """
 
 
@@ -73,7 +76,11 @@ def test_the_sdist_holds_what_its_tests_need(sdist: Path) -> None:
     assert [] == sorted(set(tracked) - names)
     documents = {"README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE"}
     assert set() == documents - names
-    assert [] == [name for name in names if name.startswith((".venv", ".git/", ".spancast", "dist")) or "cache" in name]
+    assert [] == [
+        name
+        for name in names
+        if name.startswith((".venv", ".git/", ".spancast", "dist")) or "/__pycache__/" in name or "_cache/" in name
+    ]
 
 
 def test_the_metadata_is_whole(metadata: Message) -> None:
