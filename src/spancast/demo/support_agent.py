@@ -189,7 +189,7 @@ def build_agent(model: BaseChatModel) -> Any:
         nonlocal calls
         calls += 1
         if calls == 1:
-            raise TimeoutError("the order service did not answer within 2 s")
+            raise TimeoutError("the order service did not answer in 2 s")
         return f"order {order_id}: shipped, arrives on Friday"
 
     @tool
