@@ -18,6 +18,8 @@ from spancast import destinations
 
 from ..receivers.faulty import Faulty, faulty_receiver, step
 
+pytestmark = pytest.mark.alone  # the memory of the process is measured: other tests must not have filled it
+
 
 @pytest.fixture(scope="module")
 def receiver() -> Iterator[Faulty]:
