@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
+from ..recording.streams import InContext
 from .finalizers import FinalizerThread
 
 MAX_TEXT = 1_000_000  # characters kept of one streamed answer
@@ -126,7 +127,7 @@ class AsyncTokenStream(AsyncGenerator[Any, Any]):
 
     async def _run(self, step: Callable[..., Any], *arguments: Any) -> Any:
         try:
-            piece = await _InContext(step(*arguments), self._context)
+            piece = await InContext(step(*arguments), self._context)
         except StopAsyncIteration:
             self.stream_end.finish()
             raise
@@ -153,43 +154,6 @@ class AsyncTokenStream(AsyncGenerator[Any, Any]):
         close = getattr(self._inner, "aclose", None)
         try:
             if close is not None:
-                await _InContext(close(), self._context)
+                await InContext(close(), self._context)
         finally:
             self.stream_end.on_collected()
-
-
-class _InContext:
-    """Awaits *awaitable* so that every step of it runs in *context*; the task stays the caller's own."""
-
-    __slots__ = ("_awaitable", "_context")
-
-    def __init__(self, awaitable: Any, context: Context) -> None:
-        self._awaitable = awaitable
-        self._context = context
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        run = self._context.run
-        steps = self._awaitable.__await__()
-        step: Callable[[], Any] = lambda: next(steps)  # noqa: E731
-        while True:
-            try:
-                waited_for = run(step)
-            except StopIteration as stop:
-                return stop.value
-            try:
-                sent = yield waited_for
-            except GeneratorExit:
-                run(steps.close)
-                raise
-            except BaseException as error:
-                step = _throwing(steps, error)
-            else:
-                step = _sending(steps, sent)
-
-
-def _sending(steps: Any, value: Any) -> Callable[[], Any]:
-    return lambda: next(steps) if value is None else steps.send(value)
-
-
-def _throwing(steps: Any, error: BaseException) -> Callable[[], Any]:
-    return lambda: steps.throw(error)
