@@ -15,7 +15,7 @@ from ..runtime.default import as_default
 from ..runtime.pipeline import Pipeline
 from ..view.content import content_of
 from ..view.notebook import ShownTrace
-from ..view.read import ViewSpan, traces_of
+from ..view.read import ViewSpan, counted_once, traces_of
 from ..view.tree import in_order
 
 _MOST_SHOWN = 4000  # characters of arguments and results in the message of a failed check
@@ -86,8 +86,7 @@ class RecordedTrace:
 
     def __init__(self, spans: Sequence[ViewSpan]) -> None:
         self.spans = tuple(in_order(spans))
-        counting = {span.span_id for span in spans if span.kind == "LLM" and span.input_tokens is not None}
-        self._counted = [span for span in spans if span.kind != "LLM" or span.parent_span_id not in counting]
+        self._counted = counted_once(spans)
 
     @property
     def trace_id(self) -> str:

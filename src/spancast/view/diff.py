@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from .content import content_of
-from .read import ViewSpan
+from .read import ViewSpan, counted_once
 
 MAX_SPANS = 2000  # of each side; beyond, only the sums are compared
 _MAX_TEXT = 20_000  # characters of a value that are compared line by line
@@ -95,8 +95,7 @@ def _text(value: Any) -> str:
 
 
 def _totals(spans: Sequence[ViewSpan]) -> dict[str, Any]:
-    counting = {span.span_id for span in spans if span.kind == "LLM" and span.input_tokens is not None}
-    counted = [span for span in spans if span.kind != "LLM" or span.parent_span_id not in counting]
+    counted = counted_once(spans)
     costs = [span.cost for span in counted if span.cost is not None]
     return {
         "spans": len(spans),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -228,6 +228,12 @@ def traces_of(spans: Iterable[ViewSpan]) -> dict[str, list[ViewSpan]]:
     for span in sorted(once.values(), key=lambda span: span.start_ns):
         traces.setdefault(span.trace_id, []).append(span)
     return traces
+
+
+def counted_once(spans: Sequence[ViewSpan]) -> list[ViewSpan]:
+    """Return *spans* without model calls directly inside a model call: the same one, told again by its gateway."""
+    counting = {span.span_id for span in spans if span.kind == "LLM" and span.input_tokens is not None}
+    return [span for span in spans if span.kind != "LLM" or span.parent_span_id not in counting]
 
 
 def view_span(span: Mapping[str, Any], attributes: dict[str, Any], service: str | None = None) -> ViewSpan:

@@ -13,7 +13,7 @@ from rich.text import Text
 from ..delivery.ledger import DeliveryReport, DestinationReport
 from .content import content_of
 from .figures import counted, duration, money
-from .read import ViewSpan
+from .read import ViewSpan, counted_once
 
 _MOST_INDENT = 36  # characters: twelve levels; in a narrow terminal a third of its width
 _GAP = 2  # characters between two columns
@@ -96,7 +96,7 @@ def _error(prefix: str, error: str) -> RenderableType:
 def _headline(spans: Sequence[ViewSpan]) -> Text:
     timed = [span for span in spans if span.kind != "EVALUATOR" or span.parent_span_id] or spans
     first = timed[0]  # a score may have come days later
-    once = _counted_once(spans)
+    once = counted_once(spans)
     total = sum(span.cost or 0 for span in once)
     tokens = sum((span.input_tokens or 0) + (span.output_tokens or 0) for span in once)
     seconds = (max(span.end_ns for span in timed) - min(span.start_ns for span in timed)) / 1e9
@@ -108,12 +108,6 @@ def _headline(spans: Sequence[ViewSpan]) -> Text:
     ]
     who = [f"{name} {value}" for name, value in (("user", first.user), ("session", first.session_id)) if value]
     return Text(f"trace {first.trace_id}\n{' · '.join([*figures, *who])}", style="dim", overflow="fold")
-
-
-def _counted_once(spans: Sequence[ViewSpan]) -> list[ViewSpan]:
-    """Return *spans* without model calls directly inside a model call: the same one, told again by its gateway."""
-    counting = {span.span_id for span in spans if span.kind == "LLM" and span.input_tokens is not None}
-    return [span for span in spans if span.kind != "LLM" or span.parent_span_id not in counting]
 
 
 def in_order(spans: Sequence[ViewSpan]) -> list[ViewSpan]:
