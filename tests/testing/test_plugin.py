@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+import spancast
 
 pytest_plugins = ["pytester"]
 
@@ -43,6 +47,27 @@ def agent(order: int) -> str:
         return refund.invoke({"order": order})
     return RunnableLambda(work, name="support").invoke(order)
 '''
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loaded() -> None:
+    """Load what a run and its report load. pytester forgets modules that were loaded in its runs: other tests would get
+    second copies of our classes.
+    """
+    from spancast.testing import record
+    from spancast.view.export import page_of
+
+    names: dict[str, Any] = {}
+    exec(APPLICATION, names)
+    with record() as traces:
+        names["agent"](17)
+        with pytest.raises(ValueError, match="no such order"):
+            names["agent"](13)
+        asyncio.run(names["refund"].ainvoke({"order": 1}))
+        with spancast.trace(trace_name="mine"):
+            pass
+    assert str(traces.last)
+    assert page_of([list(traces.last.spans)])
 
 
 @pytest.fixture
