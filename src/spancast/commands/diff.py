@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .. import terminal
+from ..destinations.targets.file import DEFAULT_FILE
 from .output import print_json, stop
 
 if TYPE_CHECKING:
     from ..view.read import ViewSpan
 
-_DEFAULT = Path(".spancast/traces.jsonl")
 DIFFERENT = 1
 
 
@@ -23,7 +23,7 @@ def diff(
         str, typer.Argument(help="A trace's id, the beginning of one, a number (1 is the newest), or a file.")
     ],
     second: Annotated[str, typer.Argument(help="The same; of a file, its newest trace.")],
-    path: Annotated[Path, typer.Option("--file", help="The file in which ids are looked up.")] = _DEFAULT,
+    path: Annotated[Path, typer.Option("--file", help="The file in which ids are looked up.")] = Path(DEFAULT_FILE),
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write one self-contained HTML file.")] = None,
 ) -> None:

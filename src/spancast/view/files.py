@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import re
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,8 +56,6 @@ def update(store: Store, path: Path, *, progress: Progress | None = None) -> Non
 
 
 def _index_of(path: Path) -> Store:
-    import sqlite3
-
     beside = path.with_name(path.name + ".index")
     try:
         return Store(beside, source=path)

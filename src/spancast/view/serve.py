@@ -79,12 +79,11 @@ class Server:
         *,
         max_age: float | None = None,
         source: Path | None = None,
-        listeners: Listeners | None = None,
     ) -> None:
         self._store = store
         self._source = source
         self._max_age = max_age
-        self._listeners = listeners or Listeners()
+        self._listeners = Listeners()
         self._requests = 0
 
     def routes(self) -> list[Route]:
