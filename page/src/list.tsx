@@ -48,9 +48,10 @@ export function TraceList({ initial }: { initial: Partial<Filters> }) {
     return () => removeEventListener("keydown", onKey);
   }, []);
 
-  const set = (name: keyof Filters, value: string | boolean): void => setFilters({ ...filters, [name]: value });
+  // From the state before, not from that of this drawing: two clicks may come before the next one.
+  const set = (name: keyof Filters, value: string | boolean): void => setFilters((before) => ({ ...before, [name]: value }));
   const choose = (id: string): void =>
-    setChosen(chosen.includes(id) ? chosen.filter((other) => other !== id) : [...chosen, id].slice(-2));
+    setChosen((before) => (before.includes(id) ? before.filter((other) => other !== id) : [...before, id].slice(-2)));
   const active = Object.entries(filters).some(([, value]) => Boolean(value));
 
   return (

@@ -158,7 +158,9 @@ def test_two_traces_are_compared(site: Site, page: Any) -> None:
     site.add(conversation(1, "Same?", "Yes, it is."))
     site.add(conversation(2, "Same?", "No, it is not.", at=60))
     page.goto(site.url)
-    for box in page.get_by_role("checkbox", name="compare").all():
+    boxes = page.get_by_role("checkbox", name="compare")
+    boxes.nth(1).wait_for()  # `all` does not wait for the list
+    for box in boxes.all():
         box.check()
     page.get_by_text("Compare the two").click()
     page.locator(".lines .added").first.wait_for()
