@@ -1,23 +1,13 @@
 """Phoenix, Arize's own open-source server, takes the demo's trace, and its answers are understood.
 
-Slow: it is installed from PyPI (hundreds of megabytes) into a virtual environment of its own, kept in a cache folder
-(`SPANCAST_TEST_CACHE`, else the user's), and started on loopback with authentication on.
+Slow: it is installed from PyPI and started on loopback with authentication on (`receivers/arize_phoenix.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,101 +16,21 @@ import spancast
 from spancast import destinations
 from spancast.destinations import MemoryDestination
 
-from .receivers.ports import free_port
+from .receivers.arize_phoenix import Phoenix, running_phoenix
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform == "win32", reason="the virtual environment's layout is Unix's"),
 ]
-REQUIREMENT = "arize-phoenix>=20,<21"
 ADMIN = "spancast-admin-secret-0123456789-abcdef"
 PROJECT = "spancast-demo"
-SERVER = Path(__file__).parent / "receivers" / "phoenix_server.py"
-
-
-@dataclass(frozen=True)
-class Phoenix:
-    """A running Phoenix."""
-
-    url: str
-
-    def ask(self, query: str) -> Any:
-        """Return what its GraphQL API, which its own pages ask, answers."""
-        headers = {"Authorization": f"Bearer {ADMIN}", "Content-Type": "application/json"}
-        body = json.dumps({"query": query}).encode()
-        request = urllib.request.Request(f"{self.url}/graphql", body, headers)
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
-            return json.load(answer)["data"]
-
-    def get(self, path: str) -> Any:
-        """Return what its REST API says."""
-        request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {ADMIN}"})
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
-            return json.load(answer)
 
 
 @pytest.fixture(scope="module")
-def python() -> Path:
-    """Return the Python of Phoenix's own environment, which is made at the first time."""
-    cache = Path(os.environ.get("SPANCAST_TEST_CACHE") or Path.home() / ".cache" / "spancast-tests")
-    folder = cache / f"phoenix-{sys.version_info[0]}.{sys.version_info[1]}"
-    made = folder / "bin" / "python"
-    stamp = folder / "complete"
-    if not stamp.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=300)
-        install = [str(made), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", REQUIREMENT]
-        subprocess.run(install, check=True, timeout=1500)
-        stamp.write_text(REQUIREMENT)
-    return made
-
-
-@pytest.fixture(scope="module")
-def phoenix(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phoenix]:
+def phoenix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phoenix]:
     """Return a running Phoenix with authentication on."""
-    folder = tmp_path_factory.mktemp("phoenix")
-    port = free_port()
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("PHOENIX_", "OTEL_", "SPANCAST_"))
-    }
-    environ = {
-        **kept,
-        "PHOENIX_WORKING_DIR": str(folder),
-        "PHOENIX_HOST": "127.0.0.1",
-        "PHOENIX_PORT": str(port),
-        "PHOENIX_GRPC_PORT": str(free_port()),
-        "PHOENIX_TELEMETRY_ENABLED": "false",
-        "PHOENIX_ENABLE_AUTH": "true",
-        "PHOENIX_SECRET": "spancast-phoenix-secret-0123456789-abcdef",
-        "PHOENIX_ADMIN_SECRET": ADMIN,
-    }
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([str(python), str(SERVER)], env=environ, cwd=folder, stdout=log, stderr=log)
-        try:
-            running = Phoenix(f"http://127.0.0.1:{port}")
-            _wait_until_ready(running, process, folder / "log")
-            yield running
-        finally:
-            process.terminate()
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _wait_until_ready(running: Phoenix, process: subprocess.Popen[bytes], log: Path) -> None:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    end = time.monotonic() + 300
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            break
-        try:
-            opener.open(f"{running.url}/healthz", timeout=5).close()
-            return
-        except OSError:
-            time.sleep(0.5)
-    pytest.fail(f"Phoenix did not start:\n{log.read_text()[-3000:]}")
+    with running_phoenix(tmp_path_factory.mktemp("phoenix"), admin=ADMIN) as phoenix:
+        yield phoenix
 
 
 @pytest.fixture(autouse=True)
@@ -131,14 +41,8 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def stored(phoenix: Phoenix, trace_id: str, count: int) -> list[dict[str, Any]]:
-    """Return a trace's spans once *count* of them are stored: Phoenix answers first and stores later."""
-    end = time.monotonic() + 60
-    spans: list[dict[str, Any]] = []
-    while len(spans) < count and time.monotonic() < end:
-        time.sleep(0.5)
-        with suppress(urllib.error.HTTPError):  # 404: the project appears with its first span
-            spans = phoenix.get(f"/v1/projects/{PROJECT}/spans?limit=1000&trace_id={trace_id}")["data"]
-    return spans
+    """Return a trace's spans once *count* of them are stored."""
+    return phoenix.stored(PROJECT, trace_id, count)
 
 
 def test_phoenix_takes_the_demos_trace(phoenix: Phoenix) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,27 +19,19 @@ from spancast.view.read import read_lines, read_request
 from spancast.view.serve import application
 from spancast.view.store import Store
 
+from ..browser import needs_chromium, picture, running_chromium
 from .traces import chat_attributes, conversation, request, span
 
-sync_api = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("playwright.sync_api")
 uvicorn = pytest.importorskip("uvicorn")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-PICTURES = Path(os.environ.get("SPANCAST_PICTURES", ""))
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.alone,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
-]
-_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, needs_chromium]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """One browser for all."""
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 class Site:
@@ -102,12 +92,6 @@ def page(browser: Any) -> Iterator[Any]:
 
 def _is_here(url: str) -> bool:
     return url.startswith(("http://127.0.0.1", "http://localhost", "data:", "file:"))
-
-
-def picture(page: Any, name: str) -> None:
-    """Keep a picture where the documentation's are made."""
-    if str(PICTURES) not in ("", "."):
-        page.screenshot(path=str(PICTURES / f"{name}.png"))
 
 
 def test_from_the_list_to_the_chat(site: Site, page: Any) -> None:

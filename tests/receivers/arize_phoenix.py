@@ -1,0 +1,124 @@
+"""Phoenix, Arize's open-source server, installed from PyPI and started on loopback.
+
+It is hundreds of megabytes: it is installed once, into a virtual environment of its own, which stays in a cache folder
+(`SPANCAST_TEST_CACHE`, else the user's).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .ports import free_port
+
+REQUIREMENT = "arize-phoenix>=20,<21"
+_SERVER = Path(__file__).parent / "phoenix_server.py"
+
+
+@dataclass(frozen=True)
+class Phoenix:
+    """A running Phoenix; *admin* is its administrator's key where authentication is on."""
+
+    url: str
+    admin: str | None = None
+
+    def ask(self, query: str) -> Any:
+        """Return what its GraphQL API, which its own pages ask, answers."""
+        return self._open("/graphql", json.dumps({"query": query}).encode())["data"]
+
+    def get(self, path: str) -> Any:
+        """Return what its REST API answers."""
+        return self._open(path)
+
+    def stored(self, project: str, trace_id: str, count: int) -> list[dict[str, Any]]:
+        """Return a trace's spans once *count* of them are stored: Phoenix answers first and stores later."""
+        end = time.monotonic() + 60
+        spans: list[dict[str, Any]] = []
+        while len(spans) < count and time.monotonic() < end:
+            time.sleep(0.5)
+            with suppress(urllib.error.HTTPError):  # 404: the project appears with its first span
+                spans = self.get(f"/v1/projects/{project}/spans?limit=1000&trace_id={trace_id}")["data"]
+        return spans
+
+    def _open(self, path: str, body: bytes | None = None) -> Any:
+        headers = {"Content-Type": "application/json"}
+        if self.admin:
+            headers["Authorization"] = f"Bearer {self.admin}"
+        request = urllib.request.Request(self.url + path, body, headers)
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+            return json.load(answer)
+
+
+def python() -> Path:
+    """Return the Python of Phoenix's own environment, which is made at the first time."""
+    cache = Path(os.environ.get("SPANCAST_TEST_CACHE") or Path.home() / ".cache" / "spancast-tests")
+    folder = cache / f"phoenix-{sys.version_info[0]}.{sys.version_info[1]}"
+    made = folder / "bin" / "python"
+    stamp = folder / "complete"
+    if not stamp.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=300)
+        install = [str(made), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", REQUIREMENT]
+        subprocess.run(install, check=True, timeout=1500)
+        stamp.write_text(REQUIREMENT)
+    return made
+
+
+@contextmanager
+def running_phoenix(folder: Path, admin: str | None = None) -> Iterator[Phoenix]:
+    """Yield a Phoenix that keeps its data in *folder*; authentication is on where it has an *admin* key."""
+    port = free_port()
+    foreign = ("PHOENIX_", "OTEL_", "SPANCAST_")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    environ |= {
+        "PHOENIX_WORKING_DIR": str(folder),
+        "PHOENIX_HOST": "127.0.0.1",
+        "PHOENIX_PORT": str(port),
+        "PHOENIX_GRPC_PORT": str(free_port()),
+        "PHOENIX_TELEMETRY_ENABLED": "false",
+    }
+    if admin:
+        environ |= {
+            "PHOENIX_ENABLE_AUTH": "true",
+            "PHOENIX_SECRET": "spancast-phoenix-secret-0123456789-abcdef",
+            "PHOENIX_ADMIN_SECRET": admin,
+        }
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([str(python()), str(_SERVER)], env=environ, cwd=folder, stdout=log, stderr=log)
+        try:
+            running = Phoenix(f"http://127.0.0.1:{port}", admin)
+            _wait_until_ready(running, process, folder / "log")
+            yield running
+        finally:
+            process.terminate()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_until_ready(running: Phoenix, process: subprocess.Popen[bytes], log: Path) -> None:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    end = time.monotonic() + 300
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            break
+        try:
+            opener.open(f"{running.url}/healthz", timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.5)
+    pytest.fail(f"Phoenix did not start:\n{log.read_text()[-3000:]}")
