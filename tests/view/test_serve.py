@@ -61,6 +61,17 @@ def test_json_and_gzip_arrive(client: TestClient) -> None:
     assert {"order": 17} == trace["spans"][2]["content"]["input"]
 
 
+def test_a_span_without_ids_costs_itself_alone(client: TestClient, store: Store) -> None:
+    """The others of its request are stored, in protobuf as in JSON."""
+    request = ExportTraceServiceRequest()
+    spans = request.resource_spans.add().scope_spans.add().spans
+    spans.add(name="none")
+    spans.add(name="whole", trace_id=b"1" * 16, span_id=b"1" * 8)
+    kind = {"content-type": "application/x-protobuf"}
+    assert 200 == client.post("/v1/traces", content=request.SerializeToString(), headers=kind).status_code
+    assert ["whole"] == [row["name"] for row in list_traces(store, Filters())]
+
+
 def test_protobuf_from_our_own_exporter_arrives(client: TestClient, store: Store) -> None:
     """What spancast sends in protobuf reads like what it sends in JSON."""
     shown = []

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from spancast.view import files
@@ -15,6 +16,7 @@ from spancast.view.query import Filters, find_trace, list_traces, session_data, 
 from spancast.view.read import read_request
 from spancast.view.store import Store
 
+from ..linear import MOST, growth
 from .traces import chat_attributes, conversation, lines, request, span
 
 
@@ -147,6 +149,35 @@ def test_a_search_reads_the_file_and_not_its_keys(tmp_path: Path) -> None:
     path.write_bytes(lines(conversation(1, 'Say "Grüße"', "1"), conversation(2, "two", "2", at=10)))
     assert [f"{1:032x}"] == files.search_lines(path, 'say "grüße"')
     assert [] == files.search_lines(path, "traceId")
+
+
+def test_the_row_of_a_trace_does_not_depend_on_the_order_in_which_its_spans_arrive(store: Store) -> None:
+    """Question and answer of the root's children are found, whether it arrives whole or from its leaves up."""
+    store.clear()
+    leaf = span(1, 3, "deep", parent=2, at=2, attributes=chat_attributes("deep question", "deep answer"))
+    middle = span(1, 2, "call", parent=1, at=1, attributes=chat_attributes("Where is 17?", "On its way."))
+    for number, groups in enumerate(([[span(1, 1, "root", lasts=9), middle, leaf]], [[leaf], [middle], [span(1, 1)]])):
+        for group in groups:
+            named = [{**each, "traceId": f"{number + 1:032x}"} for each in group]
+            store.add(list(read_request(request(*named))))
+    rows = list_traces(store, Filters())
+    assert [("Where is 17?", "On its way.", 3)] * 2 == [(row["input"], row["output"], row["spans"]) for row in rows]
+
+
+def test_a_trace_of_many_lines_is_indexed_in_linear_time(tmp_path: Path) -> None:
+    """Its row is written once for each batch of lines, not once for each line."""
+
+    def one_span_a_line(count: int) -> Path:
+        path = tmp_path / f"{count}.jsonl"
+        path.write_bytes(b"".join(orjson.dumps(request(span(7, number + 1))) + b"\n" for number in range(count)))
+        return path
+
+    def index(path: Path) -> None:
+        store = Store(None, source=path)
+        files.update(store, path)
+        store.close()
+
+    assert growth(index, one_span_a_line, 200) < MOST
 
 
 # ---------------------------------------------------------------- differences

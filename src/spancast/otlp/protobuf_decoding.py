@@ -1,18 +1,18 @@
-"""Reads back one span that `protobuf.encode_span` made, by the official library: for the disk, and for trimming."""
+"""Reads OTLP protobuf by the official library: one span that `protobuf.encode_span` made, or anybody's whole request."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..conventions.span import AttributeValue, Span, SpanEvent, SpanLink
+from ..conventions.span import Attributes, AttributeValue, Span, SpanEvent, SpanLink
 from ..record.operation import Kind
 
 _IS_REMOTE = 0x200
 
 
 def decode_span(encoded: bytes) -> Span:
-    """Return the span; what it was to us (its operation's kind) is not in it: CHAIN.
+    """Return the span. Its operation's kind is not in the bytes: CHAIN.
 
     Raises:
         ValueError: When it is no span.
@@ -24,6 +24,30 @@ def decode_span(encoded: bytes) -> Span:
         (span,) = ScopeSpans.FromString(encoded).spans
     except DecodeError as error:
         raise ValueError(f"no OTLP span: {error}") from None
+    return _span(span)
+
+
+def decode_request(body: bytes) -> Iterator[tuple[Attributes, Span]]:
+    """Yield the spans of an `ExportTraceServiceRequest`, each with the attributes of its resource.
+
+    Raises:
+        ValueError: When it cannot be parsed.
+    """
+    from google.protobuf.message import DecodeError
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    try:
+        request = ExportTraceServiceRequest.FromString(body)
+    except DecodeError as error:
+        raise ValueError(str(error)) from None
+    for resource_spans in request.resource_spans:
+        resource = _attributes(resource_spans.resource.attributes)
+        for scope_spans in resource_spans.scope_spans:
+            for span in scope_spans.spans:
+                yield resource, _span(span)
+
+
+def _span(span: Any) -> Span:
     return Span(
         name=span.name,
         trace_id=int.from_bytes(span.trace_id, "big"),

@@ -6,6 +6,7 @@ the older names of OpenLLMetry. The result is plain data in one shape for the te
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ import orjson
 Data = dict[str, Any]
 MAX_ITEMS = 2000  # messages, parts or documents that are read of one span
 _MAX_INDEX_KEYS = 50_000  # flat attributes that are put together
+_DIGIT = re.compile("[0-9]")
 
 
 def content_of(attributes: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()) -> Data:
@@ -25,14 +27,10 @@ def content_of(attributes: Mapping[str, Any], events: Sequence[Mapping[str, Any]
     """
     nested = _nested(attributes)
     content: Data = {
-        "input_messages": _input_messages(attributes, nested),
-        "output_messages": _output_messages(attributes, nested),
-        "input": _first(attributes, _INPUTS),
-        "output": _first(attributes, _OUTPUTS),
+        **_question_and_answer(attributes, nested),
         "tools": _tools(attributes, nested),
         "documents": _documents(attributes, nested),
         "input_documents": _items(nested, "reranker", "input_documents", "document"),
-        "query": _first(attributes, ("gen_ai.retrieval.query.text", "reranker.query")),
         "parameters": _parameters(attributes),
         "template": attributes.get("llm.prompt_template.template"),
         "variables": _data(attributes.get("llm.prompt_template.variables")),
@@ -44,7 +42,27 @@ def content_of(attributes: Mapping[str, Any], events: Sequence[Mapping[str, Any]
         "exceptions": [_exception(event) for event in events if event.get("name") == "exception"][:MAX_ITEMS],
         "scores": _scores(attributes, nested, events),
     }
+    return _without_empty(content)
+
+
+def question_and_answer_of(attributes: Mapping[str, Any]) -> Data:
+    """Return the part of `content_of` that a list of traces shows; costs a fifth of the whole."""
+    return _without_empty(_question_and_answer(attributes, _nested(attributes)))
+
+
+def _question_and_answer(attributes: Mapping[str, Any], nested: Data) -> Data:
+    content: Data = {
+        "input_messages": _input_messages(attributes, nested),
+        "output_messages": _output_messages(attributes, nested),
+        "input": _first(attributes, _INPUTS),
+        "output": _first(attributes, _OUTPUTS),
+        "query": _first(attributes, ("gen_ai.retrieval.query.text", "reranker.query")),
+    }
     _read_state(content)
+    return content
+
+
+def _without_empty(content: Data) -> Data:
     return {key: value for key, value in content.items() if value not in (None, [], {}, "")}
 
 
@@ -139,7 +157,7 @@ def _nested(attributes: Mapping[str, Any]) -> Data:
     """Return the attributes whose names hold list indices as nested data; in time linear in their number."""
     tree: Data = {}
     for key, value in list(attributes.items())[:_MAX_INDEX_KEYS]:
-        if any(character.isdigit() for character in key):
+        if _DIGIT.search(key):
             _put(tree, key.split(".")[:24], value)
     return tree
 

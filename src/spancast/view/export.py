@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..private_files import atomic_write
 from .page import page_with
 from .query import Filters, list_traces, trace_data
 from .read import ViewSpan
@@ -35,5 +35,7 @@ def write_page(path: Path, traces: Sequence[Sequence[ViewSpan]], *, diff: dict[s
         OSError: When it cannot be written.
     """
     text = page_of(traces, diff=diff).encode("utf-8", "replace")
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(text)
+    if path.is_file() or not path.exists():
+        atomic_write(path.resolve(), text)  # a file that is there, and readable by others, does not pass its mode on
+    else:
+        path.write_bytes(text)  # a device, such as /dev/stdout

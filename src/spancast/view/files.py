@@ -9,11 +9,12 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-from .read import read_line
+from .read import ViewSpan, read_line
 from .store import Store
 
 _HEAD_BYTES = 4096  # of the file's beginning, by which another file under the same name is noticed
 _MAX_LINE = 256 * 1024 * 1024  # bytes of a line; a longer one is passed over
+_BATCH = 2000  # spans that are written in one transaction
 _MAX_FOUND = 2000  # traces that a search returns
 
 Progress = Callable[[int, int], object]
@@ -65,20 +66,25 @@ def _index_of(path: Path) -> Store:
 
 def _append(store: Store, path: Path, read: int, size: int, progress: Progress | None) -> int:
     """Index the whole lines from *read* on; returns up to where."""
+    waiting: list[tuple[int, list[ViewSpan]]] = []
+    count = 0
     with path.open("rb") as file:
         file.seek(read)
         while read < size:
             line = file.readline(_MAX_LINE)
-            if not line.endswith(b"\n") and len(line) < _MAX_LINE and read + len(line) >= size:
-                spans = read_line(line)  # the last line, perhaps still being written
-                if not spans:
-                    break
-            else:
-                spans = read_line(line)
-            store.add(spans, line_offset=read)
+            spans = read_line(line)
+            is_open = not line.endswith(b"\n") and len(line) < _MAX_LINE and read + len(line) >= size
+            if is_open and not spans:
+                break  # the last line, still being written
+            waiting.append((read, spans))
+            count += len(spans)
             read += len(line)
-            if progress is not None:
-                progress(read, size)
+            if count >= _BATCH or read >= size:
+                store.add_lines(waiting)
+                waiting, count = [], 0
+                if progress is not None:
+                    progress(read, size)
+    store.add_lines(waiting)
     return read
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+
+from ..conventions.span import Attributes, AttributeValue, Span
+from ..otlp.protobuf_decoding import decode_request
 
 _KINDS = {
     "chat": "LLM",
@@ -24,6 +28,7 @@ _KINDS = {
     "agent": "AGENT",
     "tool": "TOOL",
 }
+_HEX = re.compile("[0-9a-fA-F]+")
 _MOST = 1e15  # dollars, tokens or seconds: more is no figure but a mistake, and would need a column of its own width
 _INPUT_TOKENS = ("llm.token_count.prompt", "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens")
 _OUTPUT_TOKENS = ("llm.token_count.completion", "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens")
@@ -104,19 +109,12 @@ def read_protobuf(body: bytes) -> Iterator[ViewSpan]:
     Raises:
         NotOtlpError: When it cannot be parsed.
     """
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped,unused-ignore]
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
-    request = ExportTraceServiceRequest()
     try:
-        request.ParseFromString(body)
-    except DecodeError as error:
+        for resource, span in decode_request(body):
+            if span.trace_id and span.span_id:
+                yield _of_span(span, _text(resource.get("service.name")))
+    except ValueError as error:
         raise NotOtlpError(f"it cannot be parsed as OTLP protobuf: {error}") from None
-    for resource in request.resource_spans:
-        service = _text(_proto_attributes(resource.resource.attributes).get("service.name"))
-        for scope in resource.scope_spans:
-            for span in scope.spans:
-                yield view_span(_proto_span(span), _proto_attributes(span.attributes), service)
 
 
 def _lists(holder: object, *names: str) -> list[Any]:
@@ -154,7 +152,7 @@ def _hex(value: object, digits: int) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("a span without ids")
     text = value
-    if len(text) == digits and all(character in "0123456789abcdefABCDEF" for character in text):
+    if len(text) == digits and _HEX.fullmatch(text):
         return text.lower()
     try:
         raw = b64decode(text, validate=True)
@@ -181,44 +179,43 @@ def _link(link: Any) -> dict[str, Any]:
     }
 
 
-def _proto_attributes(listed: Any) -> dict[str, Any]:
-    return {item.key: _proto_value(item.value) for item in listed}
-
-
-def _proto_value(value: Any) -> Any:
-    name = value.WhichOneof("value")
-    if name == "array_value":
-        return [_proto_value(each) for each in value.array_value.values]
-    if name == "kvlist_value":
-        return {each.key: _proto_value(each.value) for each in value.kvlist_value.values}
-    if name == "bytes_value":
-        return b64encode(value.bytes_value).decode()
-    return getattr(value, name) if name else None
-
-
-def _proto_span(span: Any) -> dict[str, Any]:
-    """Return what is read of a span besides its attributes, in the names of OTLP's JSON."""
-    return {
-        "traceId": span.trace_id.hex(),
-        "spanId": span.span_id.hex(),
-        "parentSpanId": span.parent_span_id.hex(),
+def _of_span(span: Span, service: str | None) -> ViewSpan:
+    """Return a span that was decoded as it is shown."""
+    parent = span.parent_span_id
+    named = {
+        "traceId": f"{span.trace_id:032x}",
+        "spanId": f"{span.span_id:016x}",
+        "parentSpanId": f"{parent:016x}" if parent else None,
         "name": span.name,
-        "startTimeUnixNano": span.start_time_unix_nano,
-        "endTimeUnixNano": span.end_time_unix_nano,
-        "status": {"code": span.status.code, "message": span.status.message},
+        "startTimeUnixNano": span.start_ns,
+        "endTimeUnixNano": span.end_ns,
+        "status": {"code": span.status_code, "message": span.status_message},
         "read_events": tuple(
-            {"name": each.name, "time_ns": each.time_unix_nano, "attributes": _proto_attributes(each.attributes)}
-            for each in span.events
+            {"name": each.name, "time_ns": each.time_ns, "attributes": _plain(each.attributes)} for each in span.events
         ),
         "read_links": tuple(
             {
-                "trace_id": each.trace_id.hex(),
-                "span_id": each.span_id.hex(),
-                "attributes": _proto_attributes(each.attributes),
+                "trace_id": f"{each.trace_id:032x}",
+                "span_id": f"{each.span_id:016x}",
+                "attributes": _plain(each.attributes),
             }
             for each in span.links
         ),
     }
+    return view_span(named, _plain(span.attributes), service)
+
+
+def _plain(attributes: Attributes) -> dict[str, Any]:
+    """Return attributes as JSON can have them: bytes as base64, as OTLP's JSON writes them."""
+    return {key: value if isinstance(value, str) else _json_value(value) for key, value in attributes.items()}
+
+
+def _json_value(value: AttributeValue) -> Any:
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
+    if isinstance(value, Mapping):
+        return _plain(value)
+    return [_json_value(each) for each in value] if isinstance(value, list) else value
 
 
 def traces_of(spans: Iterable[ViewSpan]) -> dict[str, list[ViewSpan]]:
@@ -267,7 +264,10 @@ def view_span(span: Mapping[str, Any], attributes: dict[str, Any], service: str 
 
 
 def _either(attributes: Mapping[str, Any], *names: str) -> Any:
-    return next((attributes[name] for name in names if name in attributes), None)
+    for name in names:
+        if name in attributes:
+            return attributes[name]
+    return None
 
 
 def _number(attributes: Mapping[str, Any], *names: str) -> Any:
@@ -293,7 +293,10 @@ def _text(value: object) -> str | None:
     """Return *value* on one line, without what a terminal would obey."""
     if value is None:
         return None
-    return " ".join("".join(char if char.isprintable() else " " for char in str(value)).split())
+    text = str(value)
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(text.split())
 
 
 def _kind(attributes: Mapping[str, Any]) -> str:

@@ -10,13 +10,13 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from .content import content_of
+from .content import question_and_answer_of
 from .read import ViewSpan, read_line
 
 MAX_BYTES = 1024 * 1024 * 1024  # of a server's database; the oldest traces go first
@@ -55,42 +55,51 @@ class Store:
         self._connection = _opened(path)
 
     # ------------------------------------------------------------------ writing
-    def add(self, spans: Sequence[ViewSpan], *, line_offset: int | None = None) -> list[str]:
-        """Keep *spans*; one that is there already is replaced. Returns the ids of the traces they belong to."""
-        if not spans:
-            return []
+    def add(self, spans: Sequence[ViewSpan]) -> list[str]:
+        """Store *spans*; one that is there already is replaced. Returns the ids of the traces they belong to."""
+        return self._add([(None, spans)])
+
+    def add_lines(self, lines: Sequence[tuple[int, Sequence[ViewSpan]]]) -> list[str]:
+        """Store where spans are: each line's offset in the file that is indexed, and the spans on it."""
+        return self._add(lines)
+
+    def _add(self, groups: Sequence[tuple[int | None, Sequence[ViewSpan]]]) -> list[str]:
+        """Store spans in one transaction, and write the row of each of their traces once: many lines cost less together."""
+        trace_ids: dict[str, None] = {}
+        parents = {span.span_id: span.parent_span_id for _, spans in groups for span in spans}
         with self._lock, self._connection:
-            self._insert(spans, line_offset)
-            trace_ids = list({span.trace_id: None for span in spans})
+            for line_offset, spans in groups:
+                for span in spans:
+                    self._insert(span, line_offset, previewed=_may_be_near_the_root(span, parents))
+                    trace_ids[span.trace_id] = None
             for trace_id in trace_ids:
                 self._summarise(trace_id)
-        return trace_ids
+        return list(trace_ids)
 
-    def _insert(self, spans: Sequence[ViewSpan], line_offset: int | None) -> None:
-        cursor = self._connection
-        for span in spans:
-            keep_data = line_offset is None
-            row = (
-                *(span.trace_id, span.span_id, span.parent_span_id, span.name, span.kind),
-                *(_bounded(span.start_ns), _bounded(span.end_ns), span.error),
-                *(_bounded(span.input_tokens), _bounded(span.output_tokens), span.cost, span.model),
-                *(span.user, span.session_id, span.service, *previews(span)),
-                _packed(span) if keep_data else None,
-                line_offset,
-            )
-            found = cursor.execute(
-                "SELECT id FROM spans WHERE trace_id = ? AND span_id = ?", (span.trace_id, span.span_id)
-            ).fetchone()
-            if found is not None:
-                cursor.execute("DELETE FROM spans WHERE id = ?", found)
-                cursor.execute("DELETE FROM texts WHERE rowid = ?", found)
-            number = cursor.execute(_INSERT_SPAN, row).lastrowid
-            if keep_data:
-                cursor.execute("INSERT INTO texts (rowid, text) VALUES (?, ?)", (number, _searchable(span)))
+    def _insert(self, span: ViewSpan, line_offset: int | None, *, previewed: bool) -> None:
+        """Write a span; called with `_lock` held."""
+        is_whole = line_offset is None
+        row = (
+            *(span.trace_id, span.span_id, span.parent_span_id, span.name, span.kind),
+            *(_bounded(span.start_ns), _bounded(span.end_ns), span.error),
+            *(_bounded(span.input_tokens), _bounded(span.output_tokens), span.cost, span.model),
+            *(span.user, span.session_id, span.service, *(previews(span) if previewed else (None, None))),
+            _packed(span) if is_whole else None,
+            line_offset,
+        )
+        execute = self._connection.execute
+        written = execute(_INSERT_SPAN, row)
+        if not written.rowcount:  # it is there already
+            ids = (span.trace_id, span.span_id)
+            execute("DELETE FROM texts WHERE rowid IN (SELECT id FROM spans WHERE trace_id = ? AND span_id = ?)", ids)
+            execute("DELETE FROM spans WHERE trace_id = ? AND span_id = ?", ids)
+            written = execute(_INSERT_SPAN, row)
+        if is_whole:
+            execute("INSERT INTO texts (rowid, text) VALUES (?, ?)", (written.lastrowid, _searchable(span)))
 
     def _summarise(self, trace_id: str) -> None:
         """Write the row of a trace anew from its spans; called with `_lock` held."""
-        rows = self._connection.execute(_TRACE_SPANS, (trace_id,)).fetchall()
+        rows = self._connection.execute(_TRACE_SUMMARY, (trace_id,)).fetchall()
         if not rows:
             self._connection.execute("DELETE FROM traces WHERE trace_id = ?", (trace_id,))
             return
@@ -201,8 +210,12 @@ _COLUMNS = (
     "trace_id, span_id, parent, name, kind, start_ns, end_ns, error, input_tokens, output_tokens, cost, model, user, "
     "session, service, input, output, data, line_offset"
 )
-_INSERT_SPAN = f"INSERT INTO spans ({_COLUMNS}) VALUES ({','.join('?' * 19)})"  # noqa: S608  (names of our own)
+_INSERT_SPAN = f"INSERT OR IGNORE INTO spans ({_COLUMNS}) VALUES ({','.join('?' * 19)})"  # noqa: S608  (names of our own)
 _INSERT_TRACE = f"INSERT OR REPLACE INTO traces VALUES ({','.join('?' * 17)})"  # noqa: S608
+_TRACE_SUMMARY = (
+    "SELECT span_id, parent, name, kind, start_ns, end_ns, error, input_tokens, output_tokens, cost, model, user, session, "
+    "service, input, output FROM spans WHERE trace_id = ? ORDER BY start_ns, end_ns DESC, id LIMIT 50000"
+)
 _TRACE_SPANS = "SELECT * FROM spans WHERE trace_id = ? ORDER BY start_ns, end_ns DESC, id LIMIT 50000"
 
 
@@ -276,9 +289,15 @@ def _any(rows: Sequence[sqlite3.Row], name: str) -> str | None:
     return next((row[name] for row in rows if row[name]), None)
 
 
+def _may_be_near_the_root(span: ViewSpan, parents: Mapping[str, str | None]) -> bool:
+    """Return whether a trace's row may show what *span* has: not when its parent's parent is there as well."""
+    parent = span.parent_span_id
+    return parent is None or parents.get(parents.get(parent) or "", "") == ""
+
+
 def previews(span: ViewSpan) -> tuple[str | None, str | None]:
     """Return the question and the answer that a span shows, cut to what a list has room for."""
-    content = content_of(span.attributes)
+    content = question_and_answer_of(span.attributes)
     return (
         _preview_of(content.get("input_messages"), content.get("input", content.get("query")), "user"),
         _preview_of(content.get("output_messages"), content.get("output"), "assistant"),
