@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 import spancast
 from spancast import cli, destinations
 
+from .shell import run_here
+
 
 def run(
     *arguments: str, cwd: Path, width: int | None = 100, encoding: str = "utf-8", stdin: bytes = b""
@@ -24,6 +26,8 @@ def run(
     environ.pop("COLUMNS", None)
     if width is not None:
         environ["COLUMNS"] = str(width)
+    if width is not None and encoding == "utf-8":
+        return run_here(*arguments, cwd=cwd, environ=environ, stdin=stdin)
     done = subprocess.run(
         [sys.executable, "-c", "from spancast.cli import main; main()", *arguments],
         capture_output=True,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import spancast
 from spancast import destinations
 
 from .receivers.recording import Answer, Receiver, recording_receiver
+from .shell import run_here
 
 
 @pytest.fixture
@@ -35,13 +35,7 @@ def replay(receiver: Receiver, *arguments: str, **environment: str) -> subproces
         "NO_COLOR": "1",
         **environment,
     }
-    return subprocess.run(
-        [sys.executable, "-c", "from spancast.cli import main; main()", "replay", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=environ,
-    )
+    return run_here("replay", *arguments, cwd=Path.cwd(), environ=environ)
 
 
 def leave(receiver: Receiver, count: int, **settings: Any) -> None:

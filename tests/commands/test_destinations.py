@@ -16,6 +16,7 @@ import pytest
 from spancast.destinations import PRESETS
 
 from ..receivers.recording import Answer, Receiver, recording_receiver
+from ..shell import run_here
 
 TOKEN = "tok-0123456789abcdef"
 SCRIPT = "from spancast.cli import main; main()"
@@ -47,16 +48,7 @@ class Shell:
         }
 
     def __call__(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", SCRIPT, *arguments],
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=60,
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            env={**self.environ, **variables},
-        )
+        return run_here(*arguments, cwd=self.folder, environ={**self.environ, **variables})
 
     def saved(self) -> Any:
         path = self.config / "destinations.json"
