@@ -74,6 +74,7 @@ def test_the_command_shows_the_tree_and_the_delivery(tmp_path: Path) -> None:
     assert (tmp_path / ".spancast" / "traces.jsonl").is_file()
 
 
+@pytest.mark.slow
 def test_the_demo_delivers_to_what_the_environment_names(tmp_path: Path) -> None:
     """With an OTLP endpoint in the environment, the demo sends there too and says what became of it."""
     from ..receivers.recording import recording_receiver
@@ -101,6 +102,7 @@ cli.main()
 """
 
 
+@pytest.mark.slow
 def test_a_real_model_is_joined_to_the_gateways_broadcast(tmp_path: Path) -> None:
     """With `OPENROUTER_API_KEY` the gateway's own span of a request lies in the demo's trace, under the model's span."""
     pytest.importorskip("langchain_openrouter", reason="langchain-openrouter is not installed")

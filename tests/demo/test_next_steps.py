@@ -50,6 +50,7 @@ def test_the_first_step_shows_the_trace_again(demonstrated: tuple[Path, dict[str
     assert "Support request" in (folder / "trace.html").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_the_second_step_is_an_application_of_ones_own(demonstrated: tuple[Path, dict[str, str]]) -> None:
     """Saved, run and shown by pasting the lines; six of them are Python."""
     folder, lines = demonstrated
@@ -58,6 +59,7 @@ def test_the_second_step_is_an_application_of_ones_own(demonstrated: tuple[Path,
     assert 6 == len((folder / "app.py").read_text().splitlines())
 
 
+@pytest.mark.slow
 def test_the_third_step_sends_to_phoenix(demonstrated: tuple[Path, dict[str, str]]) -> None:
     """The demo's trace arrives where Phoenix listens."""
     folder, lines = demonstrated

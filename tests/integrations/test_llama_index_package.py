@@ -13,6 +13,7 @@ import pytest
 from ..package.environments import ROOT, Environment, build, environment, uv
 from ..receivers.recording import recording_receiver
 
+pytestmark = pytest.mark.slow  # it builds and installs packages
 PROJECT = ROOT / "integrations" / "llama-index-observability-spancast"
 PACKAGE = "llama_index/observability/spancast"
 BLOCKS = re.findall(r"```python\n(.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
@@ -258,6 +259,7 @@ else:
 """
 
 
+@pytest.mark.slow
 def test_another_process_joins_the_trace(tmp_path: Path) -> None:
     """A graph paused in one process and resumed in another, as by two workers of one server, is one trace."""
     project = str(Path(__file__).parents[2])

@@ -282,6 +282,7 @@ def test_an_empty_context_finds_its_parent_again(memory: MemoryDestination) -> N
     assert ("s1", "u1") == (model.attributes["session.id"], model.attributes["user.id"])
 
 
+@pytest.mark.slow
 def test_another_process_finds_the_parent(memory: MemoryDestination) -> None:
     """What was captured is plain JSON; a process that restores it goes on in the trace, with its session and user."""
     held = captured()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
+
+import pytest
 
 from .wire import Expected
 
@@ -16,6 +19,26 @@ OPENINFERENCE_COUNTS = (
     *("prompt", "completion", "total"),
     *("prompt_details.cache_read", "prompt_details.cache_write", "completion_details.reasoning"),
 )
+
+
+def installed(providers: Mapping[str, Any]) -> list[Any]:
+    """Return the providers' names as parameters, those whose package is not installed marked to be skipped."""
+    return [
+        pytest.param(
+            name,
+            marks=()
+            if _has(provider.package)
+            else pytest.mark.skip(reason=f"{provider.package} is of the dependency group `providers`"),
+        )
+        for name, provider in providers.items()
+    ]
+
+
+def _has(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ImportError:
+        return False
 
 
 def parts_in(text: str) -> list[tuple[Any, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from spancast.langchain import SpancastCallbackHandler
 
 from . import wire
 from .double import Double
-from .reading import said
+from .reading import installed, said
 from .wire import Expected, Wire
 
 pytestmark = [  # of the providers' clients, whose connections end with the process
@@ -172,11 +173,11 @@ def look_up(order: int) -> str:
 
 
 @pytest.mark.parametrize("way", ["invoke", "stream"])
-@pytest.mark.parametrize("name", PROVIDERS)
+@pytest.mark.parametrize("name", installed(PROVIDERS))
 def test_an_answer_is_read_whole(name: str, way: str, api: Double) -> None:
     """Streamed and not, in both conventions: as the provider said it."""
     provider = PROVIDERS[name]
-    package = pytest.importorskip(provider.package, reason="an integration package of the dependency group `providers`")
+    package = import_module(provider.package)
     streamed = way == "stream"
     api.script = [provider.wire.stream if streamed else provider.wire.whole]
     openinference, gen_ai = destinations.memory(), destinations.memory(convention="gen_ai")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from spancast import destinations, llama_index
 
 from . import wire
 from .double import Double
-from .reading import said
+from .reading import installed, said
 from .wire import Wire
 
 pytestmark = [  # of the providers' clients, whose connections end with the process
@@ -134,11 +135,11 @@ def look_up(order: int) -> str:
 
 
 @pytest.mark.parametrize("way", ["chat", "stream"])
-@pytest.mark.parametrize("name", PROVIDERS)
+@pytest.mark.parametrize("name", installed(PROVIDERS))
 def test_an_answer_is_read_whole(name: str, way: str, api: Double) -> None:
     """Streamed and not, in both conventions: as the provider said it."""
     provider = PROVIDERS[name]
-    package = pytest.importorskip(provider.package, reason="an integration package of the dependency group `providers`")
+    package = import_module(provider.package)
     streamed = way == "stream"
     api.script = [provider.wire.stream if streamed else provider.wire.whole]
     openinference, gen_ai = destinations.memory(), destinations.memory(convention="gen_ai")
