@@ -293,3 +293,16 @@ def test_arguments_of_a_pipeline_are_checked_too(arguments: dict[str, Any], star
 def test_a_settings_error_is_a_value_error() -> None:
     """Who catches ValueError catches ours."""
     assert (ValueError, SettingsError) == (SettingsError.__mro__[1], spancast.SettingsError)
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31m", "two\nlines", "n" * 201, "\u202egnp", ""])
+def test_a_name_is_short_and_printable(name: str) -> None:
+    """It stands in logs and reports, which a terminal shows."""
+    said = refusal(lambda: destinations.otlp(URL, name=name))
+    assert (True, True) == (said.startswith("name"), said.isprintable())
+
+
+def test_an_error_is_printable_and_of_bounded_length() -> None:
+    """Whatever value it quotes: of a file, a variable, an argument."""
+    assert "a\\x1b[31mb\\u202e" == str(SettingsError("a\x1b[31mb\u202e"))
+    assert 2100 > len(str(SettingsError("x" * 1_000_000)))

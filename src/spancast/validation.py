@@ -24,9 +24,21 @@ class SettingsError(ValueError):
     """
 
     def __init__(self, message: str, code: str = "E100") -> None:
-        """Keep the sentence and its code."""
-        super().__init__(message)
+        """Keep the sentence, printable and of bounded length whatever values it quotes, and its code."""
+        super().__init__(_printable(message))
         self.code = code
+
+
+_MAX_SENTENCE = 2000  # characters
+
+
+def _printable(message: str) -> str:
+    """Return a sentence without what a terminal would obey, and without the middle of an endless one."""
+    if len(message) > _MAX_SENTENCE:
+        message = f"{message[: _MAX_SENTENCE // 2]} ... {message[-_MAX_SENTENCE // 2 :]}"
+    if message.isprintable():
+        return message
+    return "".join([char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in message])
 
 
 def within(place: str, error: SettingsError) -> SettingsError:
@@ -169,6 +181,19 @@ def text(value: object, argument: str, example: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise SettingsError(f"{argument} is {_shown(value)}: it is text such as {example!r}.")
     return value
+
+
+def name(value: object, argument: str = "name") -> str:
+    """Return *value* when it is a name for reports and logs: some printable text on one line, not endless."""
+    found = text(value, argument, "collector")
+    if len(found) > _MAX_NAME or not found.isprintable():
+        raise SettingsError(
+            f"{argument}={found[:40]!r} is no name for reports: give at most {_MAX_NAME} printable characters on one line."
+        )
+    return found
+
+
+_MAX_NAME = 200
 
 
 def flag(value: object, argument: str) -> bool:

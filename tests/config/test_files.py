@@ -190,6 +190,8 @@ def test_only_the_destinations_that_are_named(monkeypatch: pytest.MonkeyPatch) -
         ("[[destinations]]\npreset = 'otlp'\nendpoint = 'http://c:4317'", "destination 'otlp': .* gRPC port 4317"),
         ("service_name = 7", "spancast.toml: service_name is 7"),
         ("service_name = ", "is no TOML"),
+        ("max_queue_bytes = " + "9" * 5000, "is no TOML"),
+        ("'" + "k" * 100_000 + "' = 1", "'k{80}' is no setting"),
     ],
 )
 def test_a_file_that_is_wrong_is_said_with_its_name(text: str, sentence: str) -> None:

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from ..diagnostics.result import MARKS, CheckResult
+from ..terminal import printable
 
 FAILED, WRONG_USE = 1, 2
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "dim"}
@@ -17,7 +18,7 @@ _STYLES = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "dim"
 
 def stop(message: str, status: int = WRONG_USE) -> NoReturn:
     """Say why nothing was done, and end."""
-    sys.stderr.write(f"spancast: {message}\n")
+    sys.stderr.write(f"spancast: {printable(message)}\n")
     raise typer.Exit(status)
 
 

@@ -118,7 +118,7 @@ def _of_file(path: Path, named: bool, names: Sequence[str], ignored: tuple[str, 
         return Project(ignored=ignored)
     try:
         table: Any = tomllib.loads(content)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, or a number with thousands of digits
         if pyproject and "tool.spancast" not in content:
             return Project(ignored=ignored)  # somebody else's file, and somebody else's fault
         raise SettingsError(f"{path} is no TOML: {str(error)[:200]}.", "E117") from None
@@ -166,10 +166,10 @@ def read_table(table: Mapping[str, Any], origin: str, names: Sequence[str], igno
     """
     for name in table:
         if name != "destinations" and name not in names:
-            near = difflib.get_close_matches(name, [*names, "destinations"], n=1)
+            near = difflib.get_close_matches(name[:80], [*names, "destinations"], n=1)
             hint = f"did you mean {near[0]!r}? There are" if near else "use"
             available = ", ".join([*names, "[[destinations]]"])
-            raise SettingsError(f"{origin}: {name!r} is no setting: {hint} {available}.", "E116")
+            raise SettingsError(f"{origin}: {name[:80]!r} is no setting: {hint} {available}.", "E116")
     listed = table.get("destinations", [])
     if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
         raise SettingsError(f"{origin}: destinations is no list of tables: write [[destinations]] before each.", "E117")

@@ -161,7 +161,7 @@ def validated_keywords(preset: str, common: Mapping[str, Any]) -> dict[str, Any]
     compression, largest = common.get("compression"), common.get("max_request_bytes")
     short = common.get("max_content_chars")
     return {
-        "name": preset if name is None else validation.text(name, "name", "collector"),
+        "name": preset if name is None else validation.name(name),
         "chosen": frozenset(key for key, value in common.items() if value is not None),
         "privacy_mode": validation.flag(common.get("privacy_mode", False), "privacy_mode"),
         "redact": validation.function(common.get("redact"), "redact"),

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+from ..private_files import has_foreign_owner
 from .read import ViewSpan, read_line
 from .store import Store
 
@@ -31,7 +32,12 @@ def open_file(path: Path, *, progress: Progress | None = None) -> Store:
         OSError: When the file cannot be read.
     """
     store = _index_of(path)
-    update(store, path, progress=progress)
+    try:
+        update(store, path, progress=progress)
+    except sqlite3.Error:  # an index that was damaged, or that something else wrote
+        store.close()
+        store = Store(None, source=path)
+        update(store, path, progress=progress)
     return store
 
 
@@ -58,6 +64,8 @@ def update(store: Store, path: Path, *, progress: Progress | None = None) -> Non
 
 def _index_of(path: Path) -> Store:
     beside = path.with_name(path.name + ".index")
+    if has_foreign_owner(path.parent) or (beside.exists() and has_foreign_owner(beside)):
+        return Store(None, source=path)  # another user may have written the index, or read the one that we would make
     try:
         return Store(beside, source=path)
     except (OSError, sqlite3.Error):

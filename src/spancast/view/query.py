@@ -13,6 +13,7 @@ from .read import ViewSpan
 from .store import Store
 
 MAX_LISTED = 1000
+_INT64 = 2**63 - 1  # what SQLite's integers reach to
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -59,11 +60,11 @@ def list_traces(
     for clause, number in (
         ("start_ns >= ?", filters.since_ns),
         ("start_ns < ?", filters.before_ns),
-        ("end_ns - start_ns > ?", None if filters.slower is None else int(filters.slower * 1e9)),
+        ("end_ns - start_ns > ?", None if filters.slower is None else _nanoseconds(filters.slower)),
     ):
         if number is not None:
             clauses.append(clause)
-            values.append(number)
+            values.append(max(-_INT64, min(_INT64, number)))
     if only is not None:
         clauses.append(f"trace_id IN ({','.join('?' * len(only))})")
         values.extend(only)
@@ -140,13 +141,18 @@ def since(text: str, now: datetime) -> int:
     Raises:
         ValueError: When *text* is neither; the sentence says what to give.
     """
-    if found := re.fullmatch(r"(\d{1,9})([smhdw])", text.strip()):
-        return int((now - timedelta(seconds=int(found[1]) * _UNITS[found[2]])).timestamp() * 1e9)
     try:
+        if found := re.fullmatch(r"(\d{1,9})([smhdw])", text.strip()):
+            return int((now - timedelta(seconds=int(found[1]) * _UNITS[found[2]])).timestamp() * 1e9)
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise ValueError(f"{text!r} is no time: give 15m, 2h, 3d, or a date such as 2026-11-28T09:00.") from None
-    return int((moment if moment.tzinfo else moment.astimezone()).timestamp() * 1e9)
+        return int((moment if moment.tzinfo else moment.astimezone()).timestamp() * 1e9)
+    except (ValueError, OverflowError):  # also a time before the year 1, or after the year 9999
+        raise ValueError(f"{text[:80]!r} is no time: give 15m, 2h, 3d, or a date such as 2026-11-28T09:00.") from None
+
+
+def _nanoseconds(seconds: float) -> int:
+    """Return *seconds* in nanoseconds, within 64 bits; what is no number of seconds excludes nothing."""
+    return int(max(-_INT64, min(_INT64, seconds * 1e9))) if seconds == seconds else -_INT64
 
 
 def _listed(row: dict[str, Any]) -> dict[str, Any]:

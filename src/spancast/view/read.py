@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ _KINDS = {
     "tool": "TOOL",
 }
 _HEX = re.compile("[0-9a-fA-F]+")
+_MAX_DEPTH = 64  # levels of a value; what lies deeper is left out: nothing could write it as JSON again
+_MAX_TEXT = 10_000  # characters of a name, an error, an id: what is shown on one line
 _MOST = 1e15  # dollars, tokens or seconds: more is no figure but a mistake, and would need a column of its own width
 _INPUT_TOKENS = ("llm.token_count.prompt", "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens")
 _OUTPUT_TOKENS = ("llm.token_count.completion", "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens")
@@ -166,7 +169,7 @@ def _hex(value: object, digits: int) -> str:
 def _event(event: Any) -> dict[str, Any]:
     return {
         "name": _text(event.get("name")) or "",
-        "time_ns": int(event.get("timeUnixNano") or 0),
+        "time_ns": _time(event.get("timeUnixNano") or 0),
         "attributes": _attributes(_lists(event, "attributes")),
     }
 
@@ -177,6 +180,15 @@ def _link(link: Any) -> dict[str, Any]:
         "span_id": _hex(link.get("spanId"), 16),
         "attributes": _attributes(_lists(link, "attributes")),
     }
+
+
+def _readable(read: Callable[[Any], dict[str, Any]], listed: Sequence[Any]) -> tuple[dict[str, Any], ...]:
+    """Return what can be read of *listed*: an event or a link that is none costs itself."""
+    found = []
+    for each in listed:
+        with suppress(TypeError, KeyError, ValueError, AttributeError, OverflowError):
+            found.append(read(each))
+    return tuple(found)
 
 
 def _of_span(span: Span, service: str | None) -> ViewSpan:
@@ -258,8 +270,8 @@ def view_span(span: Mapping[str, Any], attributes: dict[str, Any], service: str 
         user=_text(_either(attributes, "user.id", "langfuse.user.id")),
         session_id=_text(_either(attributes, "session.id", "gen_ai.conversation.id", "langfuse.session.id")),
         service=service,
-        events=span.get("read_events") or tuple(_event(each) for each in _lists(span, "events") if each),
-        links=span.get("read_links") or tuple(_link(each) for each in _lists(span, "links") if each),
+        events=span.get("read_events") or _readable(_event, _lists(span, "events")),
+        links=span.get("read_links") or _readable(_link, _lists(span, "links")),
     )
 
 
@@ -293,7 +305,7 @@ def _text(value: object) -> str | None:
     """Return *value* on one line, without what a terminal would obey."""
     if value is None:
         return None
-    text = str(value)
+    text = str(value)[:_MAX_TEXT]
     if not text.isprintable():
         text = "".join(char if char.isprintable() else " " for char in text)
     return " ".join(text.split())
@@ -316,16 +328,28 @@ def _error(span: Mapping[str, Any], attributes: Mapping[str, Any]) -> str | None
     return ": ".join(part for part in (kind, message) if part) or "error"
 
 
-def _value(value: Mapping[str, Any]) -> Any:
+def _value(value: Mapping[str, Any], depth: int = _MAX_DEPTH) -> Any:
     """Return an AnyValue as Python data; integers may stand as text or as numbers."""
     for key, item in value.items():
         if key == "intValue":
-            return int(item)
+            return _integer(item)
         if key == "doubleValue":
             return float(item)
-        if key == "arrayValue":
-            return [_value(each) for each in item.get("values", ())]
-        if key == "kvlistValue":
-            return {each["key"]: _value(each.get("value") or {}) for each in item.get("values", ())}
-        return item
+        if key in ("arrayValue", "kvlistValue"):
+            return _values(item.get("values", ()), key == "kvlistValue", depth - 1)
+        return item if isinstance(item, (str, bool)) else _text(item)
     return None
+
+
+def _values(listed: Iterable[Any], are_named: bool, depth: int) -> Any:
+    if depth <= 0:
+        return "..."
+    if are_named:
+        return {str(each["key"]): _value(each.get("value") or {}, depth) for each in listed}
+    return [_value(each, depth) for each in listed]
+
+
+def _integer(item: Any) -> int | str:
+    """Return a number; one beyond 64 bits, which neither OTLP nor our JSON can say, as text."""
+    number = int(item)
+    return number if -(2**63) <= number < 2**63 else str(number)
