@@ -36,7 +36,7 @@ _HOMES = {
     "shutdown": "runtime.default",
     "trace": "runtime.default",
 }
-# loaded at `spancast.langchain.instrument()` as at `from spancast import langchain`; what is missing is said in a sentence
+# loaded at `spancast.langchain.instrument()` as at `from spancast import langchain`; what is missing is named in a sentence
 _MODULES = ("destinations", "langchain", "llama_index", "openrouter", "redact")
 __all__ = [
     "DeliveryReport",

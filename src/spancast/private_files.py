@@ -55,7 +55,7 @@ def has_foreign_owner(path: Path) -> bool:
 
 
 def read_private(path: Path, *, named: bool = False, limit: int = MAX_READ) -> bytes:
-    """Return what is in a file of ours. *named*: the user named the path, so links are followed and any owner will do.
+    """Return what is in this user's file. *named*: the user named the path, so links are followed and any owner will do.
 
     Raises:
         ForeignFileError: When it is a link, no regular file, too large, or another's.
@@ -65,7 +65,7 @@ def read_private(path: Path, *, named: bool = False, limit: int = MAX_READ) -> b
     if not named and path.is_symlink():
         if why_not_ours(path.lstat()):
             raise ForeignFileError(f"{path} is not used: it is a link of another user")
-        follow = True  # a link of ours; what it leads to has to be ours as well
+        follow = True  # this user's link; what it leads to has to be ours as well
     flags = os.O_RDONLY | _NO_WAIT | _CLOEXEC | _BINARY | (0 if follow else _NO_FOLLOW)
     handle = os.open(path, flags)
     with os.fdopen(handle, "rb", closefd=True) as file:
@@ -96,7 +96,7 @@ def make_private_folder(folder: Path, *, named: bool = False) -> None:
         missing.append(level)
         level = level.parent
     for each in reversed(missing):
-        with suppress(FileExistsError):  # another process of ours was faster
+        with suppress(FileExistsError):  # another process of this user was faster
             each.mkdir(mode=0o700)
     for status in () if named else (os.lstat(folder), os.stat(folder)):
         if reason := why_not_ours(status):
@@ -141,7 +141,7 @@ def write_new(path: Path, data: bytes) -> None:
 
 
 def open_lock(path: Path) -> int:
-    """Return the handle of a file of ours that is there to be locked; it is made when it is not there.
+    """Return the handle of this user's file that is there to be locked; it is made when it is not there.
 
     Raises:
         ForeignFileError: When it is no regular file, or another's.
@@ -165,9 +165,9 @@ def write_whole(handle: int, data: bytes) -> None:
 
 @contextmanager
 def opened_to_append(path: Path, *, named: bool = False, mode: int = 0o600) -> Iterator[int]:
-    """Open a file of ours to append to, and yield its handle; it is made when it is not there.
+    """Open this user's file to append to, and yield its handle; it is made when it is not there.
 
-    *named*: the user named it, so a link of ours is followed, and a file may be anybody's; but it is no FIFO.
+    *named*: the user named it, so this user's link is followed, and a file may be anybody's; but it is no FIFO.
 
     Raises:
         ForeignFileError: When it is a link, no regular file, or another's.

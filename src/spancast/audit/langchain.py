@@ -264,7 +264,7 @@ def _refused_tool(canary: Canary) -> tuple[Any, Any]:
 
 
 def _interrupted(canary: Canary) -> tuple[Any, Any]:
-    """A graph that asks a person: the question is content."""
+    """A graph that asks a human: the question is content."""
     from langgraph.checkpoint.memory import InMemorySaver
     from langgraph.graph import START, MessagesState, StateGraph
     from langgraph.types import interrupt

@@ -17,7 +17,7 @@ def ending_of(error: BaseException | None) -> tuple[BaseException | None, str | 
     name = type(error).__name__
     if name in ("CancelledError", "WorkflowCancelledByUser"):
         return None, "cancelled"
-    if name == "WaitingForEvent":  # a tool asks a person; it is called again when the answer is there
+    if name == "WaitingForEvent":  # a tool asks a human; it is called again when the answer is there
         return None, "interrupted"
     if type(error) is RuntimeError and error.args == ("dispatcher shutdown",):
         return None, "incomplete"

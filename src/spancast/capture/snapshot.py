@@ -108,7 +108,7 @@ class Snapshot:
         count = dict.__len__(value)
         copied: dict[Any, object]
         if count * _ENTRY <= self.budget:
-            copied = dict.copy(value)  # at once: another thread may be changing it
+            copied = dict.copy(value)  # in one step: another thread may be changing it
             for key in copied:
                 if type(key) is not str:
                     copied = self._named(copied.items(), count)

@@ -44,7 +44,7 @@ def read(environ: Environ) -> Saved:
         return Saved()
     if reason := why_not_ours(status):
         return Saved(ignored=(f"{path} is not used: {reason}; set SPANCAST_CONFIG_DIR to a folder of your own",))
-    try:  # a link of ours may lead elsewhere, as those of managers of dot files do
+    try:  # this user's link may lead elsewhere, as those of managers of dot files do
         listed = orjson.loads(read_private(path, named=path.is_symlink()).removeprefix(b"\xef\xbb\xbf"))["destinations"]
         return Saved(tuple(entry_of(item, str(path), FILE_NAME) for item in listed))
     except ForeignFileError as error:

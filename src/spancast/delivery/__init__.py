@@ -1,1 +1,1 @@
-"""A lane for each destination: queue, worker, retry, and the ledger of what became of every span."""
+"""A lane for each destination: queue, worker, retry, and the ledger of what happened to every span."""

@@ -55,7 +55,7 @@ class Delivery:
 
     def wait(self, timeout: float, lanes: Sequence[Lane] | None = None) -> bool:
         """Wait until what was offered so far has left *lanes* (all); return whether it has within *timeout* seconds."""
-        if get_ident() in self._threads():  # a finalizer in a thread of ours: it would wait for itself
+        if get_ident() in self._threads():  # a finalizer in a spancast thread: it would wait for itself
             return False
         chosen = self.lanes if lanes is None else lanes
         if self.inbox.closed:
@@ -164,7 +164,7 @@ class Delivery:
 
     # ------------------------------------------------------------------ counts
     def is_own_thread(self, ident: int) -> bool:
-        """Return whether *ident* is a thread of ours."""
+        """Return whether *ident* is a spancast thread."""
         return ident in self._threads()
 
     def _threads(self) -> list[int | None]:
@@ -175,7 +175,7 @@ class Delivery:
         return sum([lane.ledger.lost for lane in self.lanes]) + refused
 
     def report(self) -> tuple[DestinationReport, ...]:
-        """Return what became of every span, per destination. Where counts change meanwhile, it reads again: no lock."""
+        """Return what happened to every span, per destination. Where counts change meanwhile, it reads again: no lock."""
         inbox = self.inbox
         for _ in range(100):
             version = inbox.version

@@ -122,7 +122,7 @@ class Encoder:
                 while claimed:
                     self._encode(claimed.pop())
             finally:
-                for item in claimed:  # a fault of ours: the rest of the chunk
+                for item in claimed:  # a bug in spancast: the rest of the chunk
                     if type(item) is not Marker:
                         self._drop(item.sampled, "fault")
                 self._hand_over()
@@ -164,7 +164,7 @@ class Encoder:
             try:
                 operation = operation or captured.operation()
                 self._make(rendering, operation, wanted)
-            except Exception as error:  # one span that cannot be rendered takes no other along
+            except Exception as error:  # one span that cannot be rendered affects no other
                 self._drop(wanted, "could not be rendered")
                 report_fault("render", error)
 

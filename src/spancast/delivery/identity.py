@@ -103,7 +103,7 @@ def _all(values: Any, depth: int) -> str | None:
 
 def _of_function(function: FunctionType, depth: int) -> str | None:
     code = function.__code__
-    ours = function.__module__.startswith("spancast.")  # a new version of ours means the same
+    ours = function.__module__.startswith("spancast.")  # a new version of spancast means the same
     referred = [] if ours else [function.__globals__[name] for name in code.co_names if name in function.__globals__]
     cells: list[Any] = []
     for cell in function.__closure__ or ():

@@ -84,12 +84,12 @@ class Inbox:
         return waiting
 
     def mark(self, marker: Marker) -> None:
-        """Put *marker* behind all that was offered so far, and let the encoder come to it at once."""
+        """Put *marker* behind all that was offered so far, and let the encoder come to it immediately."""
         self.items.append(marker)
         self.wake()
 
     def wake(self) -> None:
-        """Let the encoder look at once."""
+        """Let the encoder look immediately."""
         self._hurry[0].add()
         wake, at = self._wake
         at[0] = NEVER
@@ -123,7 +123,7 @@ class Inbox:
         if items:
             counts[1] += sum([self._weight(item) for item in claimed if type(item) is not Marker])
         else:
-            counts[1] = counts[0]  # also forgets what two threads at once have miscounted
+            counts[1] = counts[0]  # also forgets what two concurrent threads have miscounted
         return claimed
 
     def take_all(self) -> int:

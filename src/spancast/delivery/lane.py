@@ -160,7 +160,7 @@ class Lane:
 
     # ------------------------------------------------------------------ the lane's thread
     def step(self) -> float | None:
-        """Do one thing; return after how many seconds there is more to do (0: at once), or None: it is closed."""
+        """Do one thing; return after how many seconds there is more to do (0: immediately), or None: it is closed."""
         now = time.monotonic()
         phase = self.phase
         if phase.state is LaneState.CLOSED:

@@ -1,4 +1,4 @@
-"""The ledger: what became of every span, per destination. Every recorded span is in exactly one column."""
+"""The ledger: what happened to every span, per destination. Every recorded span is in exactly one column."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COLUMNS = ("delivered", "rejected", "spooled", "dropped", "sampled_out", "queued
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationReport:
-    """What became of the spans of one destination; recorded is the sum of the other columns.
+    """The outcome of the spans of one destination; recorded is the sum of the other columns.
 
     Attributes:
         recorded: All spans that ended.
@@ -55,7 +55,7 @@ class DestinationReport:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """What became of every span, per destination: `report["collector"].delivered`.
+    """What happened to every span, per destination: `report["collector"].delivered`.
 
     Attributes:
         destinations: One report each.
@@ -107,7 +107,7 @@ _MAX_REASONS = 100  # a receiver's words are among them
 class Ledger:
     """Counts what becomes of the spans of one destination.
 
-    Its state is one frozen record, replaced under `_lock` by threads of ours and by who shuts down. Reading takes no lock:
+    Its state is one frozen record, replaced under `_lock` by spancast threads and by who shuts down. Reading takes no lock:
     a report may be asked for in a signal handler, or in a finalizer that runs in the middle of a change.
     """
 

@@ -22,7 +22,7 @@ _TURN: Final = 32  # spans that are encoded between two chances for the applicat
 
 @dataclass(slots=True, kw_only=True)
 class ReplayResult:
-    """What became of one file's spans.
+    """The outcome of one file's spans.
 
     Attributes:
         delivered: Accepted by the receiver.

@@ -122,7 +122,7 @@ class SpoolReplayer:
         name = file.path.name
         try:
             done = replay_file(self._destination, self._spool, file, time_left, self._learned)
-        except Exception as error:  # a file of another user, or one that only a fault of ours cannot read
+        except Exception as error:  # a file of another user, or one that only a bug in spancast cannot read
             self._unreadable.add(name)
             if not isinstance(error, OSError):
                 report_fault("replay", error)

@@ -24,7 +24,7 @@ _GROWS_AFTER: Final = 8  # requests that arrive until a larger one is tried agai
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendResult:
-    """What became of the spans of one request.
+    """The outcome of the spans of one request.
 
     Attributes:
         delivered: Accepted by the receiver.

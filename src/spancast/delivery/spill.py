@@ -28,7 +28,7 @@ def spill_reason(
         waiting: Spans that wait.
         outage: For how many seconds the receiver will have been failing when it is tried next; 0: it answers.
         patience: For how long what waits for it may stay in memory, in seconds.
-        ending: Whether the server around has begun to end the process, which may be over at any moment.
+        ending: Whether the server has begun to end the process, which may be over at any moment.
     """
     if not waiting:
         return None
@@ -49,7 +49,7 @@ class SpoolWriter:
 
     Attributes:
         written: How many files were written so far.
-        is_urgent: Whether all spans go to disk at once and nothing is sent: the server around has begun to end the process,
+        is_urgent: Whether all spans go to disk immediately and nothing is sent: the server has begun to end the process,
             which may be over at any moment. Sent as well, some would arrive twice. Set by the encoder.
     """
 
@@ -76,7 +76,7 @@ class SpoolWriter:
             try:
                 spans.append(self._as_json(entry[2]))
                 good.append(entry)
-            except Exception as error:  # one span that cannot be read back takes no other along
+            except Exception as error:  # one span that cannot be read back affects no other
                 bad.append(entry)
                 fault = fault or error
         with self._lock:

@@ -2,7 +2,7 @@
 
 A file is written whole under another name and then renamed: nobody ever reads half of one. Its name says when it was
 written, by whom, and how many spans it holds, so that what a torn line costs is known. One span a line. Several processes
-may write at once, each its own files; one at a time sends, whoever has the lock of the folder.
+may write concurrently, each its own files; one at a time sends, whoever has the lock of the folder.
 """
 
 from __future__ import annotations
@@ -229,7 +229,7 @@ class Spool:
         """Return a file's spans; what cannot be read is counted.
 
         Raises:
-            OSError: When it is no file of ours, or is gone.
+            OSError: When it is no file of this user's, or is gone.
         """
         groups: dict[bytes, tuple[Attributes, list[Span]]] = {}
         found = 0

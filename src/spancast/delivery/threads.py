@@ -32,7 +32,7 @@ class WakeUp:
         self._token.acquire()
 
     def set(self) -> None:
-        """Wake the thread, or let its next `wait` return at once."""
+        """Wake the thread, or let its next `wait` return immediately."""
         with suppress(RuntimeError):  # it was set already
             self._token.release()
 

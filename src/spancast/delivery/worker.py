@@ -1,4 +1,4 @@
-"""A thread of ours: started at its first work, started again when it has died, and nothing it raises ends anything else."""
+"""A spancast thread: started at its first work, started again when it has died, and nothing it raises ends anything else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..recording.guard import report_fault
 from .threads import WakeUp, allocate_lock, get_ident, start_new_thread
 
 LONGEST_SLEEP: Final = 5.0  # seconds: should a wake-up be lost, nothing waits for longer than that
-_AFTER_FAULT: Final = 0.05  # seconds; a fault of ours that comes again and again must not take the processor
+_AFTER_FAULT: Final = 0.05  # seconds; a bug in spancast that comes again and again must not take the processor
 
 
 class Worker:
@@ -83,6 +83,6 @@ class Worker:
             if wait is None:
                 self._last()
             return wait
-        except Exception as error:  # the thread outlives any fault of ours
+        except Exception as error:  # the thread outlives any bug in spancast
             report_fault(self._name, error)
             return _AFTER_FAULT

@@ -75,7 +75,7 @@ class CheckResult:
         return self.passed
 
     def __str__(self) -> str:
-        """Return what a person reads, without colours."""
+        """Return what a human reads, without colours."""
         return "\n".join(lines_of(self))
 
     def as_dict(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def capture(value: object, operation: OpenOperation) -> object:
         operation.size += str.__sizeof__(value)
         return value
     if kind is dict and len(value) <= FEW:  # type: ignore[arg-type]
-        copied = value.copy()  # type: ignore[attr-defined]  # at once: another thread may be changing it
+        copied = value.copy()  # type: ignore[attr-defined]  # in one step: another thread may be changing it
         size = size_of_texts(copied)
         if size:
             operation.size += size

@@ -130,7 +130,7 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
         return agents.begins_agent(metadata, parent)
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, inputs: Any = None, **kwargs: Any) -> None:
-        """A chain, graph or node has its output; a graph that waits for a person has one too."""
+        """A chain, graph or node has its output; a graph that waits for a human has one too."""
         self._runs.close("on_chain_end", run_id, capture_chain_end, outputs, inputs, self)
 
     def on_chain_error(self, error: BaseException, *, run_id: UUID, inputs: Any = None, **kwargs: Any) -> None:
@@ -324,7 +324,7 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
 
     @guarded
     def on_interrupt(self, event: Any) -> None:
-        """A graph pauses for a person, also where it was compiled to stop before or after a node."""
+        """A graph pauses for a human, also where it was compiled to stop before or after a node."""
         recorder = self._runs.recorder()
         operation = self._runs.peek(event.run_id)
         if recorder is not None and operation is not None and operation.key == event.run_id.int:

@@ -1,4 +1,4 @@
-"""The door for `opentelemetry-instrument python app.py`: every LangChain run is traced, and the code does not change.
+"""The entry point for `opentelemetry-instrument python app.py`: every LangChain run is traced, and the code does not change.
 
 Loaded only through the entry point `spancast_langchain`, by OpenTelemetry's own loader.
 """

@@ -22,7 +22,7 @@ def pause(recorder: Recorder, operation: OpenOperation, checkpoint_id: object = 
 
 
 def interrupted(recorder: Recorder, operation: OpenOperation, error: BaseException) -> None:
-    """Note that a node asks a person: what it asks, and that the graph around it waits (it ends without a word of it)."""
+    """Note that a node asks a human: what it asks, and that the graph around it waits (it ends without a word of it)."""
     pause(recorder, operation)
     if operation.parent is not None:
         operation.parent.ending = INTERRUPTED

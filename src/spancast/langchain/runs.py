@@ -31,7 +31,7 @@ NO_INPUT: Any = object()
 
 
 class Runs:
-    """The runs of one handler. Holds no state of a run: that lies in the recorder, so any number may be open at once."""
+    """The runs of one handler. Holds no state of a run: that lies in the recorder, so any number may be open together."""
 
     __slots__ = ("_defaults", "_fold", "_in_use", "_made_in", "_origin", "_pipeline")
 
@@ -123,7 +123,7 @@ class Runs:
     ) -> None:
         """Close a run's operation once *capture*(recorder, operation, *values*) has read its end.
 
-        A fault of ours in *capture* costs content, never the span. *event* names it.
+        A bug in *capture* costs content, never the span. *event* names it.
         """
         try:
             key = run_id.int

@@ -14,7 +14,7 @@ class FinalizerThread:
     """Calls a function, in one thread, after a watched object was collected.
 
     Not in the garbage collector's own callback: that may run at any line, also while the same thread holds a lock. The
-    callback only puts into a `SimpleQueue`, which is re-entrant. No lock is taken here: should two threads begin at once,
+    callback only puts into a `SimpleQueue`, which is re-entrant. No lock is taken here: should two threads begin together,
     both read the queue.
     """
 

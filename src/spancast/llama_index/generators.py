@@ -1,4 +1,4 @@
-"""Which call of ours the running code belongs to, where that is the body of a generator which a call has returned.
+"""Which recorded call the running code belongs to, where that is the body of a generator which a call has returned.
 
 Python runs a generator's body in the context of whoever reads it, so LlamaIndex's own active call is there the reader's.
 The running frames tell: one of them is the generator's.

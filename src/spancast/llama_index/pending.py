@@ -27,7 +27,7 @@ class PendingStreams:
     """The calls that wait for their stream to end.
 
     Owner of these tables; each change is one atomic step on a dict, so no lock is needed: threads that read streams, the
-    one of collected objects and callbacks may all come at once, and whoever takes a call out of the table ends it.
+    one of collected objects and callbacks may all come together, and whoever takes a call out of the table ends it.
     """
 
     def __init__(self) -> None:

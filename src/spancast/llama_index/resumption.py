@@ -1,6 +1,6 @@
-"""A workflow that waits for a person and goes on in another run, by `Context.from_dict`: the second links to the first.
+"""A workflow that waits for a human and goes on in another run, by `Context.from_dict`: the second links to the first.
 
-Nothing in a saved context tells which run it was, and nothing of ours is put into it: the two are matched by what waits, the
+A saved context does not name its run, and nothing is added to it: the two are matched by what waits, the
 workflow's class, the step and the event that it began with, and by session and user where they are known. Where two
 that are alike wait in this process, there is no link.
 """
@@ -28,7 +28,7 @@ _waiting: Counter[str] = Counter()  # each change is one atomic step
 
 
 def note_wait(run: Call | None, step: Call, result: Any) -> None:
-    """Remember where a step waits for a person, or has sent a question."""
+    """Remember where a step waits for a human, or has sent a question."""
     if run is None or run.operation is None or not run.operation.sampled:
         return
     if result is None and workflow.is_waiting(run, step.method):

@@ -1,6 +1,6 @@
 """The span handler: LlamaIndex's dispatcher reports where a call begins and ends, the recorder opens and closes operations.
 
-The dispatcher swallows whatever a handler raises, so every method of ours stands under the guard, which counts and logs.
+The dispatcher swallows whatever a handler raises, so every method here stands under the guard, which counts and logs.
 State is one Call for each call that is open; parents are found by the dispatcher's own ids.
 """
 

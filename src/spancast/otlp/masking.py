@@ -12,7 +12,7 @@ import orjson
 
 MASK = "***"
 _SHORTEST = 5  # characters; shorter values are words such as `4` or `otel`, and no keys
-_WINDOW = 65_536  # characters of an answer that are looked at; a person reads a few hundred
+_WINDOW = 65_536  # characters of an answer that are looked at; a human reads a few hundred
 
 
 def hidden(headers: Mapping[str, str], url: str = "") -> tuple[str, ...]:

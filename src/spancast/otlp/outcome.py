@@ -1,4 +1,4 @@
-"""Outcome: what became of one request."""
+"""What one request came to: delivered, refused, or to be tried again."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one request.
+    """The outcome of one request.
 
     Attributes:
         rejected: Of a delivered request, how many spans the receiver says it rejected (OTLP partial success).
         reason: In a few words, to count by: `HTTP 401`, `timeout`, `no connection`, `connection broken`, `web page`.
-        message: In plain words, for a person; without the receiver's own.
+        message: In plain words, for a human; without the receiver's own.
         words: The receiver's own: one printable line without keys. They may repeat what was sent, so they do not belong
             into a log when that had content.
         code: Where there was no answer: why, for `spancast explain`.

@@ -14,7 +14,7 @@ from .secrets import is_secret_name
 Redact = Callable[[str], str]
 
 _MAX_DEPTH = 40  # levels of plain data that are walked; what lies deeper does not leave
-_LONG_NUMBER = 10**8  # from nine digits on, a number may be one of a card, an account or a person
+_LONG_NUMBER = 10**8  # from nine digits on, a number may be one of a card or an account
 _MAX_NAMED = 10_000  # characters of a value that is also shown as `name: value`
 _OWN_ROLES = frozenset({"system", "user", "assistant", "tool"})
 _OWN_WORDS = frozenset({"modality", "operation", "source", "finish_reason", "finish_reasons", "annotator", "scope"})

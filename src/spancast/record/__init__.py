@@ -1,1 +1,1 @@
-"""The record in the middle: what an application did, in no framework's and no backend's words."""
+"""The record in the middle: what an application did, independent of any framework or backend."""

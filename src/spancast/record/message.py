@@ -39,7 +39,7 @@ class Refusal:
 class Media:
     """An image, sound, film or document: by address (*url*), by a provider's *file_id*, or by value (*data*, base64).
 
-    *modality* is `image`, `audio`, `video` or `document`; *transcript* is what is said in it, where the provider gives that.
+    *modality* is `image`, `audio`, `video` or `document`; *transcript* is the speech in it, where the provider gives that.
     """
 
     modality: str

@@ -32,7 +32,7 @@ class ShownRuns:
         self._last = captured
 
     def show_in(self, operation: OpenOperation) -> None:
-        """Let the block's operation, which is about to close, show them where nothing was said."""
+        """Let the block's operation, which is about to close, show them where it has nothing of its own."""
         shown = operation.snapshots
         if "input" not in shown:
             open_now = [child for child in list(operation.children or ()) if child.snapshots]

@@ -1,6 +1,6 @@
 """CapturedOperation: what the recorder hands over when an operation closes. Frozen: nothing writes to it afterwards.
 
-Translating it into the record's Operation is left to a thread of ours: in the callback it would cost the application 2 to 4
+Translating it into the record's Operation is left to a spancast thread: in the callback it would cost the application 2 to 4
 times as much.
 """
 
@@ -101,7 +101,7 @@ class CapturedOperation:
     def operation(self) -> Operation:
         """Return the Operation; translated at the first call, in the encoder's thread.
 
-        No lock: a process that is forked meanwhile would inherit it locked. Two threads at once would make two equal ones.
+        No lock: a process that is forked meanwhile would inherit it locked. Two threads may make two equal ones.
         """
         operation = self._operation
         if operation is None:

@@ -66,11 +66,11 @@ class CurrentSpan(Span):
     Attributes:
         operation: The operation; None once it has ended.
         outer: The span that was current before.
-        outer_own: The nearest span of ours around this one.
+        outer_own: The nearest spancast span around this one.
         before, inside: OpenTelemetry's contexts around the operation and with it as the current span; until it ends.
         left: Asks whether the running code is outside of the call that the operation stands for: dropped, or between two
             chunks. Set by an adapter; the span that was current before is meant then, as after the end.
-        siblings: The rule by which siblings were skipped when this one was opened, and the span and the span of ours to
+        siblings: The rule by which siblings were skipped when this one was opened, and the span and the spancast span to
             which it led, so that the next sibling need not walk past all of them again.
     """
 
@@ -195,7 +195,7 @@ def first_live(span: Span) -> Span:
 
 
 def first_live_own(span: CurrentSpan | None) -> CurrentSpan | None:
-    """The same along the spans of ours."""
+    """The same along the spancast spans."""
     if span is None or (span.operation is not None and span.left is None):
         return span
     found = _first_open_own(span)
@@ -300,7 +300,7 @@ def span_in(context: otel_context.Context) -> Span:
 
 
 def own_span_in(context: otel_context.Context) -> CurrentSpan | None:
-    """Return the innermost span of ours of *context*, whether its operation has ended or not."""
+    """Return the innermost spancast span of *context*, whether its operation has ended or not."""
     own = context.get(_KEY)
     return own if type(own) is CurrentSpan else None
 
@@ -361,7 +361,7 @@ class Attachment:
 
 
 def nearest() -> OpenOperation | None:
-    """Return the innermost operation of ours that is open here."""
+    """Return the innermost spancast operation that is open here."""
     own = first_live_own(own_span_in(running.get()))
     while own is not None and own.operation is not None and own.operation.end_ns:
         own = first_live_own(own.outer_own)  # the place of a block that has ended

@@ -68,7 +68,7 @@ class TraceFields:
             return self
         if self is EMPTY:
             return farther
-        # `or`: a field that is said holds text that is not empty; `dataclasses.replace` costs three times as much
+        # `or`: a field that is set has text that is not empty; `dataclasses.replace` costs three times as much
         return TraceFields(
             trace_id=self.trace_id or farther.trace_id,
             trace_name=self.trace_name or farther.trace_name,

@@ -1,4 +1,4 @@
-"""The guard: nothing of ours raises into the application, and no fault of ours stays hidden in our own tests."""
+"""The guard: nothing in spancast raises into the application, and no bug in spancast stays hidden in our own tests."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class TraceHandle:
     """Where we are: for feedback links, log lines and calls to other services; and what a block of yours did.
 
     A handle is never None, and its ids are valid also where nothing is recorded: then they are those of the trace that
-    would have been. What is said after the operation has ended changes nothing. No method raises.
+    would have been. What is set after the operation has ended changes nothing. No method raises.
 
     Attributes:
         trace_id: 32 hex digits.
@@ -144,7 +144,7 @@ def handle_of(trace_id: int, span_id: int, sampled: bool = True) -> TraceHandle:
 
 
 def handle_of_operation(operation: OpenOperation) -> TraceHandle:
-    """Return the handle of an operation of ours."""
+    """Return the handle of a spancast operation."""
     ids = (operation.trace_id, operation.span_id)
     return TraceHandle(f"{ids[0]:032x}", f"{ids[1]:016x}", traceparent(*ids, bool(operation.state.sampled)), operation)
 
@@ -166,7 +166,7 @@ def current_trace() -> TraceHandle | None:
 
 
 def handle_around(around: ParentContext) -> TraceHandle | None:
-    """Return the handle of what is current, where it belongs to an operation of ours."""
+    """Return the handle of what is current, where it belongs to a spancast operation."""
     own = around.own
     if own is None:
         return None

@@ -1,4 +1,4 @@
-"""Which span and which operation of ours surround the place where something begins."""
+"""Which span and which spancast operation surround the place where something begins."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from .open_operation import OpenOperation
 
 
 class ParentContext:
-    """The current span, and the nearest operation of ours around it.
+    """The current span, and the nearest spancast operation around it.
 
     Attributes:
         trace_id, span_id, is_remote, sampled: Of the current span; the ids are 0 when there is none.
-        operation: The nearest operation of ours; in a task that outlives its `trace` block, that block's place.
-        span_is_own: The current span is an operation of ours, not one of the application's spans.
+        operation: The nearest spancast operation; in a task that outlives its `trace` block, that block's place.
+        span_is_own: The current span is a spancast operation, not one of the application's spans.
         span, own_span: The spans themselves.
         skipped: Operations nearer than these were skipped by the rule.
     """
@@ -52,7 +52,7 @@ class ParentContext:
 
     @property
     def own(self) -> OpenOperation | None:
-        """The operation of ours that the current span belongs to: itself, or the application's spans beneath it."""
+        """The spancast operation that the current span belongs to: itself, or the application's spans beneath it."""
         operation = self.operation
         if operation is None or (operation.state.sampled and self.trace_id != operation.trace_id):
             return None

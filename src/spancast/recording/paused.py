@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .captured import CapturedOperation
 
 MAX_HELD = 10_000
-MAX_AGE = 30 * 24 * 3600.0  # seconds; a person may take weeks to answer
+MAX_AGE = 30 * 24 * 3600.0  # seconds; a human may take weeks to answer
 _MAX_FILE: Final = 4096  # bytes
 _MAX_NAME: Final = 1000  # characters
 _REFRESH: Final = 1.0  # seconds between two looks into the folder
@@ -60,7 +60,7 @@ class Pauses:
     """Remembers pauses by service and thread id. Never raises: a folder that cannot be used is done without.
 
     A callback touches memory only, one atomic operation on a dict at a time; no lock is taken. The disk belongs to one
-    thread of ours: it writes and removes files, and looks once a second for what other processes have written or removed.
+    spancast thread: it writes and removes files, and looks once a second for what other processes have written or removed.
     """
 
     def __init__(self, folder: Path | None, service: str = "") -> None:
@@ -169,7 +169,7 @@ class Pauses:
                 if time.monotonic() - pruned > _PRUNE_EVERY:
                     pruned = time.monotonic()
                     self._prune()
-            except Exception as error:  # the thread outlives a fault of ours
+            except Exception as error:  # the thread outlives a bug in spancast
                 report_fault("pauses", error)
                 time.sleep(_REFRESH)
 

@@ -182,7 +182,7 @@ class Recorder:
         scope: FieldScope | None,
         defaults: TraceFields = EMPTY,
     ) -> None:
-        """Take over what the parent shares; what is said here for the first time is laid over it."""
+        """Take over what the parent shares; what is set here for the first time is laid over it."""
         state = parent.state
         operation.capture = parent.capture
         if scope is None:  # another context, of a task or a stream: the parent's block holds

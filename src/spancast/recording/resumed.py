@@ -1,4 +1,4 @@
-"""A trace that paused for a person: its root is written when the run that answers it ends.
+"""A trace that paused for a human: its root is written when the run that answers it ends.
 
 The backends show a trace by its root, and take each span once. So the run that pauses becomes a child of a root that is not
 there yet, every run that goes on lies beside it, and the last one writes the root: from the first run's start to the

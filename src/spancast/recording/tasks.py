@@ -1,6 +1,6 @@
 """Ends operations whose asyncio task is gone: a model call that is cancelled outside of any chain gets no event at all.
 
-One callback a task, however many operations it runs; an operation that ends by itself is forgotten at once.
+One callback a task, however many operations it runs; an operation that ends by itself is forgotten immediately.
 """
 
 from __future__ import annotations

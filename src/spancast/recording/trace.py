@@ -133,7 +133,7 @@ class trace:  # noqa: N801  (used as a verb: `with trace(...)`)
     Args:
         kind: What the span is, as in `spancast.record.operation.Kind`: CHAIN (the default), AGENT, LLM, TOOL, RETRIEVER, ...
         input: What goes in: any plain data, or text.
-        output: What comes out, where that is known at once; else `TraceHandle.set_output`.
+        output: What comes out, where that is known immediately; else `TraceHandle.set_output`.
         capture_input: Whether a decorated function's arguments are captured.
         capture_output: Whether its result is captured.
         fields: Trace fields (`trace_name`, `span_name`, `generation_name`, `trace_id`, `parent_span_id`, `user`,
@@ -192,7 +192,7 @@ class trace:  # noqa: N801  (used as a verb: `with trace(...)`)
         return self._fields.trace_name or self._fields.span_name or getattr(function, "__name__", "function")
 
     def _begin(self, name: str | None) -> Block | None:
-        """Begin a passage through the block; None where a fault of ours prevents it."""
+        """Begin a passage through the block; None where a bug in spancast prevents it."""
         try:
             return Block(self, name)
         except Exception as error:  # the application's own work must not stop

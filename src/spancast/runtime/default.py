@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
 _default: Pipeline | None = None
-_choosing = threading.RLock()  # two threads that begin at once get the same default
+_choosing = threading.RLock()  # two threads that begin together get the same default
 
 
 def configure(
@@ -106,7 +106,7 @@ def in_use(fallback: Pipeline | None = None) -> Pipeline:
 
 
 def _from_environment() -> Pipeline:
-    """Return the pipeline of an application that did not call `configure`: what cannot be used is said, and never raises."""
+    """Return the pipeline of an application that did not call `configure`: wrong settings are reported, never raised."""
     try:
         return Pipeline.of(resolve(Arguments(), os.environ, strict=False))
     except Exception as error:  # a setting of any kind must not end the application
@@ -126,7 +126,7 @@ def shutdown(timeout: float = process.EXIT_TIMEOUT) -> bool:
 
 
 def report() -> DeliveryReport:
-    """Return what became of every span of the pipeline in use, per destination."""
+    """Return what happened to every span of the pipeline in use, per destination."""
     return in_use().report()
 
 

@@ -209,7 +209,7 @@ class Pipeline:
         timeout = _seconds(timeout, process.EXIT_TIMEOUT)
         if self.ended:
             return self._ended_elsewhere(own, time.monotonic() + timeout)
-        if self._delivery().is_own_thread(own):  # a finalizer in a thread of ours: it would wait for itself
+        if self._delivery().is_own_thread(own):  # a finalizer in a spancast thread: it would wait for itself
             start_new_thread(self.shutdown, (timeout,))
             return False
         self._ender = own
@@ -240,7 +240,7 @@ class Pipeline:
         return self._delivery().keep_safe(timeout)
 
     def report(self) -> DeliveryReport:
-        """Return what became of every span, per destination, and which settings could not be used."""
+        """Return what happened to every span, per destination, and which settings could not be used."""
         return DeliveryReport(self._delivery().report(), (*self._resolved.problems, *self._resolved.notes))
 
     def __enter__(self) -> Pipeline:

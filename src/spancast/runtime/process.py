@@ -19,7 +19,7 @@ EXIT_TIMEOUT = 5.0
 
 
 class Pipeline(Protocol):
-    """What is ended, secured, and told of forks."""
+    """What is ended, secured, and notified of forks."""
 
     def shutdown(self, timeout: float) -> bool:
         """End it within *timeout* seconds."""

@@ -90,7 +90,7 @@ _UNSAID: Mapping[str, Any] = {
 
 
 def _place(target: Target) -> tuple[Target, OpenOperation | None]:
-    """Return *target* with what the place here adds to it, and the operation of ours that is open here in its trace.
+    """Return *target* with what the place here adds to it, and the spancast operation that is open here in its trace.
 
     Raises:
         UnusableScoreError: When nothing says what is judged.
@@ -119,7 +119,7 @@ def _place(target: Target) -> tuple[Target, OpenOperation | None]:
 
 
 def _record(judgement: Score, target: Target, operation: OpenOperation | None) -> None:
-    """Hand an operation over that carries *judgement*; *operation*: one of ours in the target's trace, if there is any."""
+    """Hand an operation over that carries *judgement*; *operation*: one in the target's trace, if there is any."""
     recorder = _recorder_of(operation)
     scope = "span" if target.span_id else "trace" if target.trace_id else "session"
     trace_id = target.trace_id or new_trace_id()

@@ -30,7 +30,7 @@ from .read import NotOtlpError, ViewSpan, read_protobuf, read_request
 from .store import Store
 
 MAX_BODY = 64 * 1024 * 1024  # bytes of a request, before and after decompression
-_MAX_LISTENERS = 64  # pages that are told of new traces
+_MAX_LISTENERS = 64  # pages that are notified of new traces
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]", "::1")
 _PRUNE_EVERY = 64  # requests
 
@@ -40,7 +40,7 @@ class TooLargeError(ValueError):
 
 
 class Listeners:
-    """The pages that are told of new traces: a queue each. Used by the server's event loop alone."""
+    """The pages that are notified of new traces: a queue each. Used by the server's event loop alone."""
 
     def __init__(self) -> None:
         self._queues: set[asyncio.Queue[list[str]]] = set()

@@ -181,7 +181,7 @@ def _figures(span: ViewSpan) -> tuple[str, str, str, str]:
 
 
 def delivery_line(report: DeliveryReport) -> Text:
-    """Return one line that says what became of the spans, per destination."""
+    """Return one line that says what happened to the spans, per destination."""
     line = Text("delivery: ")
     for index, destination in enumerate(report):
         if index:

@@ -43,7 +43,7 @@ def langfuse(
     * metadata is `langfuse.trace.metadata.*`, on every span; kinds come from `openinference.span.kind`; a chain's input
       and output are `langfuse.observation.input` and `.output`;
     * a span without a parent names its trace, so a score lies under the span that it judges;
-    * `Basic` of public and secret key; `x-langfuse-ingestion-version: 4` shows traces at once (above 4: 400);
+    * `Basic` of public and secret key; `x-langfuse-ingestion-version: 4` shows traces immediately (above 4: 400);
     * a content type that it does not know is 400, not 415; above the plan's usage it answers 403.
 
     Args:

@@ -30,7 +30,7 @@ class ProviderExporter:
         return readable_span(span, self._provider.resource)
 
     def export(self, batch: Sequence[Any], timeout: float) -> Outcome:
-        """Hand the spans on; what the host's processors do with them is in their hands."""
+        """Hand the spans on; the host's processors own them from here on."""
         refused, message = 0, ""
         for span in batch:
             try:
