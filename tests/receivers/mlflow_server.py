@@ -1,0 +1,52 @@
+"""MLflow's tracking server on loopback, with its traces in SQLite, and what its REST API says of a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .cache import folder as cached
+from .ports import free_port
+from .program import Program, answers, fetch, until
+from .read_back import Spans, of_protobufs_json
+
+EXPERIMENT = "0"  # the one that every MLflow has, "Default"
+
+
+@dataclass(frozen=True)
+class MLflow:
+    """A running MLflow."""
+
+    url: str
+    program: Program
+
+    @property
+    def traces_url(self) -> str:
+        """Where it takes traces; the header `x-mlflow-experiment-id` is required."""
+        return f"{self.url}/v1/traces"
+
+    def spans(self, trace_id: str, count: int) -> Spans:
+        """Return a trace's spans once *count* of them are stored."""
+        return until(lambda: self._spans(trace_id), lambda found: len(found) >= count)
+
+    def _spans(self, trace_id: str) -> Spans:
+        asked = f"{self.url}/api/3.0/mlflow/traces/batchGet?trace_ids=tr-{trace_id}"
+        found: Spans = {}
+        for trace in fetch(asked).get("traces", ()):
+            found |= of_protobufs_json(trace.get("spans", ()))
+        return found
+
+
+@contextmanager
+def running_mlflow(folder: Path) -> Iterator[MLflow]:
+    """Yield an MLflow that keeps its data in *folder*."""
+    port = free_port()
+    command = [cached("mlflow") / "environment/bin/mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--workers", "1"]
+    command += ["--default-artifact-root", str(folder / "artifacts")]
+    url = f"http://127.0.0.1:{port}"
+    program = Program(command, folder, lambda: answers(f"{url}/health"), {"MLFLOW_DISABLE_TELEMETRY": "true"})
+    with program:
+        yield MLflow(url, program)
