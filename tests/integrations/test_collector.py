@@ -37,7 +37,8 @@ from ..test_phoenix import ADMIN, PROJECT, Phoenix, phoenix, python, stored  # n
 from .collector_config import COLLECTOR, Config, commands, composed, expanded, faults, pipelines, variables
 
 README = (COLLECTOR / "README.md").read_text()
-FILES = sorted(path.relative_to(COLLECTOR).as_posix() for path in COLLECTOR.rglob("*.yaml"))
+MANIFEST = "builder.yaml"  # of the Collector's builder, and no configuration
+FILES = sorted({path.relative_to(COLLECTOR).as_posix() for path in COLLECTOR.rglob("*.yaml")} - {MANIFEST})
 COMMANDS = commands(README)
 EXPORTERS = [name for name in FILES if name.startswith("exporters/")]
 CONVENTIONS = ("openinference", "gen_ai")
@@ -52,6 +53,7 @@ GIVEN = {
     "AXIOM_DATASET": "traces",
     "HONEYCOMB_API_KEY": "honeycomb-key",
     "LS_ACCESS_TOKEN": "lightstep-token",
+    "PHOENIX_API_KEY": "phoenix-key",
 }
 ARGUMENTS: dict[str, dict[str, str]] = {
     "arize": {"api_key": GIVEN["ARIZE_API_KEY"], "space_key": GIVEN["ARIZE_SPACE_ID"]},
@@ -60,6 +62,7 @@ ARGUMENTS: dict[str, dict[str, str]] = {
     "lightstep": {"access_token": GIVEN["LS_ACCESS_TOKEN"]},
     "jaeger": {},
     "tempo": {},
+    "phoenix": {"api_key": GIVEN["PHOENIX_API_KEY"]},
 }
 
 
@@ -184,6 +187,25 @@ def test_every_number_has_its_reason_beside_it(name: str) -> None:
             bare.append(line.strip())
         above = False
     assert [] == bare
+
+
+def test_the_manifest_has_the_components_of_the_files_and_no_others() -> None:
+    """Built with it, a Collector runs every file; beside them it can print and write a file."""
+    renamed = {"otlp_http": "otlphttp", "otlp_grpc": "otlp"}
+    used = {("exporters", "debug"), ("exporters", "file")}
+    for name in FILES:
+        for kind in ("receivers", "processors", "exporters", "connectors", "extensions"):
+            types = {component.partition("/")[0] for component in read(name).get(kind) or ()}
+            used |= {(kind, renamed.get(each, each).replace("_", "")) for each in types}
+    manifest = yaml.safe_load(text(MANIFEST))
+    found = {
+        (kind, module["gomod"].split()[0].rpartition("/")[2].removesuffix(kind.removesuffix("s")))
+        for kind in ("receivers", "processors", "exporters", "connectors", "extensions")
+        for module in manifest[kind]
+    }
+    assert used == found
+    releases = {module["gomod"].split()[1] for kind in ("receivers", "processors", "exporters") for module in manifest[kind]}
+    assert {f"v{manifest['dist']['version']}"} == releases
 
 
 # ---------------------------------------------------------------- variables

@@ -1,7 +1,7 @@
 """Phoenix, Arize's open-source server, installed from PyPI and started on loopback.
 
-It is hundreds of megabytes: it is installed once, into a virtual environment of its own, which stays in a cache folder
-(`SPANCAST_TEST_CACHE`, else the user's).
+It is hundreds of megabytes: it is installed once, into a virtual environment of its own, by `scripts/receivers phoenix`
+or here, and stays in a cache folder (`SPANCAST_TEST_CACHE`, else the user's).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from . import cache as cached
 from .ports import free_port
+from .program import Program, answers
 
 REQUIREMENT = "arize-phoenix>=20,<21"
 _SERVER = Path(__file__).parent / "phoenix_server.py"
@@ -32,6 +32,7 @@ class Phoenix:
     """A running Phoenix; *admin* is its administrator's key where authentication is on."""
 
     url: str
+    program: Program
     admin: str | None = None
 
     def ask(self, query: str) -> Any:
@@ -62,7 +63,9 @@ class Phoenix:
 
 
 def python() -> Path:
-    """Return the Python of Phoenix's own environment, which is made at the first time."""
+    """Return the Python of Phoenix's own environment: that of `scripts/receivers`, or one that is made at the first time."""
+    if cached.version("phoenix"):
+        return cached.folder("phoenix") / "environment" / "bin" / "python"
     cache = Path(os.environ.get("SPANCAST_TEST_CACHE") or Path.home() / ".cache" / "spancast-tests")
     folder = cache / f"phoenix-{sys.version_info[0]}.{sys.version_info[1]}"
     made = folder / "bin" / "python"
@@ -80,9 +83,7 @@ def python() -> Path:
 def running_phoenix(folder: Path, admin: str | None = None) -> Iterator[Phoenix]:
     """Yield a Phoenix that keeps its data in *folder*; authentication is on where it has an *admin* key."""
     port = free_port()
-    foreign = ("PHOENIX_", "OTEL_", "SPANCAST_")
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    environ |= {
+    environ = {
         "PHOENIX_WORKING_DIR": str(folder),
         "PHOENIX_HOST": "127.0.0.1",
         "PHOENIX_PORT": str(port),
@@ -95,30 +96,6 @@ def running_phoenix(folder: Path, admin: str | None = None) -> Iterator[Phoenix]
             "PHOENIX_SECRET": "spancast-phoenix-secret-0123456789-abcdef",
             "PHOENIX_ADMIN_SECRET": admin,
         }
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([str(python()), str(_SERVER)], env=environ, cwd=folder, stdout=log, stderr=log)
-        try:
-            running = Phoenix(f"http://127.0.0.1:{port}", admin)
-            _wait_until_ready(running, process, folder / "log")
-            yield running
-        finally:
-            process.terminate()
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _wait_until_ready(running: Phoenix, process: subprocess.Popen[bytes], log: Path) -> None:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    end = time.monotonic() + 300
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            break
-        try:
-            opener.open(f"{running.url}/healthz", timeout=5).close()
-            return
-        except OSError:
-            time.sleep(0.5)
-    pytest.fail(f"Phoenix did not start:\n{log.read_text()[-3000:]}")
+    url = f"http://127.0.0.1:{port}"
+    with Program([python(), _SERVER], folder, lambda: answers(f"{url}/healthz"), environ) as program:
+        yield Phoenix(url, program, admin)

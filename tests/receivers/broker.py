@@ -62,7 +62,9 @@ class Broker:
         found: list[tuple[int, bytes | None, bytes]] = []
         try:
             partitions = list(consumer.list_topics(topic, timeout=30).topics[topic].partitions)
-            ends = {each: consumer.get_watermark_offsets(TopicPartition(topic, each), timeout=30) for each in partitions}
+            ends = {
+                each: consumer.get_watermark_offsets(TopicPartition(topic, each), timeout=30) for each in partitions
+            }
             waiting = {each: high for each, (low, high) in ends.items() if high > low}
             consumer.assign([TopicPartition(topic, each, ends[each][0]) for each in waiting])
             end = time.monotonic() + timeout
@@ -81,11 +83,13 @@ class Broker:
         """Return how many records of a topic a consumer group has yet to commit."""
         from confluent_kafka import Consumer, TopicPartition
 
-        consumer = Consumer({"bootstrap.servers": self.address, "group.id": group, "enable.auto.commit": False, **_QUIET})
+        consumer = Consumer(
+            {"bootstrap.servers": self.address, "group.id": group, "enable.auto.commit": False, **_QUIET}
+        )
         try:
-            partitions = [TopicPartition(topic, each) for each in consumer.list_topics(topic, timeout=30).topics[topic].partitions]
+            known = consumer.list_topics(topic, timeout=30).topics[topic].partitions
             behind = 0
-            for each in consumer.committed(partitions, timeout=30):
+            for each in consumer.committed([TopicPartition(topic, number) for number in known], timeout=30):
                 low, high = consumer.get_watermark_offsets(each, timeout=30)
                 behind += high - max(each.offset, low)
             return behind

@@ -26,4 +26,4 @@ def needs(*names: str) -> list[pytest.MarkDecorator]:
     """Return the marks of tests that run these receivers: `receivers`, and a skip where one is absent."""
     absent = [name for name in names if version(name) is None]
     reason = f"not there: get it with `scripts/receivers {' '.join(absent)}`"
-    return [pytest.mark.receivers, pytest.mark.alone, pytest.mark.skipif(bool(absent), reason=reason)]
+    return [pytest.mark.receivers, pytest.mark.slow, pytest.mark.skipif(bool(absent), reason=reason)]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-START = 120.0  # seconds after which a receiver that is not ready counts as dead
+START = 300.0  # seconds after which a receiver that is not ready counts as dead
 _FOREIGN = ("OTEL_", "SPANCAST_", "PHOENIX_", "MLFLOW_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http", "all_proxy")
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -72,6 +73,23 @@ def of_protobufs_json(spans: Sequence[Mapping[str, Any]]) -> Spans:
     """Return spans that are written as protobuf's own JSON: any spelling of names, ids in base64, numbers as numbers."""
     message = ParseDict({"spans": list(spans)}, ScopeSpans(), ignore_unknown_fields=True)
     return of_otlp({"resourceSpans": [{"scopeSpans": [MessageToDict(message)]}]})
+
+
+def of_snake_case(spans: Sequence[Mapping[str, Any]]) -> Spans:
+    """Return spans of OTLP JSON whose names are written with underscores."""
+    return of_otlp({"resourceSpans": [{"scopeSpans": [{"spans": [_camel_case(span) for span in spans]}]}]})
+
+
+def _camel_case(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_camel_case(item) for item in value]
+    if isinstance(value, dict):
+        return {
+            re.sub(r"_(\w)", lambda found: found[1].upper(), key): _camel_case(item)
+            for key, item in value.items()
+            if item is not None
+        }
+    return value
 
 
 def of_otlp(request: Mapping[str, Any]) -> Spans:

@@ -1,0 +1,167 @@
+"""What real receivers do when they restart, are slow, or are asked wrongly: every span is where the ledger says."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import spancast
+from spancast import destinations
+from spancast.cli import commands
+from spancast.destinations import Destination
+
+from .applications import many
+from .arize_phoenix import running_phoenix
+from .cache import needs
+from .program import until
+from .under_test import RECEIVERS, Running
+
+ALL = [pytest.param(name, marks=needs(name.partition(" ")[0])) for name in RECEIVERS]
+KEY = "receivers-admin-secret-0123456789-abcdef"
+
+
+@pytest.fixture(scope="module")
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Return a running receiver of the kind that the test asks for, one for all tests of this kind."""
+    receiver = RECEIVERS[request.param]
+    with (receiver.start_lasting or receiver.start)(tmp_path_factory.mktemp("receiver")) as running:
+        yield running
+
+
+def columns(pipeline: spancast.Pipeline, backend: Destination) -> tuple[int, int, int, int]:
+    """Return delivered, rejected, spooled, dropped."""
+    report = pipeline.report()[backend.name]
+    return report.delivered, report.rejected, report.spooled, report.dropped
+
+
+@pytest.mark.parametrize("running", ALL, indirect=True)
+def test_a_restart_in_the_middle_of_traffic_loses_nothing(running: Running) -> None:
+    """It ends in order while spans come in, is away, and comes back: all are delivered once, and all are there."""
+    backend, ids, enough = running.destination(), list[str](), threading.Event()
+
+    def traffic() -> None:
+        while len(ids) < 2000 and not enough.wait(0.01):
+            ids.extend(many(traces=1, spans=10))
+
+    with spancast.Pipeline(backend) as pipeline:
+        application = threading.Thread(target=traffic)
+        application.start()
+        try:
+            until(lambda: pipeline.report()[backend.name].delivered, bool)
+            running.program.stop()
+            assert until(lambda: pipeline.report()[backend.name].last_error, bool)
+        finally:
+            enough.set()
+            application.join()
+        assert False is pipeline.flush(2)
+        running.program.start()
+        assert True is pipeline.flush(120)
+        assert (10 * len(ids), 0, 0, 0) == columns(pipeline, backend)
+    assert [] == [trace_id for trace_id in ids if len(running.spans(trace_id, 10)) != 10]
+
+
+@pytest.mark.parametrize("running", ALL, indirect=True)
+def test_what_a_process_leaves_on_disk_is_sent_by_the_next(running: Running) -> None:
+    """The receiver is away until the process has ended: its spans lie in the spool, and the next process replays them."""
+    running.program.stop()
+    backend = running.destination()
+    with spancast.Pipeline(backend) as pipeline:
+        ids = many(traces=2, spans=10)
+        assert False is pipeline.shutdown(2)
+        assert (0, 0, 20, 0) == columns(pipeline, backend)
+    running.program.start()
+    again = running.destination()
+    with spancast.Pipeline(again) as pipeline:
+        assert 20 == until(lambda: pipeline.report()[again.name].replayed, lambda count: count >= 20)
+    assert [10, 10] == [len(running.spans(trace_id, 10)) for trace_id in ids]
+
+
+@pytest.mark.parametrize("running", ALL, indirect=True)
+def test_a_receiver_that_answers_too_late_gets_the_spans_again(running: Running) -> None:
+    """It takes the request, and says nothing until spancast has given up on the answer: nothing is lost."""
+    backend = running.destination(timeout=1.0)
+    with spancast.Pipeline(backend) as pipeline:
+        running.program.freeze()
+        ids = many(traces=2, spans=10)
+        try:
+            said = until(lambda: pipeline.report()[backend.name].last_error, bool)
+        finally:
+            running.program.thaw()
+        assert "did not answer" in said
+        assert True is pipeline.flush(60)
+        assert (20, 0, 0, 0) == columns(pipeline, backend)
+    assert [10, 10] == [len(running.spans(trace_id, 10)) for trace_id in ids]
+
+
+@pytest.mark.parametrize("running", ALL, indirect=True)
+def test_a_wrong_path_is_named(running: Running) -> None:
+    """The test of the connection says that nothing takes traces there; spans are rejected with the reason, not lost."""
+    right = running.destination()
+    wrong = destinations.otlp(f"{running.url}/v1/nothing", name="wrong", protocol=right.protocol)
+    assert ("path", "E404") == (wrong.check().verdict, wrong.check().code)
+    with spancast.Pipeline(wrong) as pipeline:
+        many(traces=1, spans=3)
+        assert False is pipeline.flush(30)
+        assert (0, 3, 0, 0) == columns(pipeline, wrong)
+
+
+@pytest.mark.parametrize("running", ALL, indirect=True)
+def test_a_long_text_is_cut_so_that_it_is_taken(running: Running) -> None:
+    """An attribute of 25 MB, above the limit of the Collector's receiver: the span arrives, and says that it was cut."""
+    backend = running.destination()
+    with spancast.Pipeline(backend) as pipeline:
+        with spancast.trace(trace_name="long") as handle:
+            handle.set_attribute("value.long", "x" * 25_000_000)
+        assert True is pipeline.flush(60)
+        assert (1, 0, 0, 0) == columns(pipeline, backend)
+    (span,) = running.spans(handle.trace_id, 1).values()
+    assert "x" * 1000 == span.attributes["value.long"][:1000]
+    assert True is span.attributes["value.long.truncated"]
+
+
+@pytest.mark.parametrize("name", ["collector", "jaeger"])
+def test_a_request_above_the_limit_of_the_collectors_receiver_is_final(name: str, tmp_path: Path) -> None:
+    """Where somebody raised spancast's own limit: 20 MiB and more are answered with 400; the ledger has them as rejected."""
+    with RECEIVERS[name].start(tmp_path) as running:
+        backend = running.destination(max_request_bytes=60_000_000, max_content_chars=None)
+        with spancast.Pipeline(backend) as pipeline:
+            with spancast.trace(trace_name="long") as handle:
+                handle.set_attribute("value.long", "x" * 25_000_000)
+            pipeline.flush(60)
+            delivered, rejected, spooled, dropped = columns(pipeline, backend)
+    assert (0, 1, 0, 0) == (delivered, rejected, spooled, dropped)
+
+
+@pytest.mark.parametrize("running", ALL, indirect=True)
+def test_adding_it_sends_a_span_and_doctor_finds_it_well(
+    running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`spancast destinations add` saves it after its test passed, `spancast doctor` tests it again."""
+    monkeypatch.chdir(tmp_path)
+    added = CliRunner().invoke(commands(), ["destinations", "add", *running.arguments])
+    assert (0, True) == (added.exit_code, "saved in" in added.output), added.output
+    checked = CliRunner().invoke(commands(), ["doctor"])
+    assert (0, True) == (checked.exit_code, "HTTP 200" in checked.output), checked.output
+    refused = CliRunner().invoke(
+        commands(), ["destinations", "add", "otlp", "--endpoint", f"{running.url}/v1/nothing", "--name", "wrong"]
+    )
+    assert (True, "NOT saved" in refused.output) == (refused.exit_code != 0, True), refused.output
+
+
+@pytest.mark.parametrize("name", [pytest.param("phoenix", marks=needs("phoenix"))])
+def test_a_wrong_key_is_named_and_is_not_shown(name: str, tmp_path: Path) -> None:
+    """Phoenix with authentication: spans are rejected with a reason that names the key's header, never the key."""
+    with running_phoenix(tmp_path, KEY) as phoenix:
+        wrong = destinations.phoenix(phoenix.url, api_key="wrong-key-0123456789", project_name=name)
+        checked = wrong.check()
+        assert ("credentials", "E401", False) == (checked.verdict, checked.code, "wrong-key" in str(checked))
+        with spancast.Pipeline(wrong) as pipeline:
+            many(traces=1, spans=3)
+            assert False is pipeline.flush(30)
+            assert (0, 3, 0, 0) == columns(pipeline, wrong)
+            assert "wrong-key" not in str(pipeline.report())
+        assert True is destinations.phoenix(phoenix.url, api_key=KEY, project_name=name).check().passed

@@ -1,0 +1,63 @@
+"""Real receivers give back what was sent: every span, parent, time, attribute, event, link and status, by their own API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import spancast
+from spancast import destinations
+from spancast.destinations import MemoryDestination
+
+from .applications import APPLICATIONS, many
+from .cache import needs
+from .read_back import differences, sent
+from .under_test import RECEIVERS, Running
+
+COMBINATIONS = [
+    pytest.param(name, protocol, compression, id=f"{name} {protocol} {compression or 'plain'}", marks=needs(name))
+    for name, receiver in RECEIVERS.items()
+    for protocol in receiver.protocols
+    for compression in (None, "gzip")
+]
+
+
+@pytest.fixture(scope="module")
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Return a running receiver of the kind that the test asks for, one for all tests of this kind."""
+    with RECEIVERS[request.param].start(tmp_path_factory.mktemp(request.param)) as running:
+        yield running
+
+
+@pytest.mark.parametrize("application", APPLICATIONS)
+@pytest.mark.parametrize(("running", "protocol", "compression"), COMBINATIONS, indirect=["running"])
+def test_what_is_read_back_is_what_was_sent(
+    running: Running, protocol: str, compression: str | None, application: str, request: pytest.FixtureRequest
+) -> None:
+    """But for what the receiver is known to change, which the documentation says."""
+    receiver = RECEIVERS[request.node.callspec.params["running"]]
+    memory: MemoryDestination = destinations.memory(convention=receiver.convention)
+    backend = running.destination(protocol=protocol, compression=compression)
+    with spancast.Pipeline(memory, backend, service_name="receivers") as pipeline:
+        APPLICATIONS[application](pipeline)
+        assert True is pipeline.flush(30)
+        report = pipeline.report()[backend.name]
+    expected = {span_id: receiver.as_kept(span, protocol) for span_id, span in sent(memory.spans).items()}
+    assert (len(expected), 0, 0, 0) == (report.delivered, report.rejected, report.spooled, report.dropped)
+    for trace_id in {span.trace_id for span in expected.values()}:
+        trace = {span_id: span for span_id, span in expected.items() if span.trace_id == trace_id}
+        found = {span_id: receiver.as_sent(span) for span_id, span in running.spans(trace_id, len(trace)).items()}
+        assert {} == differences(trace, found)
+
+
+@pytest.mark.parametrize("running", [pytest.param(name, marks=needs(name)) for name in RECEIVERS], indirect=True)
+def test_20_000_spans_are_all_there(running: Running) -> None:
+    """200 traces of 100 spans: nothing is dropped, and each trace is whole."""
+    backend = running.destination()
+    with spancast.Pipeline(backend, service_name="many") as pipeline:
+        ids = many(traces=200, spans=100)
+        assert True is pipeline.flush(300)
+        report = pipeline.report()[backend.name]
+    assert (20_000, 0, 0, 0) == (report.delivered, report.rejected, report.spooled, report.dropped)
+    assert [] == [trace_id for trace_id in ids if len(running.spans(trace_id, 100)) != 100]
