@@ -26,6 +26,8 @@ _SOURCES = list((ROOT / "src").rglob("*.py"))
 # other programs' variables, each named on a page that says whose it is
 OTHERS = {
     "DOCS_URL",
+    "NODE_IP",
+    "POD_UID",
     "OTEL_ONLY",
     "LANGSMITH_HIDE_INPUTS",
     "LANGSMITH_HIDE_OUTPUTS",
