@@ -68,7 +68,7 @@ def broadcast_fields() -> dict[str, Any]:
 def _fields() -> dict[str, Any]:
     around = current_parent_context()
     own = around.own
-    if own is None or not own.state.sampled or not around.trace_id:
+    if own is None or not own.state.recorded or not around.trace_id:
         return {}
     said = _said(own)
     ids: dict[str, JSON] = {"trace_id": f"{around.trace_id:032x}", "parent_span_id": f"{around.span_id:016x}"}

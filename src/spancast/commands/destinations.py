@@ -107,7 +107,7 @@ def _complete(name: str, preset: Preset, arguments: dict[str, Any]) -> None:
         if argument in arguments or any(other in arguments for other in preset.instead.get(argument, ())):
             continue
         variable = next((each for each in preset.variables.get(argument, ()) if os.environ.get(each)), None)
-        if variable is not None and name != "otlp":  # otlp() reads endpoint and headers together
+        if variable is not None and not name.startswith("otlp"):  # these read endpoint and headers together
             arguments[argument] = f"env:{variable}"
         elif variable is None and sys.stdin.isatty():
             secret = argument in preset.secrets

@@ -22,6 +22,7 @@ COMMON: Mapping[str, tuple[Any, str]] = {
     "max_content_chars": (int, "The longest text of content."),
     "sampling_rate": (float, "The share of sessions, 0.0001 to 1."),
     "keep_errors": (bool, "Send traces that failed whatever the sampling rate."),
+    "metrics": (bool, "Send metrics as well: every operation is counted, whatever the sampling rate."),
     "convention": (str, "openinference or gen_ai."),
     "protocol": (str, "http/json or http/protobuf."),
     "compression": (str, "gzip or none."),

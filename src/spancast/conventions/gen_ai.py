@@ -37,6 +37,13 @@ _PROVIDERS = {
     "ibm": "ibm.watsonx.ai",
     "watsonx": "ibm.watsonx.ai",
 }
+
+
+def provider_name(provider: str) -> str:
+    """Return the conventions' name of a provider that a framework names."""
+    return _PROVIDERS.get(provider, provider)
+
+
 _OPERATIONS = {
     Kind.AGENT: "invoke_agent",
     Kind.TOOL: "execute_tool",

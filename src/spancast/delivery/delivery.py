@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from ..recording.captured import CapturedOperation
+from .counting import Counter, MetricsReport
 from .encoder import Encoder, weight
 from .inbox import Inbox, Marker
 from .lane import Lane
@@ -23,10 +24,17 @@ YIELD_AT = 1024  # waiting spans from which on `offer` lets our threads run: els
 class Delivery:
     """The ways out of one process: a forked child makes its own."""
 
-    def __init__(self, lanes: Sequence[Lane], max_bytes: int, ending: Callable[[], bool | None] = lambda: None) -> None:
+    def __init__(
+        self,
+        lanes: Sequence[Lane],
+        max_bytes: int,
+        ending: Callable[[], bool | None] = lambda: None,
+        counters: Sequence[Counter] = (),
+    ) -> None:
         self.lanes = tuple(lanes)
+        self.counters = tuple(counters)
         self.inbox = Inbox(max_bytes, weight)
-        self.encoder = Encoder(self.inbox, self.lanes, max_bytes, ending)
+        self.encoder = Encoder(self.inbox, self.lanes, max_bytes, ending, counters)
         self.worker = Worker("encoder", self.encoder.step)
         self._seen_losses = 0
 
@@ -54,8 +62,11 @@ class Delivery:
         return complete and losses <= before
 
     def wait(self, timeout: float, lanes: Sequence[Lane] | None = None) -> bool:
-        """Wait until what was offered so far has left *lanes* (all); return whether it has within *timeout* seconds."""
-        if get_ident() in self._threads():  # a finalizer in a spancast thread: it would wait for itself
+        """Wait until what was offered so far has left *lanes* (all); return whether it has within *timeout* seconds.
+
+        Without *lanes* the metrics of what was offered are sent and waited for as well.
+        """
+        if self.is_own_thread(get_ident()):  # a finalizer in a spancast thread: it would wait for itself
             return False
         chosen = self.lanes if lanes is None else lanes
         if self.inbox.closed:
@@ -63,7 +74,7 @@ class Delivery:
         if not self.worker.is_running and not self.inbox.items:  # nothing was ever offered
             return not any([lane.has_pending for lane in chosen])
         deadline = time.monotonic() + timeout
-        marker = Marker(deadline)
+        marker = Marker(deadline, metrics=lanes is None)
         self.inbox.mark(marker)
         try:
             self._run(lambda: self._is_over(marker, chosen), deadline)
@@ -73,6 +84,8 @@ class Delivery:
 
     def _has_left(self, marker: Marker, lanes: Sequence[Lane]) -> bool:
         tickets = marker.tickets
+        if any([not each.has_arrived(ticket) for each, ticket in zip(self.counters, marker.counted, strict=False)]):
+            return False
         return tickets is not None and all(
             [
                 lane.has_sent(ticket) or (lane.has_settled(ticket) and not lane.left_behind())
@@ -83,13 +96,18 @@ class Delivery:
 
     def _is_over(self, marker: Marker, lanes: Sequence[Lane]) -> bool:
         tickets = marker.tickets
-        return tickets is not None and all(
+        if tickets is None or not self._are_exported(marker):
+            return False
+        return all(
             [
                 lane.has_sent(ticket) or lane.cannot_send(marker)
                 for lane, ticket in zip(self.lanes, tickets, strict=True)
                 if lane in lanes
             ]
         )
+
+    def _are_exported(self, marker: Marker) -> bool:
+        return all([each.is_done(ticket) for each, ticket in zip(self.counters, marker.counted, strict=False)])
 
     def _run(self, done: Callable[[], bool], deadline: float) -> None:
         """Poll until *done*, or *deadline*; where threads cannot be started any more, do their work here."""
@@ -110,6 +128,8 @@ class Delivery:
             if (not lane.outbox.is_empty or lane.has_pending) and not lane.worker.start():
                 wait = lane.step()
                 worked = worked or wait == 0
+        for counter in self.counters:
+            worked = counter.drive() or worked
         return worked
 
     # ------------------------------------------------------------------ the end
@@ -128,16 +148,22 @@ class Delivery:
         self.inbox.mark(marker)
         if not self.worker.is_running and len(self.inbox.items) == 1:
             self.encoder.encode_all()  # it never ran: no thread is started for the end only
-        until = max([lane.phase.until for lane in self.lanes], default=now)
-        self._run(lambda: marker.tickets is not None and all([lane.is_drained for lane in self.lanes]), until)
+        until = max([lane.phase.until for lane in self.lanes], default=deadline)
+        self._run(lambda: marker.tickets is not None and self._is_drained(marker), until)
         for lane in self.lanes:
             lane.spill_all(deadline)
         self._stop()
         for lane in self.lanes:
             lane.close(deadline)
+        for counter in self.counters:
+            counter.close(deadline)
         marker.done = True
         left = [lane.left_behind() for lane in self.lanes]
+        left += [not each.has_arrived(ticket) for each, ticket in zip(self.counters, marker.counted, strict=False)]
         return not any(left) and self._losses() <= before
+
+    def _is_drained(self, marker: Marker) -> bool:
+        return self._are_exported(marker) and all([lane.is_drained for lane in self.lanes])
 
     def _stop(self) -> None:
         """Stop the encoder; what it has not handed over is lost, and counted."""
@@ -161,11 +187,13 @@ class Delivery:
         """Let go, in a forked child, of what came along with the parent's delivery and must not stay alive there."""
         for lane in self.lanes:
             lane.abandon()
+        for counter in self.counters:
+            counter.abandon()
 
     # ------------------------------------------------------------------ counts
     def is_own_thread(self, ident: int) -> bool:
         """Return whether *ident* is a spancast thread."""
-        return ident in self._threads()
+        return ident in self._threads() or any([each.is_own_thread(ident) for each in self.counters])
 
     def _threads(self) -> list[int | None]:
         return [self.worker.ident, *[lane.worker.ident for lane in self.lanes]]
@@ -173,6 +201,11 @@ class Delivery:
     def _losses(self) -> int:
         refused = self.inbox.refused_full.value + self.inbox.refused_late.value
         return sum([lane.ledger.lost for lane in self.lanes]) + refused
+
+    def metrics_report(self) -> tuple[MetricsReport, ...]:
+        """Return what became of the metrics, per destination."""
+        missed = self.inbox.refused_full.value + self.inbox.refused_late.value
+        return tuple([counter.report(missed) for counter in self.counters])
 
     def report(self) -> tuple[DestinationReport, ...]:
         """Return what happened to every span, per destination. Where counts change meanwhile, it reads again: no lock."""

@@ -17,8 +17,9 @@ from ..record.operation import Operation
 from ..recording.captured import CapturedOperation
 from ..recording.guard import report_fault
 from ..recording.message_cache import MESSAGE_CACHE
-from ..recording.sampling import TailSampler
+from ..recording.sampling import COUNTED, TailSampler
 from ..resource import import_for_decoding
+from .counting import Counter
 from .inbox import MAX_AGE, Inbox, Marker
 from .lane import Lane
 from .threads import thread_sleep
@@ -57,13 +58,22 @@ class Encoder:
     """
 
     def __init__(
-        self, inbox: Inbox, lanes: Sequence[Lane], max_bytes: int, ending: Callable[[], bool | None] = lambda: None
+        self,
+        inbox: Inbox,
+        lanes: Sequence[Lane],
+        max_bytes: int,
+        ending: Callable[[], bool | None] = lambda: None,
+        counters: Sequence[Counter] = (),
     ) -> None:
-        """*ending* says whether the server around has begun to end the process; None: there is no server."""
+        """*ending* says whether the server around has begun to end the process; None: there is no server.
+
+        *counters* count every operation, whatever is sampled.
+        """
         self.deadline = float("inf")
         self.stopped = False
         self._inbox = inbox
         self._lanes = tuple(lanes)
+        self._counters = tuple(counters)
         self._everyone = (1 << len(lanes)) - 1
         self._renderings = _renderings(lanes)
         self._ending = ending
@@ -136,6 +146,8 @@ class Encoder:
         self._made.count += 1
         if time.monotonic() > self.deadline:
             return self._drop(item.sampled, "shutdown deadline")
+        if self._counters and item.sampled & COUNTED:
+            self._made.finished.append(item)
         decision = item.decision
         if decision is None:
             return self._render(item, item.sampled, self._everyone)
@@ -149,6 +161,8 @@ class Encoder:
         if marker.ends:
             self._sampler.decide_all()
         self._hand_over()
+        if marker.metrics:
+            marker.counted = tuple([each.mark(marker.deadline, ends=marker.ends) for each in self._counters])
         marker.tickets = tuple([lane.mark(marker) for lane in self._lanes])
 
     def _render(self, captured: CapturedOperation, chosen: int, asked: int) -> None:
@@ -194,21 +208,28 @@ class Encoder:
             self._lanes[index].ledger.enter("dropped", 1, reason)
         inbox.in_hand -= made.count
         inbox.version += 1
+        if made.finished:
+            for counter in self._counters:
+                counter.count(made.finished)
         now = time.monotonic()
         for lane in self._lanes:
             lane.spill(now)
 
 
 class _Made:
-    """What has been made of the spans in hand: for each lane what is ready and how many it skips; and what was dropped."""
+    """What has been made of the spans in hand: for each lane what is ready and how many it skips; and what was dropped.
 
-    __slots__ = ("count", "dropped", "ready", "skipped")
+    *finished*: what metrics count.
+    """
+
+    __slots__ = ("count", "dropped", "finished", "ready", "skipped")
 
     def __init__(self, lanes: int) -> None:
         self.count = 0
         self.ready: list[list[Any]] = [[] for _ in range(lanes)]
         self.skipped = [0] * lanes
         self.dropped: list[tuple[int, str]] = []
+        self.finished: list[CapturedOperation] = []
 
 
 def _renderings(lanes: Sequence[Lane]) -> list[_Rendering]:

@@ -28,15 +28,19 @@ class Marker:
     Attributes:
         deadline: Until when who put it waits (monotonic seconds).
         ends: Whether nothing follows: the pipeline is shut down.
+        metrics: Whether metrics are waited for as well.
         tickets: For each lane, the number of the last span before the marker; None until the encoder has come to it.
+        counted: The tickets of the metrics' exports; written before `tickets`.
         done: Whether nobody waits for it any more.
     """
 
-    __slots__ = ("deadline", "done", "ends", "tickets")
+    __slots__ = ("counted", "deadline", "done", "ends", "metrics", "tickets")
 
-    def __init__(self, deadline: float, *, ends: bool = False) -> None:
+    def __init__(self, deadline: float, *, ends: bool = False, metrics: bool = True) -> None:
         self.deadline = deadline
         self.ends = ends
+        self.metrics = metrics
+        self.counted: tuple[int, ...] = ()
         self.tickets: tuple[int, ...] | None = None
         self.done = False
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from .counting import MetricsReport
 from .threads import allocate_lock
 
 COLUMNS = ("delivered", "rejected", "spooled", "dropped", "sampled_out", "queued")
@@ -60,10 +61,12 @@ class DeliveryReport:
     Attributes:
         destinations: One report each.
         problems: Settings that could not be used, and variables of OpenTelemetry that have no effect, in sentences.
+        metrics: What became of the metrics, one report for each destination that takes some.
     """
 
     destinations: tuple[DestinationReport, ...] = ()
     problems: tuple[str, ...] = ()
+    metrics: tuple[MetricsReport, ...] = ()
 
     def __getitem__(self, name: str) -> DestinationReport:
         """Return the report of the destination *name*; KeyError when there is none."""
@@ -87,7 +90,8 @@ class DeliveryReport:
 
     def __repr__(self) -> str:
         """Say it in one line a destination."""
-        lines = [*map(str, self.destinations or ("no destination",)), *(f"problem: {each}" for each in self.problems)]
+        lines = [*map(str, self.destinations or (() if self.metrics else ("no destination",)))]
+        lines += [*map(str, self.metrics), *(f"problem: {each}" for each in self.problems)]
         return "\n".join(lines)
 
 

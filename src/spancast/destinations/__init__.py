@@ -17,6 +17,7 @@ from .backends.lightstep import lightstep
 from .backends.new_relic import new_relic
 from .backends.opik import opik
 from .backends.otlp import otlp
+from .backends.otlp_metrics import otlp_metrics
 from .backends.phoenix import phoenix
 from .backends.signoz import signoz
 from .backends.tempo import tempo
@@ -51,6 +52,7 @@ __all__ = [
     "new_relic",
     "opik",
     "otlp",
+    "otlp_metrics",
     "phoenix",
     "sdk",
     "signoz",

@@ -8,9 +8,10 @@ from typing import Any, Protocol
 
 from ..conventions import Convention
 from ..conventions.span import Attributes, Span
-from ..diagnostics.result import CheckResult
+from ..diagnostics.result import CheckResult, with_metrics
 from ..otlp.outcome import Outcome
 from ..privacy.redaction import Redact
+from .metrics import MetricsTarget
 
 DEFAULT_REQUEST_BYTES = 4_000_000  # below every published limit but Datadog's 3.2 MB and New Relic's 1 MB
 
@@ -77,6 +78,8 @@ class Destination:
         render: The convention itself, with what the backend wants changed in it.
         chosen: The keywords that its maker was called with: what the environment sets for all does not change these.
         limits: OpenTelemetry's limits of a span, where the environment sets them.
+        metrics: Where the metrics of all operations go, whatever is sampled; None: none are made.
+        sends_spans: Whether spans go there; False for a receiver of metrics alone.
     """
 
     name: str
@@ -95,12 +98,17 @@ class Destination:
     render: Convention
     chosen: frozenset[str] = frozenset()
     limits: SpanLimits | None = None
+    metrics: MetricsTarget | None = None
+    sends_spans: bool = True
 
     def __repr__(self) -> str:
         """Say what it is, without any secret."""
         privacy = ", privacy_mode=True" if self.privacy_mode else ""
         sampling = f", sampling_rate={self.sampling_rate:g}" if self.sampling_rate < 1 else ""
         where = self.target.describe()
+        if not self.sends_spans:
+            return f"<Destination {self.name}: {where} (metrics{privacy})>"
+        sampling += ", metrics" if self.metrics is not None else ""
         return f"<Destination {self.name}: {where} ({self.convention}{privacy}{sampling})>"
 
     def check(self, timeout: float | None = None) -> CheckResult:
@@ -109,4 +117,7 @@ class Destination:
         Args:
             timeout: Seconds for each step; else the destination's own timeout.
         """
-        return self.target.check(self, timeout)
+        result = self.target.check(self, timeout)
+        if self.metrics is None or not self.sends_spans:
+            return result
+        return with_metrics(result, self.metrics.check(self, timeout))

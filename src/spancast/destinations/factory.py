@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import wraps
 from typing import Any, ParamSpec, TypedDict, TypeVar
 
@@ -13,6 +14,7 @@ from ..conventions import CONVENTIONS, Convention
 from ..otlp.http import Headers, Tls
 from ..privacy.redaction import Redact
 from .destination import DEFAULT_REQUEST_BYTES, MAX_ATTRIBUTE_LENGTH, Destination, Target
+from .metrics import BackendMetrics, checked_option, metrics_target
 from .targets.http import HttpTarget
 
 
@@ -26,6 +28,7 @@ class CommonKeywords(TypedDict, total=False):
     max_content_chars: int | None
     sampling_rate: float
     keep_errors: bool
+    metrics: object
     convention: str | None
     protocol: str | None
     compression: str | None
@@ -80,6 +83,7 @@ def http_destination(
     max_request_bytes: int = DEFAULT_REQUEST_BYTES,
     max_attribute_length: int = MAX_ATTRIBUTE_LENGTH,
     compression: str | None = None,
+    metrics: BackendMetrics | None = None,
 ) -> Destination:
     """Return a checked HTTP destination: the preset's own values, with the user's *common* keywords over them."""
     settings = validated_keywords(preset, common)
@@ -93,7 +97,7 @@ def http_destination(
         timeout=settings["timeout"],
         tls=settings["tls"],
     )
-    return build_destination(
+    made = build_destination(
         settings,
         target,
         convention,
@@ -103,6 +107,8 @@ def http_destination(
         max_request_bytes=max_request_bytes,
         max_attribute_length=max_attribute_length,
     )
+    counted = metrics_target(preset, settings["metrics"], metrics, target.headers, settings)
+    return made if counted is None else replace(made, metrics=counted)
 
 
 def build_destination(
@@ -169,6 +175,7 @@ def validated_keywords(preset: str, common: Mapping[str, Any]) -> dict[str, Any]
         "max_content_chars": None if short is None else validation.length(short, "max_content_chars"),
         "sampling_rate": validation.sampling_rate(common.get("sampling_rate", 1.0)),
         "keep_errors": validation.flag(common.get("keep_errors", False), "keep_errors"),
+        "metrics": checked_option(common.get("metrics", False)),
         "convention": convention and validation.choice(convention, "convention", validation.CONVENTION_NAMES),
         "protocol": protocol and validation.choice(protocol, "protocol", validation.PROTOCOL_NAMES),
         "compression": None
@@ -184,4 +191,6 @@ def validated_keywords(preset: str, common: Mapping[str, Any]) -> dict[str, Any]
 
 def local_destination(preset: str, target: Target, convention: str, common: Mapping[str, Any]) -> Destination:
     """Return a checked destination that is no HTTP receiver."""
-    return build_destination(validated_keywords(preset, common), target, convention)
+    settings = validated_keywords(preset, common)
+    metrics_target(preset, settings["metrics"], None, {}, settings)  # refuses what was asked for
+    return build_destination(settings, target, convention)

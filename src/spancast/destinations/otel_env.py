@@ -52,10 +52,18 @@ def _protocol(value: str, variable: str) -> str:
 
 def _endpoint(value: str, variable: str) -> str:
     validation.url(value, variable)
-    if variable != f"{_PREFIX}ENDPOINT":
-        return value
-    parts = urlsplit(value)  # a base: the signal's path comes after its own, before its query
-    return parts._replace(path=parts.path.rstrip("/") + "/v1/traces").geturl()
+    return value if variable != f"{_PREFIX}ENDPOINT" else _at_base(value, "traces")
+
+
+def _metrics_endpoint(value: str, variable: str) -> str:
+    validation.url(value, variable)
+    return value if variable != f"{_PREFIX}ENDPOINT" else _at_base(value, "metrics")
+
+
+def _at_base(value: str, signal: str) -> str:
+    """Return where a base takes a signal: its path comes after the base's own, before its query."""
+    parts = urlsplit(value)
+    return parts._replace(path=f"{parts.path.rstrip('/')}/v1/{signal}").geturl()
 
 
 def _headers(value: str, variable: str) -> Mapping[str, str]:
@@ -78,9 +86,15 @@ def _file(value: str, variable: str) -> str | None:
 
 
 def _row(
-    name: str, meaning: str, parse: Callable[[str, str], Any], default: str = "", *, secret: bool = False
+    name: str,
+    meaning: str,
+    parse: Callable[[str, str], Any],
+    default: str = "",
+    *,
+    secret: bool = False,
+    signal: str = "TRACES",
 ) -> Setting:
-    variables = (f"{_PREFIX}TRACES_{name}", f"{_PREFIX}{name}")
+    variables = (f"{_PREFIX}{signal}_{name}", f"{_PREFIX}{name}")
     return Setting(variables=variables, meaning=meaning, default=default, parse=parse, secret=secret)
 
 
@@ -88,19 +102,40 @@ ENDPOINT = _row(
     "ENDPOINT", "An OTLP receiver: as it is (TRACES), or a base to which /v1/traces is appended.", _endpoint
 )
 HEADERS = _row("HEADERS", "Its headers: name=value,name2=value2, values percent-encoded.", _headers, secret=True)
+
+
+def _common(signal: str = "TRACES") -> dict[str, Setting]:
+    return {
+        "compression": _row("COMPRESSION", "gzip or none.", setting.one_of("gzip", "none"), "none", signal=signal),
+        "timeout": _row("TIMEOUT", "Seconds for a request; from 1000 on, milliseconds.", _timeout, "10", signal=signal),
+        "ca_file": _row("CERTIFICATE", "A PEM file of authorities to trust.", _file, signal=signal),
+        "client_certificate": _row(
+            "CLIENT_CERTIFICATE", "This client's certificate, a PEM file.", _file, signal=signal
+        ),
+        "client_key": _row("CLIENT_KEY", "The key of that certificate, a PEM file.", _file, signal=signal),
+    }
+
+
 COMMON: Mapping[str, Setting] = {
     "protocol": _row("PROTOCOL", "http/json or http/protobuf.", _protocol, "http/json"),
-    "compression": _row("COMPRESSION", "gzip or none.", setting.one_of("gzip", "none"), "none"),
-    "timeout": _row("TIMEOUT", "Seconds for a request; from 1000 on, milliseconds.", _timeout, "10"),
-    "ca_file": _row("CERTIFICATE", "A PEM file of authorities to trust.", _file),
-    "client_certificate": _row("CLIENT_CERTIFICATE", "This client's certificate, a PEM file.", _file),
-    "client_key": _row("CLIENT_KEY", "The key of that certificate, a PEM file.", _file),
+    **_common(),
 }
+METRICS_ENDPOINT = _row(
+    "ENDPOINT",
+    "A receiver of metrics: as it is (METRICS), or a base to which /v1/metrics is appended.",
+    _metrics_endpoint,
+    signal="METRICS",
+)
+METRICS_HEADERS = _row(
+    "HEADERS", "Its headers: name=value,name2=value2, values percent-encoded.", _headers, secret=True, signal="METRICS"
+)
+METRICS_COMMON: Mapping[str, Setting] = _common("METRICS")
 SETTINGS: tuple[Setting, ...] = (ENDPOINT, HEADERS, *COMMON.values())
+METRICS_SETTINGS: tuple[Setting, ...] = (METRICS_ENDPOINT, METRICS_HEADERS, *METRICS_COMMON.values())
 
 
-def otlp_environment(environ: Environ = os.environ, *, with_endpoint: bool) -> OtlpEnvironment:
-    """Read OpenTelemetry's variables; those for traces win.
+def otlp_environment(environ: Environ = os.environ, *, with_endpoint: bool, signal: str = "TRACES") -> OtlpEnvironment:
+    """Read OpenTelemetry's variables; those for the signal, `TRACES` or `METRICS`, win.
 
     Headers are read only together with the endpoint: a token for one receiver must not go to another. A value that cannot
     be used is a warning, but for the endpoint and its headers: without them there is no destination.
@@ -108,8 +143,9 @@ def otlp_environment(environ: Environ = os.environ, *, with_endpoint: bool) -> O
     Raises:
         SettingsError: When the endpoint or a header cannot be used; it names the variable.
     """
+    of_metrics = signal == "METRICS"
     common = {}
-    for argument, row in COMMON.items():
+    for argument, row in (METRICS_COMMON if of_metrics else COMMON).items():
         if argument == "protocol" and not with_endpoint and _is_grpc(environ):
             continue  # it belongs to the platform's receiver, and the endpoint is another
         value = usable(row, environ)
@@ -117,9 +153,9 @@ def otlp_environment(environ: Environ = os.environ, *, with_endpoint: bool) -> O
             common[argument] = value
     if not with_endpoint:
         return OtlpEnvironment(common=common)
-    found = ENDPOINT.of_environment(environ)
+    found = (METRICS_ENDPOINT if of_metrics else ENDPOINT).of_environment(environ)
     endpoint, variable = found or (None, "")
-    headers = HEADERS.of_environment(environ)
+    headers = (METRICS_HEADERS if of_metrics else HEADERS).of_environment(environ)
     return OtlpEnvironment(
         endpoint=endpoint, endpoint_variable=variable, headers=headers[0] if headers else None, common=common
     )

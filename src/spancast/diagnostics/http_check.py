@@ -49,7 +49,7 @@ class HttpCheck:
         name: str,
         where: str,
         form: str,
-        span: Callable[[], Span],
+        span: Callable[[], Span | None],
         resource: Callable[[], Attributes],
     ) -> None:
         """Prepare the test; *form* says in what convention and privacy spans are sent, *span* makes the one to send."""
@@ -162,6 +162,8 @@ class HttpCheck:
     # ------------------------------------------------------------------ one real span
     def _posted(self, headers: Mapping[str, str]) -> None:
         span = self._span()
+        if span is None:
+            return
         self._trace = f"{span.trace_id:032x}"
         resource = self._resource
         exporter = self._exporter(self._connection.url, resource)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..validation import SettingsError
@@ -93,6 +93,12 @@ class CheckResult:
                 for step in self.steps
             ],
         }
+
+
+def with_metrics(result: CheckResult, metrics: CheckResult) -> CheckResult:
+    """Return the result of a destination that takes metrics as well, tested after its spans."""
+    further = tuple(replace(step, name=f"metrics {step.name}") for step in metrics.steps)
+    return replace(result, steps=(*result.steps, *further))
 
 
 MARKS = {"ok": "✓", "warning": "!", "failed": "✗", "skipped": "·"}

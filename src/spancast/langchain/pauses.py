@@ -17,7 +17,7 @@ INTERRUPTED = "interrupted"
 def pause(recorder: Recorder, operation: OpenOperation, checkpoint_id: object = None) -> None:
     """Remember that the thread of *operation* paused, in the state *checkpoint_id* where that is known."""
     thread = (operation.mapping or {}).get("thread_id")
-    if thread is not None and operation.sampled:
+    if thread is not None and operation.recorded:
         recorder.pause(operation, str(thread), checkpoint_id if isinstance(checkpoint_id, str) else None)
 
 

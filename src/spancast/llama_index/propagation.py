@@ -24,7 +24,7 @@ def captured(operation: OpenOperation, call: str | None) -> dict[str, Any]:
     fields = operation.fields
     return {
         _KEY: {
-            "traceparent": traceparent(operation.trace_id, operation.span_id, bool(operation.sampled)),
+            "traceparent": traceparent(operation.trace_id, operation.span_id, operation.recorded),
             "call": call,
             "fields": {name: value for name in _SAID if (value := getattr(fields, name))},
             "metadata": dict(fields.metadata),

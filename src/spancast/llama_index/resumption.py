@@ -29,7 +29,7 @@ _waiting: Counter[str] = Counter()  # each change is one atomic step
 
 def note_wait(run: Call | None, step: Call, result: Any) -> None:
     """Remember where a step waits for a human, or has sent a question."""
-    if run is None or run.operation is None or not run.operation.sampled:
+    if run is None or run.operation is None or not run.operation.recorded:
         return
     if result is None and workflow.is_waiting(run, step.method):
         key = _key(run, run.operation, step.method, step.progress.event)

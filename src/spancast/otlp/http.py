@@ -313,7 +313,8 @@ def partial_success(content: bytes, content_type: str) -> tuple[int, str]:
     try:
         if "json" in content_type or content[:1] == b"{":
             partial = orjson.loads(content).get("partialSuccess") or {}
-            return max(0, int(partial.get("rejectedSpans") or 0)), str(partial.get("errorMessage") or "")
+            rejected = partial.get("rejectedSpans") or partial.get("rejectedDataPoints") or 0
+            return max(0, int(rejected)), str(partial.get("errorMessage") or "")
         if "protobuf" in content_type:
             from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 

@@ -277,7 +277,7 @@ def activate(operation: OpenOperation, within: OpenOperation | None = None) -> C
     An operation that no destination records leaves the application's own current span alone: it only marks the place.
     """
     outer = within.current if within is not None else None
-    if outer is not None and within is not None and within.state.sampled:
+    if outer is not None and within is not None and within.state.recorded:
         before = outer.inside
         span = CurrentSpan(operation, outer, outer)
     else:
@@ -285,7 +285,7 @@ def activate(operation: OpenOperation, within: OpenOperation | None = None) -> C
         span = CurrentSpan(operation, first_live(span_in(before)), first_live_own(before.get(_KEY)))
     inside = otel_context.Context(before)  # one copy; set_value and set_span_in_context would make two
     _put(inside, _KEY, span)
-    if operation.state.sampled:
+    if operation.state.recorded:
         _put(inside, _SPAN_KEY, span)
     span.before, span.inside = before, inside
     operation.current = span
@@ -350,7 +350,7 @@ class Attachment:
         self._span = CurrentSpan(operation, first_live(get_current_span(before)), first_live_own(own_span_in(before)))
         inside = otel_context.set_value(_KEY, self._span, before)
         self._before = before
-        self._inside = set_span_in_context(self._span, inside) if operation.state.sampled else inside
+        self._inside = set_span_in_context(self._span, inside) if operation.state.recorded else inside
         otel_context.attach(self._inside)
 
     def end(self) -> None:

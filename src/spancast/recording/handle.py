@@ -53,7 +53,7 @@ class TraceHandle:
         if isinstance(target, bool):
             return target
         operation = target.operation if isinstance(target, ReservedPlace) else target
-        return isinstance(operation, OpenOperation) and bool(operation.state.sampled)
+        return isinstance(operation, OpenOperation) and operation.state.recorded
 
     def set_output(self, value: object) -> None:
         """Say what came out: any plain data, or text. The last call holds; it wins over what is captured by itself."""
@@ -146,7 +146,7 @@ def handle_of(trace_id: int, span_id: int, sampled: bool = True) -> TraceHandle:
 def handle_of_operation(operation: OpenOperation) -> TraceHandle:
     """Return the handle of a spancast operation."""
     ids = (operation.trace_id, operation.span_id)
-    return TraceHandle(f"{ids[0]:032x}", f"{ids[1]:016x}", traceparent(*ids, bool(operation.state.sampled)), operation)
+    return TraceHandle(f"{ids[0]:032x}", f"{ids[1]:016x}", traceparent(*ids, operation.state.recorded), operation)
 
 
 def handle_of_reserved(place: ReservedPlace) -> TraceHandle:
@@ -170,7 +170,7 @@ def handle_around(around: ParentContext) -> TraceHandle | None:
     own = around.own
     if own is None:
         return None
-    if around.span_is_own or not around.trace_id or not own.state.sampled:
+    if around.span_is_own or not around.trace_id or not own.state.recorded:
         return handle_of_operation(own)
     ids = (around.trace_id, around.span_id)
     return TraceHandle(f"{ids[0]:032x}", f"{ids[1]:016x}", traceparent(*ids, around.sampled), around.span)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..record.operation import NOTHING, Event, Failure, Kind, Link
 from .captured import CapturedOperation, Translate, captured_operation, no_content
 from .fields import EMPTY, NO_FIELDS, FieldScope, RawFields, TraceFields
+from .sampling import RECORDED
 
 if TYPE_CHECKING:
     from .current import CurrentSpan
@@ -44,12 +45,13 @@ class TraceState:
         fields: What the user says about the trace, as it holds here and below.
         raw_fields: The framework's values of the known keys, to tell what a child says anew from what it repeats.
         scope: The `trace` block around the place where it was opened.
-        sampled: A bit mask of the destinations that record the trace.
+        sampled: A bit mask of the destinations that record the trace, and of `COUNTED`.
+        recorded: Whether a destination records it: a trace that is only counted looks to the application as if sampled out.
         decision: What the tail sampler knows of the trace; nobody else looks into it.
         recorder: Where its operations are open; None in what stands for no trace.
     """
 
-    __slots__ = ("decision", "fields", "raw_fields", "recorder", "sampled", "scope")
+    __slots__ = ("decision", "fields", "raw_fields", "recorded", "recorder", "sampled", "scope")
 
     def __init__(
         self,
@@ -65,6 +67,7 @@ class TraceState:
         self.raw_fields = raw_fields
         self.scope = scope
         self.sampled = sampled
+        self.recorded = sampled & RECORDED != 0
         self.decision = decision
 
     def within(self, scope: FieldScope) -> TraceState:
@@ -165,8 +168,13 @@ class OpenOperation:
 
     @property
     def sampled(self) -> int:
-        """A bit mask of the destinations that record it."""
+        """A bit mask of the destinations that record it; 0 where nobody wants anything of it, not even to count it."""
         return self.state.sampled
+
+    @property
+    def recorded(self) -> bool:
+        """Whether a destination records it."""
+        return self.state.recorded
 
     def captured_so_far(self) -> CapturedOperation:
         """Return a frozen copy of an operation that goes on: what is there now, and no more."""

@@ -54,7 +54,7 @@ class ParentContext:
     def own(self) -> OpenOperation | None:
         """The spancast operation that the current span belongs to: itself, or the application's spans beneath it."""
         operation = self.operation
-        if operation is None or (operation.state.sampled and self.trace_id != operation.trace_id):
+        if operation is None or (operation.state.recorded and self.trace_id != operation.trace_id):
             return None
         return operation
 

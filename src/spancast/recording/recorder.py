@@ -21,7 +21,7 @@ from .paused import Pause, Pauses
 from .resumed import keep_question, left_root, pause, written_root
 from .retired import any_retired, finish
 from .roots import fields_said_here, leads_elsewhere, note_resumed, placed_root, span_below, with_original_id
-from .sampling import SamplingRule, TraceDecision, candidates_for_errors, sampled
+from .sampling import COUNTED, SamplingRule, TraceDecision, candidates_for_errors, sampled
 from .wrappers import closed_wrappers, share_with_wrappers, wrap
 
 Offer = Callable[[CapturedOperation], None]
@@ -51,13 +51,24 @@ class Recorder:
     `MAX_OPEN` operations and none older than `MAX_AGE_NS`.
     """
 
-    def __init__(self, offer: Offer, rules: Sequence[SamplingRule] = (), pauses: Pauses | None = None) -> None:
-        """*rules* has one entry for each destination; their answers are the bits of an operation's `sampled`."""
+    def __init__(
+        self,
+        offer: Offer,
+        rules: Sequence[SamplingRule] = (),
+        pauses: Pauses | None = None,
+        *,
+        counted: bool = False,
+    ) -> None:
+        """*rules* has one entry for each destination; their answers are the bits of an operation's `sampled`.
+
+        *counted*: every operation is handed over, for metrics, also where no destination records its trace.
+        """
         self.redactors: tuple[Callable[[str], str], ...] = ()
         """Of its destinations, for what leaves beside spans; set once by the pipeline."""
         self._offer = offer
         self._rules = tuple(rules)
-        self._all = (1 << len(self._rules)) - 1
+        self._counted = COUNTED if counted else 0
+        self._all = (1 << len(self._rules)) - 1 | self._counted
         self._every_trace = all(rule.rate >= 1 for rule in self._rules)
         self._content = sum(1 << index for index, rule in enumerate(rules) if rule.content)
         self._open: OrderedDict[object, OpenOperation] = OrderedDict()  # oldest first: the oldest is found in one step
@@ -88,9 +99,9 @@ class Recorder:
     def remote_parent(self, trace_id: int, span_id: int, fields: TraceFields, *, recorded: bool) -> OpenOperation:
         """Return what stands for an operation of another process or context; *recorded*: its trace is sampled there."""
         operation = OpenOperation(Kind.CHAIN, "", 0, trace_id, span_id)
-        chosen = 0
+        chosen = self._counted
         if recorded:
-            chosen = self._all if self._every_trace else sampled(self._rules, fields.session_id, trace_id)
+            chosen = self._all if self._every_trace else sampled(self._rules, fields.session_id, trace_id) | chosen
         operation.state = TraceState(fields, sampled=chosen, recorder=self)
         operation.capture = bool(chosen & self._content)
         operation.end_ns = 1
@@ -254,10 +265,10 @@ class Recorder:
     def _sample(self, operation: OpenOperation, around: ParentContext, fields: TraceFields) -> tuple[int, int]:
         """Return the destinations that record the trace of a root, and those among them that may want it at its end."""
         if around.trace_id and not around.sampled and operation.parent_span_id == around.span_id:
-            return 0, 0  # whoever began the trace decided that it is not recorded
+            return self._counted, 0  # whoever began the trace decided that it is not recorded
         if self._every_trace:
             return self._all, 0
-        chosen = sampled(self._rules, fields.session_id, operation.trace_id)
+        chosen = sampled(self._rules, fields.session_id, operation.trace_id) | self._counted
         pending = candidates_for_errors(self._rules, chosen)
         return chosen | pending, pending
 

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from .captured import CapturedOperation
 
 _RANGE = 2**64
+COUNTED = 1 << 60
+"""The bit of a trace's mask that says that its operations are counted in metrics, whatever the destinations sample."""
+RECORDED = COUNTED - 1
+"""The bits of the destinations that take spans."""
 _DECIDE_TIMEOUT = 0.25  # seconds; a thread at work hands over one trace
 _SPAN_BYTES = 700  # what a captured operation takes besides its content
 

@@ -26,6 +26,7 @@ from ..recording.sampling import SamplingRule
 from ..recording.trace import trace, trace_into
 from ..resource import resource_source
 from . import process
+from .counters import metrics_lane
 from .spools import spool_of
 
 if TYPE_CHECKING:
@@ -105,10 +106,12 @@ class Pipeline:
         rules = [
             SamplingRule(each.sampling_rate, each.name, not each.privacy_mode, each.keep_errors)
             for each in resolved.destinations
+            if each.sends_spans
         ]
+        self._counted = tuple([each for each in resolved.destinations if each.metrics is not None])
         state = resolved.state_folder
         pauses = Pauses(state / "paused" if state else None, resolved.service_name or "")
-        self.recorder = Recorder(self._offer, rules, pauses)
+        self.recorder = Recorder(self._offer, rules, pauses, counted=bool(self._counted))
         self.recorder.redactors = tuple([each.redact for each in resolved.destinations if each.redact is not None])
         self._tokens: list[Token[Pipeline | None]] = []
         self._ender: int | None = None  # the thread that shuts it down, or did
@@ -124,7 +127,7 @@ class Pipeline:
             lane.start_replay()
 
     # ------------------------------------------------------------------ the process
-    def _delivery_made(self) -> Delivery:
+    def _delivery_made(self, *, forked: bool = False) -> Delivery:
         resolved = self._resolved
         lanes = [
             Lane(
@@ -134,8 +137,12 @@ class Pipeline:
                 spool=spool_of(resolved.spool_folder, destination, resolved.max_spool_bytes),
             )
             for destination in resolved.destinations
+            if destination.sends_spans
         ]
-        return Delivery(lanes, resolved.max_queue_bytes, process.server_is_ending)
+        counters = [
+            metrics_lane(each, resolved.service_name, resolved.resource, forked=forked) for each in self._counted
+        ]
+        return Delivery(lanes, resolved.max_queue_bytes, process.server_is_ending, counters)
 
     def _delivery(self) -> Delivery:
         """Return this process's ways out. One that was forked gets its own, whether or not a hook told us of the fork."""
@@ -143,7 +150,7 @@ class Pipeline:
         return self._deliveries.get(pid) or self._adopted(pid)
 
     def _adopted(self, pid: int) -> Delivery:
-        made = self._delivery_made()
+        made = self._delivery_made(forked=True)
         made.inbox.closed = self.ended  # what was shut down stays so
         delivery = self._deliveries.setdefault(pid, made)  # one step: two threads that come first get the same
         for other in [each for each in list(self._deliveries) if each != pid]:
@@ -241,7 +248,9 @@ class Pipeline:
 
     def report(self) -> DeliveryReport:
         """Return what happened to every span, per destination, and which settings could not be used."""
-        return DeliveryReport(self._delivery().report(), (*self._resolved.problems, *self._resolved.notes))
+        delivery = self._delivery()
+        problems = (*self._resolved.problems, *self._resolved.notes)
+        return DeliveryReport(delivery.report(), problems, delivery.metrics_report())
 
     def __enter__(self) -> Pipeline:
         self._tokens.append(in_context.set(self))

@@ -11,6 +11,7 @@ from .. import otel_env
 from ..arguments import argument_or_env
 from ..destination import Destination
 from ..factory import http_destination, keywords_checked
+from ..metrics import BackendMetrics, metrics_of
 from ..registry import Preset
 
 if TYPE_CHECKING:
@@ -46,7 +47,11 @@ def otlp(endpoint: str | None = None, **common: Unpack[CommonKeywords]) -> Desti
         )
     url = argument_or_env(endpoint, "endpoint") if endpoint is not None else from_environment.endpoint
     argument = "endpoint" if endpoint is not None else from_environment.endpoint_variable
-    return http_destination("otlp", validation.url(url, argument), keywords)
+    url = validation.url(url, argument)
+    if endpoint is None and keywords.get("metrics") is True:
+        found = otel_env.otlp_environment(os.environ, with_endpoint=True, signal="METRICS")
+        keywords["metrics"] = {"endpoint": found.endpoint, "headers": found.headers} if found.endpoint else True
+    return http_destination("otlp", url, keywords, metrics=BackendMetrics(url=metrics_of(url)))
 
 
 PRESET = Preset(
