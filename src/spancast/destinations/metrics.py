@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from .. import secret_refs, validation
@@ -16,14 +16,27 @@ from ..otlp.metrics import CUMULATIVE, DELTA
 from ..resource import resource_source
 from ..validation import SettingsError
 
-if TYPE_CHECKING:
-    from .destination import Destination, Exporter, ResourceSource
-
 DEFAULT_INTERVAL: Final = 60.0  # seconds; OpenTelemetry's own default
 NAMES: Final = ("deployed", "latest")
 EXEMPLARS: Final = ("trace_based", "always_on", "always_off")
 MAX_ATTRIBUTES: Final = 16
 _OPTIONS: Final = ("endpoint", "headers", "temporality", "interval", "attributes", "names")
+
+
+class _Sender(Protocol):
+    """What the test of a receiver needs of its destination."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+
+    @property
+    def privacy_mode(self) -> bool:
+        """Whether no content may leave."""
+
+    @property
+    def resource(self) -> Mapping[str, Any]:
+        """Attributes of the sending application."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +73,11 @@ class MetricsTarget:
         """Show where it is, without any secret."""
         return f"<MetricsTarget {self.describe()}>"
 
-    def exporter(self, resource: ResourceSource) -> Exporter:
+    def exporter(self, resource: object) -> Any:
         """Refuse: it takes no spans."""
         raise TypeError("a receiver of metrics takes no spans")
 
-    def check(self, destination: Destination, timeout: float | None) -> CheckResult:
+    def check(self, destination: _Sender, timeout: float | None) -> CheckResult:
         """Test settings, the way there, and one real data point."""
         connection = Connection(
             url=self.url,

@@ -11,7 +11,9 @@ from .open_operation import OperationTable
 
 Table = TypeVar("Table", bound=OperationTable)
 
-MAX_RETIRED: Final = 16  # beyond, the oldest is ended immediately: an operation that never ends must not keep all pipelines
+MAX_RETIRED: Final = (
+    16  # beyond, the oldest is ended immediately: an operation that never ends must not keep all pipelines
+)
 
 # Replaced as a whole, so that callbacks read it without a lock; written where pipelines are replaced.
 _retired: tuple[tuple[OperationTable, Callable[[], object]], ...] = ()

@@ -54,9 +54,7 @@ def otlp_metrics(
     """
     for unused in _OF_SPANS:
         if common.get(unused):
-            raise SettingsError(
-                f"otlp_metrics() has no use for {unused}: it sends metrics, as protobuf: leave it out."
-            )
+            raise SettingsError(f"otlp_metrics() has no use for {unused}: it sends metrics, as protobuf: leave it out.")
     keywords: dict[str, Any] = {**common}
     found = otel_env.otlp_environment(os.environ, with_endpoint=endpoint is None, signal="METRICS")
     for key, value in found.common.items():
