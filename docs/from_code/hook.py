@@ -66,7 +66,8 @@ def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> st
     if page.file.src_uri.startswith("decisions/"):
         described = "A decision record: what was decided, and why."
     page.meta.setdefault("description", described)
-    markdown = _ASKED.sub(lambda asked: _part(asked[1], asked[2]), markdown)
+    if page.file.src_uri not in repository.PAGES:  # those are also read where nobody fills anything in
+        markdown = _ASKED.sub(lambda asked: _part(asked[1], asked[2]), markdown)
     _pages[page.file.src_uri] = (page, _FOR_TESTS.sub("", markdown))
     return markdown
 
