@@ -32,6 +32,7 @@ _SPACE = b64encode(b"Space:1:sample").decode()
 _SAMPLES = {"space_key": _SPACE, "instance_id": "123456"}
 _PLACES = {
     "otlp": {"endpoint": "https://collector.example.com/v1/traces"},
+    "otlp_metrics": {"endpoint": "https://collector.example.com/v1/metrics"},
     "elastic": {"endpoint": "https://abc.ingest.us-central1.gcp.elastic.cloud:443"},
 }
 # arguments that are not required, and worth showing
@@ -158,7 +159,8 @@ def table_row(name: str) -> list[str]:
 
 
 def _table() -> str:
-    return table(["backend", "preset", "needs", "encoding", "convention"], (table_row(name) for name in PRESETS))
+    rows = (table_row(name) for name in PRESETS if sample(name)[0].sends_spans)
+    return table(["backend", "preset", "needs", "encoding", "convention"], rows)
 
 
 def all_presets() -> str:
