@@ -18,14 +18,18 @@ from .privacy.secrets import MASK, without_secrets
 Redactor = Callable[[str], str]
 
 _EMAIL = re.compile(r"(?<![\w.%+-])[\w.%+-]++@[\w-]++(?:\.[\w-]++)*(?<=\w\w)")
-_CARD = re.compile(r"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.])")
+# Digits in a row, with one blank or dash between some of them; or four groups of four with something else between. Not the
+# digits of a fraction; but a sentence may end behind a number, and a float behind `.0`.
+_CARD = re.compile(  # begins with a digit: `re` skips to those
+    r"\d(?<!\d\d)(?<!\d\.\d)(?:(?:[ \u00a0\u202f-]?\d){12,18}|\d{3}([./_]| {2,3})\d{4}\1\d{4}\1\d{4})(?!\d|\.(?!0(?!\d))\d)"
+)
 _PIECE = 65_536  # characters that are looked at in one call: other threads of the application run in between
 _NO_CUT = re.compile(r"(?:[:=]|bearer|basic|key|token|secrets?|passw\w{0,4}|[\"'\\]|\d)\s*$", re.IGNORECASE)
 
 
 def secrets(text: str) -> str:
     """Return *text* without API keys, tokens, private keys, passwords in addresses and values named like them."""
-    if len(text) <= _PIECE or "PRIVATE KEY-----" in text:
+    if len(text) <= _PIECE or "PRIVATE KEY" in text:
         return without_secrets(text)
     return "".join(map(without_secrets, _pieces(text)))
 

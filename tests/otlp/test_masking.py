@@ -26,6 +26,9 @@ SECRETS = hidden({"Authorization": f"Bearer {KEY}"}, "https://c/v1/traces?api_ke
         quote(KEY, safe=""),
         quote_plus(KEY),
         json.dumps(KEY)[1:-1],
+        json.dumps(KEY)[1:-1].replace("/", "\\/"),
+        json.dumps(KEY)[1:-1].replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"),
+        KEY.encode().hex(),
         escape(KEY),
         "Q/uery-Key-1",
         "Q%2Fuery-Key-1",
@@ -70,3 +73,9 @@ def test_what_basic_encodes_is_hidden() -> None:
 def test_short_words_are_no_keys() -> None:
     """`4` and `otel` stay."""
     assert "otel 4" == masked("otel 4", hidden({"arize-interface": "otel", "x-version": "4"}))
+
+
+def test_what_looks_like_a_key_of_others_is_masked() -> None:
+    """A gateway that speaks of its own key, or repeats one that this request did not carry."""
+    shown = words('upstream said {"api_key": "abcd1234efgh"}, Bearer abcd1234efgh0', hidden({"a": "other-secret"}), 200)
+    assert ("abcd1234" in shown, "upstream said" in shown) == (False, True)

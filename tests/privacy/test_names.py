@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 
 from spancast.privacy.allow_list import without_content
 from spancast.privacy.names import name_hash
 from spancast.record.operation import (
+    Agent,
     Document,
+    Embedding,
     Failure,
     Generation,
     Kind,
     Operation,
     Reranking,
     Retrieval,
+    Score,
     ToolUse,
 )
 
@@ -117,3 +123,43 @@ def test_the_class_of_an_error_leaves_as_a_class() -> None:
     """A class that was made of text is no name."""
     assert "httpx.ReadTimeout" == without_content(operation(failure=Failure(type="httpx.ReadTimeout"))).failure.type  # type: ignore[union-attr]
     assert name_hash(CANARY) == without_content(operation(failure=Failure(type=CANARY))).failure.type  # type: ignore[union-attr]
+
+
+def filled(kind: Any) -> Any:
+    """Return a dataclass with the canary in every text that it can have."""
+    hints = get_type_hints(kind)
+    return kind(**{field.name: _text_of(hints[field.name], field.name) for field in fields(kind) if field.init})
+
+
+def _text_of(hint: Any, name: str) -> Any:
+    origin, inner = get_origin(hint), [each for each in get_args(hint) if each not in (type(None), Ellipsis)]
+    if name == "id" or hint is str:
+        return CANARY
+    if origin is tuple:
+        return (_text_of(inner[0], ""),)
+    if origin is Mapping:
+        return {CANARY: CANARY}
+    if origin in (Union, UnionType):
+        return CANARY if str in inner else _text_of(inner[0], name)
+    if is_dataclass(hint):
+        return filled(hint)
+    return False if hint is bool else 1 if hint in (int, float) else CANARY
+
+
+PROGRAMS_OWN = {
+    "Agent": {"name"},
+    "Score": {"name", "annotator", "scope"},
+    "Generation": {"operation", "cost"},
+}  # the cost's source is a word of ours
+
+
+@pytest.mark.parametrize("kind", [Agent, Embedding, Generation, Reranking, Retrieval, Score, ToolUse])
+def test_no_field_of_a_detail_lets_a_sentence_leave(kind: Any) -> None:
+    """Every text of every detail: one that is added is content until privacy mode knows it."""
+    before = filled(kind)
+    detail = without_content(operation(Kind.TOOL, detail=before)).detail
+    own = PROGRAMS_OWN.get(kind.__name__, set())
+    left = {
+        field.name for field in fields(kind) if field.name not in own and CANARY in repr(getattr(detail, field.name))
+    }
+    assert (True, set()) == (CANARY in repr(before), left)

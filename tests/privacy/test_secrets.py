@@ -55,6 +55,22 @@ def test_parameters_that_carry_keys_are_recognised() -> None:
         ("AWS_SECRET_ACCESS_KEY=abcd/efgh+123", f"AWS_SECRET_ACCESS_KEY={MASK}"),
         ("a gsk_" + "a1" * 20 + " b", f"a {MASK} b"),
         ("-----BEGIN PRIVATE KEY-----\nMII", MASK),
+        ("-----BEGIN PGP PRIVATE KEY BLOCK-----\nlQ", MASK),
+        ('password="hun\\"ter 22", a', f'password="{MASK}", a'),
+        ('"password": "hunter\\n22"', f'"password": "{MASK}"'),
+        ("passwords: ['hunter22', 'b']", f"passwords: ['{MASK}', 'b']"),
+        (r"{\u0022password\u0022:\u0022hunter22\u0022}", rf"{{\u0022password\u0022:\u0022{MASK}\u0022}}"),
+        ("%22password%22%3A%22hunter22%22", f"%22password%22%3A%22{MASK}%22"),
+        ("&quot;password&quot;:&quot;hunter22&quot;", f"&quot;password&quot;:&quot;{MASK}&quot;"),
+        ("curl --api-key abcd1234 --verbose", f"curl --api-key {MASK} --verbose"),
+        ("run --password 'abcd1234' --key abcd1234", f"run --password '{MASK}' --key abcd1234"),
+        ("<user>jane</user><password>hunter22</password>", f"<user>jane</user><password>{MASK}</password>"),
+        ("Set-Cookie: sid=abcd1234; Path=/", f"Set-Cookie: sid={MASK}; Path=/"),
+        ("a cookie: chocolate", "a cookie: chocolate"),
+        ("https://abcdefghij0123456789@git.example.com/x", f"https://{MASK}@git.example.com/x"),
+        ("ssh://git@git.example.com/x", "ssh://git@git.example.com/x"),
+        ("PWD=abcd1234", f"PWD={MASK}"),
+        ("PRIVATE-TOKEN: abcd1234", f"PRIVATE-TOKEN: {MASK}"),
         ("-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY----- x", f"{MASK} x"),
     ],
 )
@@ -68,6 +84,25 @@ def test_addresses_of_mail_are_recognised_whole() -> None:
     assert f"to {MASK}." == redact.emails(f"to {'a' * 100}@mail.example.com.")
     assert f"an {MASK}, ja" == redact.emails("an jürgen@müller.example, ja")
     assert "a @ b, x@" == redact.emails("a @ b, x@")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("My card is 4111 1111 1111 1111.", f"My card is {MASK}."),
+        ("No.4111111111111111", f"No.{MASK}"),
+        ("{'card': 4111111111111111.0}", f"{{'card': {MASK}.0}}"),
+        ("4111\u00a01111\u00a01111\u00a01111", MASK),
+        ("4111.1111.1111.1111, 4111/1111/1111/1111", f"{MASK}, {MASK}"),
+        ("4111  1111  1111  1111", MASK),
+        ("0.4111111111111111", "0.4111111111111111"),
+        ("4111111111111111.25", "4111111111111111.25"),
+        ("4111111111111112", "4111111111111112"),
+    ],
+)
+def test_cards_are_recognised_in_sentences(text: str, expected: str) -> None:
+    """At the end of a sentence, behind an abbreviation, as a float, in groups; but no fraction is one."""
+    assert expected == redact.cards(text)
 
 
 @pytest.mark.parametrize("place", [0, 65_500, 65_536, 100_000])
@@ -107,6 +142,14 @@ TEXTS: dict[str, Callable[[int], str]] = {
     "@": lambda n: "a@" * (n // 2),
     "digits": lambda n: "1" * n,
     "digits and blanks": lambda n: "1 " * (n // 2),
+    "cookies": lambda n: "cookie: a=" * (n // 10),
+    "a cookie": lambda n: "cookie:" + "a" * n,
+    "options": lambda n: "--api-key " * (n // 10),
+    "dashes": lambda n: "secret" + "-" * n,
+    "elements": lambda n: "</><password a>" * (n // 15),
+    "an element": lambda n: "</ password <a" + " a" * (n // 2),
+    "a quoted value": lambda n: 'password: "' + "\\'" * (n // 2),
+    "quoted values": lambda n: "password: ['a" * (n // 13),
     "a data address": lambda n: "data:a/a" + ";a" * (n // 2),
     "data addresses": lambda n: "data:a/a;base64," * (n // 16),
     "lines": lambda n: "\n" * n,

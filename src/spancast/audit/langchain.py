@@ -289,6 +289,7 @@ def _invented(canary: Canary) -> tuple[Any, Any]:
             "model_name": canary("response model"),
             "finish_reason": canary("finish reason"),
             "id": canary("response id"),
+            "service_tier": canary("service tier"),
         },
     )
     steps = {canary("parallel key"): CanaryModel(script=[answer]), "other": RunnableLambda(lambda value: value)}

@@ -10,8 +10,11 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 import orjson
 
+from ..privacy.secrets import without_secrets
+
 MASK = "***"
 _SHORTEST = 5  # characters; shorter values are words such as `4` or `otel`, and no keys
+_GO_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}  # as receivers written in Go write JSON
 _WINDOW = 65_536  # characters of an answer that are looked at; a human reads a few hundred
 
 
@@ -43,9 +46,11 @@ def _secrets(headers: Mapping[str, str], url: str) -> Iterator[str]:
 
 def _forms(secret: str) -> Iterator[str]:
     yield from (secret, quote(secret), quote(secret, safe=""), quote_plus(secret), escape(secret))
-    yield orjson.dumps(secret.encode("utf-8", "replace").decode()).decode()[1:-1]
+    as_json = orjson.dumps(secret.encode("utf-8", "replace").decode()).decode()[1:-1]
+    yield from (as_json, as_json.replace("/", "\\/"), "".join([_GO_ESCAPES.get(char, char) for char in as_json]))
     yield secret.encode("unicode_escape").decode()
     raw = secret.encode("utf-8", "replace")
+    yield raw.hex()
     for before in range(3):  # where it begins inside a longer text decides how it looks in base64
         encoded = b64encode(b"\0" * before + raw).decode()
         stable = encoded[(0, 2, 3)[before] : len(encoded.rstrip("=")) - (1 if encoded.endswith("=") else 0)]
@@ -62,13 +67,14 @@ def masked(text: str, secrets: Iterable[str]) -> str:
 def words(text: str | bytes, secrets: Iterable[str], most: int) -> str:
     """Return a receiver's words as one printable line of at most *most* characters, without *secrets*.
 
-    Masked first and cut then: a key across the cut would be shown but for its end.
+    Nor with what looks like a key of anybody: a gateway may speak of its own. Masked first and cut then: a key across the
+    cut would be shown but for its end.
     """
     secrets = tuple(secrets)
     if isinstance(text, bytes):
         text = text[: _WINDOW * 4].decode("utf-8", "replace")
     if len(text) > _WINDOW:  # what is cut here may have cut a secret: its beginning goes as well
         text = text[: max(0, _WINDOW - max(map(len, secrets), default=0))]
-    line = "".join(char if char.isprintable() else " " for char in masked(text, secrets))
+    line = "".join(char if char.isprintable() else " " for char in without_secrets(masked(text, secrets)))
     line = " ".join(line.split())
     return line if len(line) <= most else f"{line[:most]}..."

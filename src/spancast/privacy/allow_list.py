@@ -88,6 +88,7 @@ def _detail(detail: Detail) -> Detail:
             response_model=name_or_hash(detail.response_model),
             response_id=name_or_hash(detail.response_id),
             finish_reasons=tuple(short_name(reason) for reason in detail.finish_reasons),
+            service_tier=short_name(detail.service_tier) if detail.service_tier else None,
             parameters=_safe_parameters(detail.parameters),
             input_messages=(),
             output_messages=(),
@@ -99,7 +100,8 @@ def _detail(detail: Detail) -> Detail:
         name = detail.name if detail.declared else name_hash(detail.name)
         return replace(detail, name=name, description=None, call_id=name_or_hash(detail.call_id))
     if isinstance(detail, Retrieval):
-        return replace(detail, query="", documents=_document_refs(detail.documents))
+        source = name_or_hash(detail.data_source)
+        return replace(detail, query="", data_source=source, documents=_document_refs(detail.documents))
     if isinstance(detail, Reranking):
         found, ranked = _document_refs(detail.input_documents), _document_refs(detail.output_documents)
         model = name_or_hash(detail.request_model)
@@ -107,7 +109,8 @@ def _detail(detail: Detail) -> Detail:
     if isinstance(detail, Embedding):
         model = name_or_hash(detail.request_model)
         parameters = _safe_parameters(detail.parameters)
-        return replace(detail, request_model=model, parameters=parameters, texts=(), vectors=())
+        provider = name_or_hash(detail.provider)
+        return replace(detail, provider=provider, request_model=model, parameters=parameters, texts=(), vectors=())
     if isinstance(detail, Agent):
         return Agent(name=detail.name)
     if isinstance(detail, Score):
@@ -129,7 +132,9 @@ def _document_id(document: Document) -> str | None:
     """Return an id that a store gives; of what comes out of the document's own metadata, or is an address, the hash."""
     if document.id is None:
         return None
-    from_metadata = any(str(document.metadata.get(key)) == document.id for key in ("id", "_id"))
+    from_metadata = any(
+        [str(value) == document.id for value in document.metadata.values() if type(value) in (str, int)]
+    )
     return name_hash(document.id) if from_metadata else short_name(document.id)
 
 

@@ -107,11 +107,16 @@ class Redaction:
         if not depth:
             return f"<{type(value).__name__}>"
         if isinstance(value, Mapping):
-            return self._mapping(value, depth)
+            return self._mapping(value, depth, name)
         return [self.data(item, name, depth - 1) for item in value]
 
-    def _mapping(self, value: Mapping[str, JSON], depth: int = _MAX_DEPTH) -> Mapping[str, JSON]:
-        """Redact keys too, as in `{"jane@example.com": 3}`. Those that become equal are numbered."""
+    def _mapping(self, value: Mapping[str, JSON], depth: int = _MAX_DEPTH, outer: str = "") -> Mapping[str, JSON]:
+        """Redact keys too, as in `{"jane@example.com": 3}`. Those that become equal are numbered.
+
+        *outer*: the name under which the mapping itself stands. What stands under a secret's name is a secret, whatever its
+        own key: `{"password": {"value": ...}}`; and `{"name": "password", "value": ...}` has its name beside it.
+        """
+        outer = outer if outer and is_secret_name(outer) else _named_beside(value)
         redacted: dict[str, JSON] = {}
         counts: dict[str, int] = {}
         for key, item in value.items():
@@ -119,7 +124,7 @@ class Redaction:
             while name in redacted:
                 counts[text] = counts.get(text, 1) + 1
                 name = f"{text} ({counts[text]})"
-            redacted[name] = self.data(item, key, depth - 1)
+            redacted[name] = self.data(item, outer or key, depth - 1)
         return redacted
 
     def _detail(self, value: Any) -> Any:
@@ -140,6 +145,14 @@ class Redaction:
             else:
                 changes[field.name] = self._detail(held)
         return replace(value, **changes)
+
+
+def _named_beside(value: Mapping[str, JSON]) -> str:
+    """Return the secret's name in `{"name": ..., "value": ...}`, as lists of headers and variables have it; else nothing."""
+    if len(value) > 4 or "value" not in value:
+        return ""
+    name = value.get("name") or value.get("key")
+    return name if isinstance(name, str) and is_secret_name(name) else ""
 
 
 _NOBODY: Mapping[str, Any] = {"user": None, "session_id": None, "agent": None, "node": None}

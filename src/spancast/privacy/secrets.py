@@ -19,7 +19,7 @@ _KEYS = (
     "service|shared|signing|space|ssh|subscription|write"
 )
 _TOKENS = (
-    "access|admin|api|app|auth|bearer|bot|csrf|github|gitlab|hf|huggingface|id|oauth|oauth2|personal|refresh|sas|secret|"
+    "access|admin|api|app|auth|bearer|bot|csrf|github|gitlab|hf|huggingface|id|oauth|oauth2|personal|private|refresh|sas|secret|"
     "security|service|session|slack|user|xsrf"
 )
 _SECRET_NAME = (
@@ -86,9 +86,13 @@ _FORMS: tuple[tuple[tuple[str, ...], str], ...] = (
 )
 _COMPILED = tuple([(beginnings, re.compile(form)) for beginnings, form in _FORMS])
 
-# `api_key=x`, `"password": "x"`, `clientSecret: x`, also with escaped quotes: the name stays, the value goes
-_VALUE = r"""(?P<quote>\\{0,7}["'])[^"'\\\n]{4,}|[^\s"',;}{\\]{4,}"""
-_AFTER_NAME = r"""(?:\\{0,7}["'])?\s{0,20}[:=]\s{0,20}(?:(?i:bearer|basic|token|digest)\s{1,20})?"""
+# `api_key=x`, `"password": "x"`, `clientSecret: ["x"]`: the name stays, the value goes. Quotes may be escaped as in JSON
+# inside JSON, in HTML, in a URL; a quoted value ends at the quote that it began with.
+_QUOTE = r"""(?:\\{0,7}["']|\\{1,7}u002[27]|%2[27]|&(?:quot|apos|#3[49]);)"""
+_VALUE = rf"""(?P<quote>{_QUOTE})(?:(?!(?P=quote))(?:\\.|[^\\\n])){{4,8192}}+|(?!{_QUOTE})[^\s"',;}}{{\\]{{4,}}"""
+_AFTER_NAME = (
+    rf"""{_QUOTE}?\s{{0,20}}(?:[:=]|%3[ADad])\s{{0,20}}(?:\[\s{{0,20}})?(?:(?i:bearer|basic|token|digest)\s{{1,20}})?"""
+)
 
 
 def _after_one_of(words: str, last: str) -> str:
@@ -102,6 +106,7 @@ _LAST_WORDS = {
     "secret": "(?:s|[ _-]?key)?",
     "password": "s?",
     "passwd": "",
+    "pwd": "",
     "passphrase": "",
     "passcode": "",
     "authorization": "",
@@ -118,17 +123,22 @@ _NAMED = re.compile(  # alternatives that begin with a letter each: `re` skips t
 _SCHEME = re.compile(
     r"\b(?P<name>(?:b(?i:earer|asic)|B(?i:earer|asic))\s{1,20})(?=[A-Za-z0-9+/_.~=-]{0,4096}[0-9+/_=])[A-Za-z0-9+/_.~=-]{8,}"
 )
-_IN_URL = re.compile(r"""(?P<name>://[^\s/:@"]{0,256}:)[^\s/@"]{1,512}(?=@)""")
+_IN_URL = re.compile(r"""(?P<name>://(?:[^\s/:@"]{0,256}:)?)(?:(?<=:)[^\s/@"]{1,512}|(?<=/)[^\s/:@"]{20,256})(?=@)""")
 _IN_QUERY = re.compile(
     r"""(?P<name>[?&](?i:key|sig|signature|token|x-amz-(?:signature|credential|security-token))=)[^\s&"'\\#]{4,}"""
 )
-_BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----")
-_BLOCK_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----")
+_COOKIE = re.compile(
+    r"""(?P<name>(?:c|C)(?i:ookie)s?["']?\s{0,20}[:=]\s{0,20}["']?[^\s=;,"']{1,128}=)(?P<quote>)[^\s;,"']{4,}"""
+)
+_FLAG = re.compile(r"""(?P<name>(?<!-)--(?P<label>[A-Za-z][\w-]{1,63})\s{1,20})(?P<quote>["']?)(?!-)[^\s"']{4,}""")
+_ELEMENT = re.compile(r"(?P<name><(?P<label>[A-Za-z][\w:.-]{0,63})(?:\s[^<>]{0,200}+)?>)(?P<quote>)[^<>]{4,512}+(?=</)")
+_BLOCK = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_BLOCK_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 
 
 def without_secrets(text: str) -> str:
     """Return *text* without API keys, tokens, private keys, passwords in addresses and values named like them."""
-    if "PRIVATE KEY-----" in text:
+    if "PRIVATE KEY" in text:
         text = "".join(_without_blocks(text))
     for beginnings, form in _COMPILED:
         if any([beginning in text for beginning in beginnings]):
@@ -138,15 +148,25 @@ def without_secrets(text: str) -> str:
         text = _SCHEME.sub(_masked, text)
     if any([word in lower for word in _LAST_WORDS]):
         text = _NAMED.sub(_masked, text)
-    if "://" in text:
-        text = _IN_URL.sub(_masked, text) if "@" in text else text
-        text = _IN_QUERY.sub(_masked, text) if "=" in text else text
+        text = _FLAG.sub(_masked_if_secret, text) if "--" in text else text
+        text = _ELEMENT.sub(_masked_if_secret, text) if "</" in text else text
+    if "cookie" in lower:
+        text = _COOKIE.sub(_masked, text)
+    if "://" in text and "@" in text:
+        text = _IN_URL.sub(_masked, text)
+    if "=" in text and ("://" in text or "&" in text):
+        text = _IN_QUERY.sub(_masked, text)
     return text
 
 
 def _masked(found: re.Match[str]) -> str:
     quote = found["quote"] if "quote" in found.re.groupindex else None
     return f"{found['name']}{quote or ''}{MASK}"
+
+
+def _masked_if_secret(found: re.Match[str]) -> str:
+    """Mask the value of an option of a command line, or of an element of XML, that is named like a secret."""
+    return _masked(found) if is_secret_parameter(found["label"]) else found[0]
 
 
 def _without_blocks(text: str) -> Iterator[str]:
