@@ -306,3 +306,9 @@ def test_an_error_is_printable_and_of_bounded_length() -> None:
     """Whatever value it quotes: of a file, a variable, an argument."""
     assert "a\\x1b[31mb\\u202e" == str(SettingsError("a\x1b[31mb\u202e"))
     assert 2100 > len(str(SettingsError("x" * 1_000_000)))
+
+
+@pytest.mark.parametrize("name", ["Authorization: Bearer abc123", "abc123 x", "sk-abc123 "])
+def test_a_header_that_was_pasted_whole_is_not_repeated(name: str) -> None:
+    """What stands behind the name, or in its place, may be the key."""
+    assert "abc123" not in refusal(lambda: destinations.otlp(URL, headers={name: ""}))

@@ -141,9 +141,19 @@ def _json_headers(value: str, argument: str) -> object:
 def _header_name(name: object, argument: str) -> str:
     if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
         raise SettingsError(
-            f"{argument} has the name {_shown(name)}: header names are letters, digits and dashes, no spaces."
+            f"{argument} has the name {_shown_name(name)}: header names are letters, digits and dashes, no spaces."
         )
     return name
+
+
+def _shown_name(name: object) -> str:
+    """Return a header's name as an error may show it: what follows a blank or a colon may be the key itself."""
+    if not isinstance(name, str):
+        return _shown(name)
+    word = re.split(r"[\s:=]", name, maxsplit=1)[0]
+    if word == name:
+        return _shown(name)
+    return f"{word!r}..." if re.fullmatch(r"[A-Za-z-]{1,40}", word) else f"a text of {len(name)} characters"
 
 
 def _header_value(name: object, value: object, argument: str) -> str:

@@ -264,3 +264,10 @@ def test_rows_say_value_and_origin_and_mask_secrets(monkeypatch: pytest.MonkeyPa
     assert False is ("ak-secret" in repr(list(found.values())))
     everything = list(rows.rows(os.environ, all=True))
     assert (len(schema.SETTINGS), True) == (len(everything), all(row.meaning for row in everything))
+
+
+def test_a_key_among_the_attributes_of_the_resource_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`spancast settings` shows what the environment says, but for what looks like a key."""
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.version=1,api_key=s3cr3tKEY99")
+    shown = " ".join(row.value for row in rows.rows(os.environ))
+    assert ("service.version=1" in shown, "s3cr3tKEY99" in shown) == (True, False)

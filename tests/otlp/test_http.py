@@ -655,3 +655,15 @@ def test_a_key_in_a_url_is_not_in_urllib3s_lines(receiver: Receiver, caplog: pyt
         exporter.post(b"{}", 5.0)
     assert "api_key=***" in caplog.text
     assert "s3cr3tKEY99" not in caplog.text
+
+
+def test_a_key_in_a_url_is_not_in_the_lines_of_a_proxied_request(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy is sent the whole address, and the library logs it in that form."""
+    monkeypatch.setenv("http_proxy", receiver.url)
+    monkeypatch.setenv("no_proxy", "")
+    url = "http://collector.test:1/v1/traces?api_key=s3cr3t%2FKEY99&x=1#part"
+    with caplog.at_level("DEBUG"), exporting(url) as exporter:
+        exporter.export([], 5)
+    assert ("collector.test" in caplog.text, "KEY99" in caplog.text) == (True, False)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import requests.utils
 
+import spancast
+from spancast import destinations
 from spancast.otlp.proxies import Proxy, bypassed, proxy_for
 
 URL = "https://collector.example.com/v1/traces"
@@ -111,3 +114,16 @@ def test_a_proxy_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -
     assert Proxy("http://upper:1") == proxy_for(URL)
     monkeypatch.setenv("https_proxy", "http://lower:2")
     assert Proxy("http://lower:2") == proxy_for(URL)
+
+
+def test_a_proxy_that_is_no_address_costs_no_span(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is said, without the password that it may have; what was recorded waits, and the test of the connection fails."""
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("https_proxy", "http://user:pass-word-1@[bad")
+    destination = destinations.otlp(URL)
+    with spancast.Pipeline(destination, spool=tmp_path) as pipeline, spancast.trace(trace_name="a"):
+        pass
+    report = pipeline.report().destinations[0]
+    shown = f"{report} {destination.check(2.0)!r}"
+    assert (1, True, False) == (report.spooled, "no address: write http://host:port" in shown, "pass-word" in shown)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..privacy.secrets import without_secrets
 from ..setting import Environ, Setting
 from ..validation import SettingsError
 from . import otel_sdk, sources
@@ -59,4 +60,5 @@ def _row(setting: Setting, found: Sources) -> Row:
         text = setting.shown(found.environ[origin.removeprefix("environment ")])
     elif origin != sources.DEFAULT:
         text = setting.shown(str(found.project.general.get(setting.name, "")))
+    text = without_secrets(text)  # such as a key among the attributes of a resource
     return Row(name=setting.key, value=text, origin=origin, meaning=setting.meaning, error=error)

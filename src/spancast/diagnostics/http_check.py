@@ -18,7 +18,7 @@ from ..otlp.encoding import ENCODINGS
 from ..otlp.http import Headers, HttpExporter, Tls
 from ..otlp.masking import hidden, masked
 from ..otlp.outcome import Outcome
-from ..otlp.proxies import proxy_for
+from ..otlp.proxies import ProxyAddressError, proxy_for
 from ..validation import SettingsError
 from . import known_mistakes
 from .result import CheckResult, Step, failure
@@ -65,7 +65,7 @@ class HttpCheck:
     def result(self) -> CheckResult:
         """Take the steps until one fails."""
         headers = self._settings()
-        if headers is not None and (self._proxied() or self._reached()):
+        if headers is not None and self._can_be_posted_to():
             self._headers = headers
             self._posted(headers)
         return CheckResult(
@@ -103,6 +103,12 @@ class HttpCheck:
         return headers
 
     # ------------------------------------------------------------------ the way there
+    def _can_be_posted_to(self) -> bool:
+        try:
+            return self._proxied() or self._reached()
+        except ProxyAddressError as error:
+            return self._failed(failure("proxy", "E204", str(error)))
+
     def _proxied(self) -> bool:
         if proxy_for(self._connection.url) is None:
             return False

@@ -29,7 +29,7 @@ from ..setting import masked_url
 from .encoding import ENCODINGS, Encoding
 from .masking import hidden, words
 from .outcome import Outcome, Verdict
-from .proxies import proxy_for
+from .proxies import ProxyAddressError, proxy_for
 
 Headers = Mapping[str, str] | Callable[[], Mapping[str, str]]
 
@@ -106,6 +106,8 @@ class HttpExporter:
         self._deadline.at = time.monotonic() + timeout
         try:
             return self._exchange(body, headers, timeout)
+        except ProxyAddressError as error:
+            return Outcome(verdict=Verdict.RETRY, reason="no connection", message=str(error), code="E204")
         except urllib3.exceptions.HTTPError as error:
             return _unreached(error, urlsplit(self._url).netloc, timeout)
 
@@ -389,20 +391,23 @@ def _last(text: str) -> str:
 
 
 class _MaskedQueries(logging.Filter):
-    """Masks the queries of our URLs in urllib3's own DEBUG lines, which repeat them whole.
+    """Masks the queries of our URLs in urllib3's own DEBUG lines, which repeat them whole, in one form or another.
 
     One for the process, added to urllib3's logger at the first URL with a query. Its set only grows, by one step each.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.targets: set[str] = set()
+        self.queries: set[str] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record pass; mask ours."""
-        if isinstance(record.args, tuple) and any(arg in self.targets for arg in record.args if isinstance(arg, str)):
-            record.args = tuple(masked_url(arg) if isinstance(arg, str) else arg for arg in record.args)
+        if isinstance(record.args, tuple):
+            record.args = tuple(self._masked(arg) if isinstance(arg, str) else arg for arg in record.args)
         return True
+
+    def _masked(self, text: str) -> str:
+        return masked_url(text) if any([query in text for query in list(self.queries)]) else text
 
 
 _masked_queries = _MaskedQueries()
@@ -411,6 +416,5 @@ _masked_queries = _MaskedQueries()
 def _mask_in_logs(url: str) -> None:
     parts = urlsplit(url)
     if parts.query:
-        target = urllib3.util.parse_url(url)
-        _masked_queries.targets.update((url, target.url, target.request_uri))
+        _masked_queries.queries.update((parts.query, urllib3.util.parse_url(url).query or parts.query))
         logging.getLogger("urllib3.connectionpool").addFilter(_masked_queries)

@@ -25,10 +25,17 @@ class Proxy:
         return f"<Proxy {self.url}>"
 
 
+class ProxyAddressError(ValueError):
+    """The proxy that the environment names is no address. The text does not show it: it may have a password."""
+
+
 def proxy_for(url: str, proxies: Mapping[str, str] | None = None) -> Proxy | None:
     """Return the proxy for *url*; None where there is none, or `NO_PROXY` names the host.
 
     *proxies*: by scheme, also `all` and `no`; else the environment's, or the system's on macOS and Windows.
+
+    Raises:
+        ProxyAddressError: When what is named is no address.
     """
     from_system = proxies is None
     found = urllib.request.getproxies() if proxies is None else proxies
@@ -38,7 +45,10 @@ def proxy_for(url: str, proxies: Mapping[str, str] | None = None) -> Proxy | Non
         return None
     if from_system and sys.platform in ("darwin", "win32") and urllib.request.proxy_bypass(parts.hostname or ""):
         return None
-    return _proxy(chosen.strip())
+    try:
+        return _proxy(chosen.strip())
+    except ValueError:  # brackets that hold no IPv6 address
+        raise ProxyAddressError("the proxy in the environment is no address: write http://host:port") from None
 
 
 def _proxy(text: str) -> Proxy:
