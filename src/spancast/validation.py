@@ -151,7 +151,7 @@ def _shown_name(name: object) -> str:
     if not isinstance(name, str):
         return _shown(name)
     word = re.split(r"[\s:=]", name, maxsplit=1)[0]
-    if word == name:
+    if word == name or re.fullmatch("[A-Za-z -]+", name):
         return _shown(name)
     return f"{word!r}..." if re.fullmatch(r"[A-Za-z-]{1,40}", word) else f"a text of {len(name)} characters"
 
