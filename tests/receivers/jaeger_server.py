@@ -57,7 +57,11 @@ class Jaeger:
 
     def spans(self, trace_id: str, count: int) -> Spans:
         """Return a trace's spans once *count* of them are stored."""
-        return until(lambda: self._spans(trace_id), lambda found: len(found) >= count)
+        return until(lambda: self.found(trace_id), lambda found: len(found) >= count)
+
+    def found(self, trace_id: str) -> Spans:
+        """Return a trace's spans that are stored now."""
+        return of_otlp(self.stored(trace_id))
 
     def stored(self, trace_id: str) -> dict[str, Any]:
         """Return a trace as OTLP JSON, as the query API has it: each span as often as it is stored."""
@@ -67,9 +71,6 @@ class Jaeger:
         except urllib.error.HTTPError as error:
             error.close()
             return {}
-
-    def _spans(self, trace_id: str) -> Spans:
-        return of_otlp(self.stored(trace_id))
 
 
 @contextmanager
