@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -56,7 +57,7 @@ def during(traffic: Callable[[], list[str]], happens: Callable[[], None]) -> lis
         while len(ids) < 3000 and not over.wait(0.02):
             ids.extend(traffic())
 
-    application = threading.Thread(target=go)
+    application = threading.Thread(target=contextvars.copy_context().run, args=(go,))
     application.start()
     try:
         until(lambda: len(ids), lambda count: count > 50)
