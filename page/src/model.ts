@@ -77,6 +77,21 @@ export function visibleRows(roots: TreeNode[], collapsed: ReadonlySet<string>): 
   return rows;
 }
 
+/** Return the ids of the spans in whose name, error, model or content *text* stands, whatever its case. */
+export function spansWith(text: string, texts: ReadonlyMap<string, string>): Set<string> {
+  const wanted = text.trim().toLowerCase();
+  const found = new Set<string>();
+  if (wanted) for (const [id, whole] of texts) if (whole.includes(wanted)) found.add(id);
+  return found;
+}
+
+/** Return what `spansWith` searches: made once a trace, because it is asked at each key. */
+export function searchable(spans: Span[]): Map<string, string> {
+  return new Map(
+    spans.map((span) => [span.span_id, JSON.stringify([span.name, span.error, span.model, Object.values(span.content)]).toLowerCase()]),
+  );
+}
+
 export interface Totals {
   start: number;
   end: number;

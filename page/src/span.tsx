@@ -1,6 +1,6 @@
 /** One span as a person reads it: chat, tool call and result, documents, errors, figures; then its attributes. */
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { clock, duration, money, plural, text } from "./format";
 import { JsonView, LongText } from "./json";
 import type { TreeNode } from "./model";
@@ -53,15 +53,19 @@ export function SpanView({ node, traceId }: { node: TreeNode; traceId: string })
   );
 }
 
+const MANY = 4; // messages, beyond which the answer is out of sight
+
 function SpanContent({ node }: { node: TreeNode }) {
   const { span } = node;
   const own = span.content;
   const content = node.gateway && !own.input_messages && !own.output_messages ? { ...node.gateway.content, ...own } : own;
   const chat = (content.input_messages?.length ?? 0) + (content.output_messages?.length ?? 0) > 0;
+  const answer = useRef<HTMLDivElement>(null);
   return (
     <div class="content">
       {span.error && <Errors error={span.error} exceptions={content.exceptions ?? []} />}
       {content.scores && <Scores scores={content.scores} />}
+      {content.description && <p class="dim">{content.description}</p>}
       {content.query !== undefined && (
         <Block title="Query">
           <LongText text={text(content.query)} />
@@ -69,12 +73,18 @@ function SpanContent({ node }: { node: TreeNode }) {
       )}
       {chat && (
         <div class="chat">
+          {(content.input_messages?.length ?? 0) > MANY && (content.output_messages?.length ?? 0) > 0 && (
+            <button class="link to-answer" onClick={() => answer.current?.scrollIntoView({ block: "nearest" })}>
+              ↓ answer, after {content.input_messages?.length} messages
+            </button>
+          )}
           {(content.input_messages ?? []).map((message, index) => (
             <MessageView key={`i${index}`} message={message} />
           ))}
           {(content.output_messages ?? []).map((message, index) => (
             <MessageView key={`o${index}`} message={message} answer />
           ))}
+          <div ref={answer} />
         </div>
       )}
       {chat && span.kind !== "LLM" && (content.input !== undefined || content.output !== undefined) && (

@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { getTrace } from "./data";
 import { count, duration, money, plural } from "./format";
 import { GraphView } from "./graph";
-import { agentGraph, buildTree, totals, visibleRows, type TreeNode } from "./model";
+import { agentGraph, buildTree, searchable, spansWith, totals, visibleRows, type TreeNode } from "./model";
 import { go } from "./route";
 import { CopyButton, Kind, SpanView } from "./span";
 import type { Trace } from "./types";
@@ -32,6 +32,11 @@ export function TraceView({ trace, spanId }: { trace: Trace; spanId: string | un
   const wanted = rows.find((node) => node.span.span_id === spanId || node.gateway?.span_id === spanId);
   const selected = wanted ?? rows[0];
   const [isOpen, setOpen] = useState(spanId !== undefined); // on a phone: whether the span covers the tree
+  const [search, setSearch] = useState("");
+  const searchBox = useRef<HTMLInputElement>(null);
+  const texts = useMemo(() => (search ? searchable(trace.spans) : new Map<string, string>()), [trace, search !== ""]);
+  const found = useMemo(() => spansWith(search, texts), [search, texts]);
+  const folding = useMemo(() => rows.filter((node) => node.children.length > 0 && node.depth > 0), [rows]);
 
   const select = (node: TreeNode): void => {
     setOpen(true);
@@ -44,8 +49,22 @@ export function TraceView({ trace, spanId }: { trace: Trace; spanId: string | un
     setCollapsed(next);
   };
 
+  const matches = (node: TreeNode): boolean => found.has(node.span.span_id) || (node.gateway !== null && found.has(node.gateway.span_id));
+  /** Select the next row, from the selected one on and around the end, for which *is* holds; -1 goes backwards. */
+  const next = (is: (node: TreeNode) => boolean, step = 1): void => {
+    const from = selected ? rows.indexOf(selected) : 0;
+    for (let away = 1; away <= rows.length; away += 1) {
+      const node = rows[(((from + step * away) % rows.length) + rows.length) % rows.length];
+      if (node && is(node)) return select(node);
+    }
+  };
+
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
+      if (event.key === "/" && !(event.target instanceof HTMLInputElement)) {
+        event.preventDefault();
+        searchBox.current?.focus();
+      }
       if (event.target instanceof HTMLInputElement || event.ctrlKey || event.metaKey || event.altKey || !selected) return;
       const index = rows.indexOf(selected);
       const to = (position: number): void => {
@@ -71,7 +90,12 @@ export function TraceView({ trace, spanId }: { trace: Trace; spanId: string | un
     <main class={`trace ${isOpen ? "span-open" : ""}`}>
       <header class="trace-header">
         <h1>
-          <span class={sums.errors ? "failed" : "ok"}>{sums.errors ? "✗" : "✓"}</span> {first.name}
+          <span class={first.error ? "failed" : "ok"}>{first.error ? "✗" : "✓"}</span> {first.name}
+          {sums.errors > 0 && (
+            <button class="link failures" title="go to the next failed span" onClick={() => next((node) => node.span.error !== null)}>
+              {sums.errors} failed
+            </button>
+          )}
         </h1>
         <p class="figures">
           {duration((sums.end - sums.start) / 1e9)} · {plural(trace.spans.length, "span")} · {plural(sums.llmCalls, "model call")} ·{" "}
@@ -89,16 +113,45 @@ export function TraceView({ trace, spanId }: { trace: Trace; spanId: string | un
           <CopyButton label="copy id" value={() => trace.trace_id} />
           <CopyButton label="copy as JSON" value={() => JSON.stringify(trace, null, 2)} />
           <CopyButton label="copy as curl" value={() => `curl '${location.origin}/api/traces/${trace.trace_id}'`} />
+          {(folding.length > 0 || collapsed.size > 0) && (
+            <button
+              class="link"
+              onClick={() => setCollapsed(collapsed.size ? new Set() : new Set(folding.map((node) => node.span.span_id)))}
+            >
+              {collapsed.size ? "open all" : "fold"}
+            </button>
+          )}
           {graph.nodes.length > 1 && (
             <button class="link" aria-pressed={showGraph} onClick={() => setShowGraph(!showGraph)}>
               {showGraph ? "hide graph" : "agent graph"}
             </button>
           )}
+          <span class="find">
+            <input
+              ref={searchBox}
+              type="search"
+              aria-label="Find in this trace"
+              placeholder="Find in this trace  ( / )"
+              value={search}
+              onInput={(event) => {
+                setSearch(event.currentTarget.value);
+                setCollapsed(new Set()); // what is found is seen
+              }}
+              onKeyDown={(event) => {
+                if (event.key === "Enter") next(matches, event.shiftKey ? -1 : 1);
+                if (event.key === "Escape") {
+                  setSearch("");
+                  event.currentTarget.blur();
+                }
+              }}
+            />
+            {search.trim() && <span class="dim"> {plural(found.size, "span")}, Enter goes on</span>}
+          </span>
         </nav>
       </header>
       {showGraph && <GraphView graph={graph} choose={(id) => go(`/trace/${trace.trace_id}/${id}`, true)} />}
       <div class="columns">
-        <Rows rows={rows} selected={selected} collapsed={collapsed} select={select} toggle={toggle} start={sums.start} end={sums.end} />
+        <Rows rows={rows} selected={selected} matches={search.trim() ? matches : null} collapsed={collapsed} select={select} toggle={toggle} start={sums.start} end={sums.end} />
         <div class="detail">
           <button class="link back" onClick={() => setOpen(false)}>
             ‹ tree
@@ -114,6 +167,8 @@ interface RowsProps {
   rows: TreeNode[];
   selected: TreeNode;
   collapsed: ReadonlySet<string>;
+  /** Whether a search found a row; null: there is no search. */
+  matches: ((node: TreeNode) => boolean) | null;
   select: (node: TreeNode) => void;
   toggle: (node: TreeNode) => void;
   start: number;
@@ -152,7 +207,7 @@ function Rows(props: RowsProps) {
 }
 
 function TreeRow(props: RowsProps & { node: TreeNode; top: number }) {
-  const { node, selected, collapsed, select, toggle, start, end } = props;
+  const { node, selected, collapsed, matches, select, toggle, start, end } = props;
   const { span } = node;
   const whole = Math.max(1, end - start);
   const left = ((span.start_ns - start) / whole) * 100;
@@ -160,7 +215,7 @@ function TreeRow(props: RowsProps & { node: TreeNode; top: number }) {
   const firstToken = span.first_token !== null ? ((span.first_token * 1e9) / whole) * 100 : null;
   return (
     <div
-      class={`row ${node === selected ? "selected" : ""} ${span.error ? "failed" : ""}`}
+      class={`row ${node === selected ? "selected" : ""} ${span.error ? "failed" : ""} ${matches && !matches(node) ? "other" : ""}`}
       role="treeitem"
       aria-level={node.depth + 1}
       aria-selected={node === selected}

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { clock, duration, money, parsed, plural } from "../src/format";
 import { layout } from "../src/graph";
 import { JsonView } from "../src/json";
-import { agentGraph, buildTree, totals, visibleRows } from "../src/model";
+import { agentGraph, buildTree, searchable, spansWith, totals, visibleRows } from "../src/model";
 import { parse } from "../src/route";
 import { MessageView, SpanView } from "../src/span";
 import type { Span } from "../src/types";
@@ -138,5 +138,25 @@ describe("the address", () => {
     expect(parse("#/session/a%2Fb%20c")).toEqual(["session", "a/b c"]);
     expect(parse("#/session/100%")).toEqual(["session", "100%"]);
     expect(parse("")).toEqual([]);
+  });
+});
+
+describe("a search in a trace", () => {
+  const spans = [
+    span("1", null, { name: "Support" }),
+    span("2", "1", { kind: "LLM", model: "gpt-4o", content: { input: "Where is ORDER 17?" } }),
+    span("3", "1", { error: "TimeoutError: too slow" }),
+  ];
+
+  it("finds names, errors, models and content, whatever their case, and not the names of sections", () => {
+    const found = (text: string): string[] => [...spansWith(text, searchable(spans))];
+    expect([found("order 17"), found("timeout"), found("GPT"), found("support"), found("input"), found("  ")]).toEqual([
+      ["2"],
+      ["3"],
+      ["2"],
+      ["1"],
+      [],
+      [],
+    ]);
   });
 });

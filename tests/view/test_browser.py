@@ -114,6 +114,28 @@ def test_from_the_list_to_the_chat(site: Site, page: Any) -> None:
     assert f"#/trace/{1:032x}/{103:016x}" in page.url
 
 
+def test_a_span_is_found_in_a_trace(site: Site, page: Any) -> None:
+    """By its content; the others fade, Enter goes on, and the count of failed spans leads to them."""
+    spans = [
+        span(9, 1, "Support", lasts=100),
+        span(9, 2, "chat", parent=1, attributes=chat_attributes("Where is 17?", "Lost.")),
+    ]
+    spans.append(span(9, 3, "look_up", parent=1, at=3, status={"code": 2, "message": "too slow"}))
+    site.add(request(*spans))
+    page.goto(f"{site.url}/#/trace/{9:032x}")
+    page.locator("h1 .ok").wait_for()  # a failed tool does not make the trace fail
+    page.get_by_text("1 failed").click()
+    page.locator(".row.selected").get_by_text("look_up").wait_for()
+    page.keyboard.press("/")
+    page.keyboard.type("where is")
+    page.get_by_text("1 span, Enter goes on").wait_for()
+    assert 2 == page.locator(".row.other").count()
+    page.keyboard.press("Enter")
+    page.locator(".row.selected").get_by_text("chat").wait_for()
+    page.keyboard.press("Escape")
+    page.locator(".row.other").first.wait_for(state="detached")
+
+
 def test_new_traces_appear_by_themselves(site: Site, page: Any) -> None:
     """The list is live."""
     page.goto(site.url)
