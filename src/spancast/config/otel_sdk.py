@@ -100,12 +100,96 @@ UNREAD: tuple[Setting, ...] = (
     _unread("OTEL_EXPORTER_OTLP_INSECURE", "it is for gRPC; write http:// or https:// in the endpoint."),
     _unread("OTEL_EXPORTER_OTLP_TRACES_INSECURE", "it is for gRPC; write http:// or https:// in the endpoint."),
     _unread("OTEL_EXPORTER_ZIPKIN_ENDPOINT", "spancast has no Zipkin exporter; use destinations.sdk()."),
+    _unread("OTEL_METRIC_EXPORT_TIMEOUT", "use OTEL_EXPORTER_OTLP_METRICS_TIMEOUT."),
+    _unread("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "histograms have the conventions' buckets."),
     _unread("OTEL_CONFIG_FILE", "use spancast.toml."),
     _unread("OTEL_EXPERIMENTAL_CONFIG_FILE", "use spancast.toml."),
     _unread("OTEL_PROPAGATORS", "trace headers are those of the application's own OpenTelemetry."),
     _unread("OTEL_PYTHON_ID_GENERATOR", "ids are random, or yours by trace_id."),
 )
-SETTINGS: tuple[Setting, ...] = (TRACES_EXPORTER, SAMPLER, SAMPLER_ARG, *LIMITS.values())
+# ---------------------------------------------------------------- metrics
+METRICS_EXPORTERS = ("none", "otlp")
+TEMPORALITIES = {"cumulative": "cumulative", "delta": "delta", "lowmemory": "delta"}
+EXEMPLAR_FILTERS = ("trace_based", "always_on", "always_off")
+LATEST_NAMES = "gen_ai_latest_experimental"
+
+
+def _metrics_exporters(value: str, variable: str) -> tuple[str, ...] | None:
+    found = setting.names(value.lower(), variable)
+    for unknown in (name for name in found if name not in METRICS_EXPORTERS):
+        warn_once(
+            f"{variable} {unknown}",
+            "spancast: ignored: %s names %r, which spancast does not have: it has %s.",
+            variable,
+            unknown[:40],
+            ", ".join(METRICS_EXPORTERS),
+        )
+    return tuple(name for name in found if name in METRICS_EXPORTERS) or None
+
+
+def _temporality(value: str, variable: str) -> str:
+    return TEMPORALITIES[setting.one_of(*TEMPORALITIES)(value, variable)]
+
+
+def _interval(value: str, variable: str) -> float:
+    milliseconds = setting.number(value, variable)
+    if not 100 <= milliseconds <= 3_600_000:
+        raise SettingsError(
+            f"{variable}={value[:40]!r} is not between 100 and 3600000: give milliseconds, such as 60000."
+        )
+    return milliseconds / 1000.0
+
+
+def _names(value: str, variable: str) -> str:
+    return "latest" if LATEST_NAMES in setting.names(value.lower(), variable) else "deployed"
+
+
+METRICS_EXPORTER = Setting(
+    variables=("OTEL_METRICS_EXPORTER",),
+    meaning="otlp: the environment adds a receiver of metrics without SPANCAST_DESTINATIONS; none: it adds none.",
+    parse=_metrics_exporters,
+)
+METRICS: dict[str, Setting] = {
+    "temporality": Setting(
+        variables=("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",),
+        meaning="cumulative, delta or lowmemory (delta), where the backend takes both.",
+        default="cumulative",
+        parse=_temporality,
+    ),
+    "interval": Setting(
+        variables=("OTEL_METRIC_EXPORT_INTERVAL",),
+        meaning="Milliseconds between two exports of metrics.",
+        default="60000",
+        parse=_interval,
+    ),
+    "exemplars": Setting(
+        variables=("OTEL_METRICS_EXEMPLAR_FILTER",),
+        meaning="Which measurements may be exemplars: trace_based (of traces that are kept), always_on, always_off.",
+        default="trace_based",
+        parse=setting.one_of(*EXEMPLAR_FILTERS),
+    ),
+    "names": Setting(
+        variables=("OTEL_SEMCONV_STABILITY_OPT_IN",),
+        meaning=f"With {LATEST_NAMES} in it, metrics have their newest names.",
+        parse=_names,
+    ),
+}
+
+
+def metrics_settings(environ: Environ) -> dict[str, object]:
+    """Return what OpenTelemetry's variables say about metrics."""
+    found = {name: usable(row, environ) for name, row in METRICS.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+SETTINGS: tuple[Setting, ...] = (
+    TRACES_EXPORTER,
+    SAMPLER,
+    SAMPLER_ARG,
+    *LIMITS.values(),
+    METRICS_EXPORTER,
+    *METRICS.values(),
+)
 
 
 def sampling_rate(environ: Environ) -> float | None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import setting, validation
 from ..destinations.destination import Destination
+from ..destinations.metrics import with_environment
 from ..destinations.otel_env import ENDPOINT, usable
 from ..destinations.registry import PRESETS
 from ..destinations.targets.file import DEFAULT_FILE, file
@@ -24,6 +25,7 @@ from ..setting import Environ, Setting
 from ..validation import SettingsError
 from . import folders, otel_sdk, schema, sources
 from .entries import ENVIRONMENT, Entry, with_redactor
+from .metrics import metrics_entries
 from .sources import Sources, Value
 
 if TYPE_CHECKING:
@@ -201,17 +203,20 @@ class _Resolution:
         except SettingsError as error:
             self._met(error)
             return ()
+        of_metrics = metrics_entries(self._sources, common, entries or [])
         if entries is None:
-            return self._default(common)
-        made = [self._made(entry, over) for entry, over in entries]
+            counted = [self._made(entry, over) for entry, over in of_metrics]
+            return (*self._default(common), *[each for each in counted if each is not None])
+        made = [self._made(entry, over) for entry, over in [*entries, *of_metrics]]
         return tuple(destination for destination in made if destination is not None)
 
     def _made(self, entry: Entry, over: Mapping[str, Any]) -> Destination | None:
         try:
             return entry.destination(over)
         except SettingsError as error:
-            if (
-                entry.origin == ENVIRONMENT and entry.preset == "otlp"
+            if entry.origin == ENVIRONMENT and entry.preset in (
+                "otlp",
+                "otlp_metrics",
             ):  # the platform's variables, not the application's
                 self._problems.append(str(error))
             else:
@@ -242,6 +247,9 @@ class _Resolution:
         environ = self._sources.environ
         rate = otel_sdk.sampling_rate(environ) if "sampling_rate" not in destination.chosen else None
         limits = otel_sdk.span_limits(environ)
+        if destination.metrics is not None:
+            about = otel_sdk.metrics_settings(environ)
+            destination = replace(destination, metrics=with_environment(destination.metrics, about))
         if rate is not None and rate != destination.sampling_rate:
             destination = replace(destination, sampling_rate=rate)
         return replace(destination, limits=limits) if limits is not None else destination
@@ -409,7 +417,9 @@ def configured(environ: Environ) -> list[tuple[Entry, dict[str, Any]]]:
     found = sources.read(environ)
     for error in found.unreadable:
         raise error
-    return entries_of(found, common_of(found)) or []
+    common = common_of(found)
+    entries = entries_of(found, common) or []
+    return [*entries, *metrics_entries(found, common, entries)]
 
 
 def common_of(found: Sources) -> dict[str, Any]:

@@ -133,13 +133,13 @@ GENERAL: tuple[Setting, ...] = (
     project_file.CONFIG,
     folders.CONFIG,
 )
-OTLP = otel_env.SETTINGS
+OTLP = (*otel_env.SETTINGS, *otel_env.METRICS_SETTINGS)
 OTEL_SDK = otel_sdk.SETTINGS
 
 
 def _of_presets() -> Iterator[Setting]:
     for name, preset in PRESETS.items():
-        if name == "otlp":
+        if name in ("otlp", "otlp_metrics"):
             continue
         for argument, variables in preset.variables.items():
             secret = argument in preset.secrets

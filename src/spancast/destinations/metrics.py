@@ -206,7 +206,7 @@ def metrics_target(
         compression=settings["compression"],
         timeout=settings["timeout"],
         tls=settings["tls"],
-        chosen=frozenset(options),
+        chosen=frozenset(options) | ({"temporality"} if backend.temporality == DELTA else set()),
         **{"temporality": backend.temporality, **options},
     )
 

@@ -8,6 +8,7 @@ from ...diagnostics.hints import Hints
 from ..arguments import host_part, required_secret, single_line
 from ..destination import Destination
 from ..factory import http_destination, keywords_checked
+from ..metrics import BackendMetrics, metrics_of
 from ..registry import Preset
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def dash0(
 
     What it does differently (Dash0's documentation, of which a stored copy was read):
     * a Bearer token (`auth_...`), and `Dash0-Dataset` for another dataset than the default;
+    * `metrics=True` sends to `/v1/metrics`, cumulative;
     * limits of bodies are not published.
 
     Args:
@@ -40,11 +42,13 @@ def dash0(
     headers = {"Authorization": f"Bearer {token}"}
     if dataset is not None:
         headers["Dash0-Dataset"] = single_line(dataset, "dataset", "default")
+    url = f"https://ingress.{host_part(region, 'region', 'eu-west-1')}.aws.dash0.com/v1/traces"
     return http_destination(
         "dash0",
-        f"https://ingress.{host_part(region, 'region', 'eu-west-1')}.aws.dash0.com/v1/traces",
+        url,
         common,
         headers=headers,
+        metrics=BackendMetrics(url=metrics_of(url)),
     )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...diagnostics.hints import Hints
+from ...otlp.metrics import DELTA
 from ...recording.notice import warn_once
 from ..arguments import argument_or_env, host_part, required_secret
 from ..destination import Destination
 from ..factory import http_destination, keywords_checked
+from ..metrics import BackendMetrics
 from ..registry import Preset
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ def datadog(
     What it does differently (Datadog's page on OTLP traces):
     * it answers 202; above 3.2 MB 413: requests stay below 3 MB; 403 is a wrong site, or an organisation without access;
     * `dd-otlp-source: llmobs` sends to LLM Observability, which reads gen_ai 1.37 and later;
+    * `metrics=True` sends to its intake of metrics, which takes delta only and is in preview;
     * its older page takes protobuf only, the newer JSON too, hence protobuf.
 
     Args:
@@ -52,6 +55,9 @@ def datadog(
         protocol="http/protobuf",
         headers=headers,
         max_request_bytes=3_000_000,
+        metrics=BackendMetrics(
+            url=f"https://otlp.{host}/v1/metrics", headers={"dd-otlp-source": ""}, temporality=DELTA
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from ...validation import SettingsError, size
 from ..arguments import argument_or_env, host_part, required_secret, required_text, traces_url
 from ..destination import Destination
 from ..factory import http_destination, keywords_checked
+from ..metrics import BackendMetrics, metrics_of
 from ..registry import Preset
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def grafana_cloud(
     What it does differently (OpenRouter's page on Grafana):
     * `Basic` of the OTLP instance id and a token with the scope `traces:write` (`glc_...`), not Bearer;
     * the path is `/otlp/v1/traces`: a base URL without `/otlp` answers 404;
+    * `metrics=True` sends to `/otlp/v1/metrics`, cumulative, as Mimir wants it; the token also needs `metrics:write`;
     * attributes are cut at 2,048 bytes, as in Tempo (inferred, not documented for the Cloud).
 
     Args:
@@ -50,12 +52,14 @@ def grafana_cloud(
     if not instance.isdigit():
         raise SettingsError(f"instance_id={instance!r} is no number: {page}, as the instance ID.")
     key = required_secret(api_key, "api_key", f"{page} (glc_...)", "GRAFANA_CLOUD_API_KEY")
+    url = _grafana_url(base_url, zone)
     return http_destination(
         "grafana_cloud",
-        _grafana_url(base_url, zone),
+        url,
         common,
         headers={"Authorization": f"Basic {b64encode(f'{instance}:{key}'.encode()).decode()}"},
         max_attribute_length=size(max_attribute_bytes, "max_attribute_bytes"),
+        metrics=BackendMetrics(url=metrics_of(url)),
     )
 
 

@@ -6,16 +6,20 @@ import re
 from typing import TYPE_CHECKING
 
 from ...diagnostics.hints import Hints
+from ...otlp.metrics import DELTA
 from ...validation import SettingsError
 from ..arguments import choice_of, required_secret, required_text, traces_url
 from ..destination import Destination
 from ..factory import http_destination, keywords_checked
+from ..metrics import BackendMetrics, metrics_of
 from ..registry import Preset
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ..factory import CommonKeywords
+
+METRICS_DATASET = "spancast-metrics"
 
 
 @keywords_checked
@@ -32,6 +36,8 @@ def honeycomb(
     What it does differently (the source of its receiver, husky):
     * the key in `x-honeycomb-team`; keys belong to one region, and the other answers 401;
     * the dataset is `service.name`, except with classic keys (32 hex digits, or 64 characters `hc?ic_...`), which need one;
+    * `metrics=True` sends to `/v1/metrics`, into the dataset `spancast-metrics`, delta, whose values can be added up as
+      they are (unconfirmed against the service);
     * the content type is compared exactly; a body may have 20 MiB; a text at most 65,535 bytes, and ours are cut there.
       Limits of events (1 MB, 2,000 fields) are unconfirmed.
 
@@ -53,13 +59,16 @@ def honeycomb(
             "give configure(service_name=...) instead."
         )
     hosts = {"us": "https://api.honeycomb.io", "eu": "https://api.eu1.honeycomb.io"}
-    url = base_url if base_url is not None else choice_of(region, "region", hosts)
+    url = traces_url(base_url if base_url is not None else choice_of(region, "region", hosts), "base_url")
     return http_destination(
         "honeycomb",
-        traces_url(url, "base_url"),
+        url,
         common,
         headers=headers,
         max_attribute_length=65_535,
+        metrics=BackendMetrics(
+            url=metrics_of(url), headers={"x-honeycomb-dataset": METRICS_DATASET}, temporality=DELTA
+        ),
     )
 
 

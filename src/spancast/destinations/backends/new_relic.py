@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...otlp.metrics import DELTA
 from ...validation import SettingsError
 from ..arguments import choice_of, required_secret
 from ..destination import Destination
 from ..factory import http_destination, keywords_checked
+from ..metrics import BackendMetrics
 from ..registry import Preset
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ def new_relic(*, license_key: str | None = None, region: str = "us", **common: U
     * a request holds at most 1 MB; an attribute's text at most 4,095 characters: both are kept here;
     * other limits (names of 255 characters, lists of 64 entries, 64 attributes advised) are broken in silence: what is
       wrong is reported later, in the account, as `NrIntegrationError`; a 200 proves little;
+    * `metrics=True` sends to `/v1/metrics`, delta, as New Relic recommends;
     * it takes JSON by inference only, hence protobuf.
 
     Args:
@@ -35,14 +38,16 @@ def new_relic(*, license_key: str | None = None, region: str = "us", **common: U
     if key.startswith("NRAK"):
         raise SettingsError("license_key is a user key (NRAK...): traces need the ingest license key.")
     hosts = {"us": "otlp.nr-data.net", "eu": "otlp.eu01.nr-data.net", "gov": "gov-otlp.nr-data.net"}
+    host = choice_of(region, "region", hosts)
     return http_destination(
         "new_relic",
-        f"https://{choice_of(region, 'region', hosts)}/v1/traces",
+        f"https://{host}/v1/traces",
         common,
         protocol="http/protobuf",
         headers={"api-key": key},
         max_request_bytes=1_000_000,
         max_attribute_length=4_095,
+        metrics=BackendMetrics(url=f"https://{host}/v1/metrics", temporality=DELTA),
     )
 
 

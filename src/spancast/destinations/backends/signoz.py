@@ -8,6 +8,7 @@ from ...diagnostics.hints import Hints
 from ..arguments import argument_or_env, host_part, required_secret, traces_url
 from ..destination import Destination
 from ..factory import http_destination, keywords_checked
+from ..metrics import BackendMetrics, metrics_of
 from ..registry import Preset
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def signoz(
 
     What it does differently (SigNoz's page on OpenRouter):
     * the key in `signoz-ingestion-key`; a SigNoz of your own wants none;
+    * `metrics=True` sends to `/v1/metrics`, cumulative;
     * limits of bodies are not published.
 
     Args:
@@ -42,7 +44,8 @@ def signoz(
         headers["signoz-ingestion-key"] = required_secret(key, "ingestion_key", where, "SIGNOZ_INGESTION_KEY")
     url = base_url or f"https://ingest.{host_part(region, 'region', 'us')}.signoz.cloud:443"
     ports = {8080: "SigNoz's page", 3301: "SigNoz's page"}
-    return http_destination("signoz", traces_url(url, "base_url", wrong_ports=ports), common, headers=headers)
+    url = traces_url(url, "base_url", wrong_ports=ports)
+    return http_destination("signoz", url, common, headers=headers, metrics=BackendMetrics(url=metrics_of(url)))
 
 
 PRESET = Preset(
