@@ -230,6 +230,23 @@ def seconds(value: object, argument: str = "timeout") -> float:
     return number
 
 
+def threshold(value: object, argument: str, unit: str) -> float | None:
+    """Return *value* when it is a number of *unit* from 0; None stays None."""
+    if value is None:
+        return None
+    number = _number(value, argument, f"a number of {unit} such as 10")
+    if not 0 <= number < float("inf"):
+        raise SettingsError(f"{argument}={value!r} is below 0 or endless: give a number of {unit}, such as 10.")
+    return number
+
+
+def predicate(value: object, argument: str) -> Any:
+    """Return *value* when it can be called; None stays None."""
+    if value is not None and not callable(value):
+        raise SettingsError(f"{argument} is {_shown(value)}: it is a function of a finished trace's summary.")
+    return value
+
+
 def size(value: object, argument: str = "max_request_bytes") -> int:
     """Return *value* when it is a size of at least 1,000 bytes."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1000:

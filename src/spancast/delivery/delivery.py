@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ..recording.captured import CapturedOperation
 from .counting import Counter, MetricsReport
@@ -178,6 +179,7 @@ class Delivery:
     def keep_safe(self, timeout: float) -> bool:
         """Send what was offered so far; what could not be sent by then goes to disk. It goes on afterwards."""
         deadline = time.monotonic() + timeout
+        self.inbox.mark(Marker(deadline, metrics=False, decides=True))
         complete = self.flush(timeout * 0.7)
         for lane in self.lanes:
             lane.spill_all(deadline)
@@ -213,9 +215,21 @@ class Delivery:
         for _ in range(100):
             version = inbox.version
             full, late, skipped = inbox.refused_full.value, inbox.refused_late.value, inbox.skipped.value
-            more = {"queued": inbox.waiting, "dropped": full + late, "sampled_out": skipped}
+            queued, sampler = inbox.waiting, self.encoder.sampler
+            more = {"dropped": full + late, "sampled_out": skipped}
             reasons = {name: count for name, count in (("queue full", full), ("after shutdown", late)) if count}
-            found = tuple([lane.ledger.report(more, reasons) for lane in self.lanes])
+            found = tuple(
+                [
+                    replace(
+                        lane.ledger.report({**more, "queued": queued + waiting}, reasons),
+                        kept_by=dict(kept),
+                        decided_early=early,
+                    )
+                    for lane, waiting, kept, early in zip(
+                        self.lanes, self.encoder.waiting, list(sampler.kept), list(sampler.early), strict=True
+                    )
+                ]
+            )
             if version == inbox.version and not version % 2:
                 break
         return found

@@ -7,21 +7,24 @@ never touches the network, so a stuck receiver stops nobody; the disk it does to
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 from ..conventions.span import Span
 from ..destinations.rendering import render_key, rendering_of
-from ..record.operation import Operation
+from ..record.operation import Kind, Operation
 from ..recording.captured import CapturedOperation
 from ..recording.guard import report_fault
 from ..recording.message_cache import MESSAGE_CACHE
-from ..recording.sampling import COUNTED, TailSampler
+from ..recording.sampling import COUNTED
+from ..recording.tail_sampling import TailSampler, TraceDecision
 from ..resource import import_for_decoding
 from .counting import Counter
 from .inbox import MAX_AGE, Inbox, Marker
 from .lane import Lane
+from .sampling_marks import SamplingMarks
 from .threads import thread_sleep
 
 CHUNK: Final = 32  # spans that are encoded between two chances for the application's threads (5 ms: a switch interval)
@@ -54,6 +57,8 @@ class Encoder:
 
     Attributes:
         deadline: After it (monotonic seconds) nothing is rendered any more: what is left is dropped. Set by who shuts down.
+        sampler: Decides what is kept when a trace's root closes.
+        waiting: By destination how many spans wait for that.
         stopped: Whether what is in hand has been counted as lost already. Set by who shuts down.
     """
 
@@ -77,7 +82,9 @@ class Encoder:
         self._everyone = (1 << len(lanes)) - 1
         self._renderings = _renderings(lanes)
         self._ending = ending
-        self._sampler = TailSampler(max_bytes, self._decided)
+        self.sampler = TailSampler([lane.destination.keep_rules for lane in lanes], max_bytes, self._decided)
+        self.waiting: tuple[int, ...] = (0,) * len(lanes)
+        self._marks = [SamplingMarks(lane.destination) for lane in lanes]
         self._made = _Made(len(lanes))
         self._offered_at = 0.0
         self._idle_since = time.monotonic()
@@ -120,6 +127,9 @@ class Encoder:
     def _rest(self) -> None:
         """Forget content that nobody has used for a while."""
         now = time.monotonic()
+        self.sampler.expire()
+        if any(self._made.ready) or any(self._made.skipped):
+            self._hand_over()
         if now - self._idle_since > IDLE:
             MESSAGE_CACHE.forget_unused()
             self._idle_since = now
@@ -148,25 +158,33 @@ class Encoder:
             return self._drop(item.sampled, "shutdown deadline")
         if self._counters and item.sampled & COUNTED:
             self._made.finished.append(item)
+        if item.kind is Kind.EVALUATOR:
+            self.sampler.note_score(item)
         decision = item.decision
         if decision is None:
             return self._render(item, item.sampled, self._everyone)
-        self._sampler.offer(item)  # some destinations want it only if its trace fails: they wait for the root's end
-        return self._render(item, item.sampled & ~decision.pending_mask, self._everyone & ~decision.pending_mask)
+        pending = decision.pending_mask
+        self.sampler.offer(item)  # some destinations decide when the root closes
+        return self._render(item, item.sampled & ~pending, self._everyone & ~pending)
 
-    def _decided(self, captured: CapturedOperation, waiting: int, kept: bool) -> None:
-        self._render(captured, waiting if kept else 0, waiting)
+    def _decided(self, captured: CapturedOperation, decision: TraceDecision) -> None:
+        self._render(captured, decision.kept_mask(), decision.pending_mask, decision.reasons)
 
     def _mark(self, marker: Marker) -> None:
-        if marker.ends:
-            self._sampler.decide_all()
+        if marker.decides:
+            self.sampler.decide_all()
         self._hand_over()
         if marker.metrics:
             marker.counted = tuple([each.mark(marker.deadline, ends=marker.ends) for each in self._counters])
         marker.tickets = tuple([lane.mark(marker) for lane in self._lanes])
 
-    def _render(self, captured: CapturedOperation, chosen: int, asked: int) -> None:
-        """Make bytes for the destinations that are *chosen*; for the others that were *asked* it is sampled out."""
+    def _render(
+        self, captured: CapturedOperation, chosen: int, asked: int, reasons: Mapping[int, str] = MappingProxyType({})
+    ) -> None:
+        """Make bytes for the destinations that are *chosen*; for the others that were *asked* it is sampled out.
+
+        *reasons*: by destination why its rules keep the trace.
+        """
         for index in range(len(self._lanes)):
             if asked >> index & 1 and not chosen >> index & 1:
                 self._made.skipped[index] += 1
@@ -177,15 +195,24 @@ class Encoder:
                 continue
             try:
                 operation = operation or captured.operation()
-                self._make(rendering, operation, wanted)
+                self._make(rendering, operation, wanted, reasons)
             except Exception as error:  # one span that cannot be rendered affects no other
                 self._drop(wanted, "could not be rendered")
                 report_fault("render", error)
 
-    def _make(self, rendering: _Rendering, operation: Operation, wanted: int) -> None:
-        span = rendering.render(operation)
-        payload = rendering.encode(span)
-        fitted = [(index, lane.sender.fit(payload, span)) for index, lane in rendering.lanes if wanted >> index & 1]
+    def _make(self, rendering: _Rendering, operation: Operation, wanted: int, reasons: Mapping[int, str]) -> None:
+        plain = rendering.render(operation)
+        fitted = []
+        made: list[tuple[Any, Span, Any]] = []  # what spans were marked with, the span, and its bytes
+        for index, lane in rendering.lanes:
+            if wanted >> index & 1:
+                mark = self._marks[index].of(reasons.get(index))
+                same = next((each for each in made if each[0] is mark or each[0] == mark), None)
+                if same is None:
+                    span = plain if mark is None else replace(plain, attributes={**plain.attributes, **mark})
+                    same = (mark, span, rendering.encode(span))
+                    made.append(same)
+                fitted.append((index, lane.sender.fit(same[2], same[1])))
         for index, own in fitted:
             self._made.ready[index].append(own)
 
@@ -207,6 +234,7 @@ class Encoder:
         for index, reason in made.dropped:
             self._lanes[index].ledger.enter("dropped", 1, reason)
         inbox.in_hand -= made.count
+        self.waiting = tuple(self.sampler.waiting)
         inbox.version += 1
         if made.finished:
             for counter in self._counters:

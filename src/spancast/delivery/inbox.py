@@ -28,15 +28,17 @@ class Marker:
     Attributes:
         deadline: Until when who put it waits (monotonic seconds).
         ends: Whether nothing follows: the pipeline is shut down.
+        decides: Whether traces that wait for their roots are decided now: the process may end.
         metrics: Whether metrics are waited for as well.
         tickets: For each lane, the number of the last span before the marker; None until the encoder has come to it.
         counted: The tickets of the metrics' exports; written before `tickets`.
         done: Whether nobody waits for it any more.
     """
 
-    __slots__ = ("counted", "deadline", "done", "ends", "metrics", "tickets")
+    __slots__ = ("counted", "deadline", "decides", "done", "ends", "metrics", "tickets")
 
-    def __init__(self, deadline: float, *, ends: bool = False, metrics: bool = True) -> None:
+    def __init__(self, deadline: float, *, ends: bool = False, metrics: bool = True, decides: bool = False) -> None:
+        self.decides = decides or ends
         self.deadline = deadline
         self.ends = ends
         self.metrics = metrics

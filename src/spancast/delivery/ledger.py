@@ -29,6 +29,8 @@ class DestinationReport:
         replayed: Delivered from the disk for other processes; no part of recorded.
         reasons: How many spans were rejected, spooled or dropped for which reason.
         last_error: The newest failure, in plain words.
+        kept_by: Where rules beside the sampling rate keep traces: how many traces were kept for which reason.
+        decided_early: How many traces had to be decided before their root closed: too many waited, or for too long.
     """
 
     name: str
@@ -42,10 +44,17 @@ class DestinationReport:
     replayed: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)
     last_error: str | None = None
+    kept_by: Mapping[str, int] = field(default_factory=dict)
+    decided_early: int = 0
 
     def __str__(self) -> str:
         """Say it in one line, leaving out empty columns."""
         parts = [f"{count} {column.replace('_', ' ')}" for column in COLUMNS if (count := getattr(self, column))]
+        if self.kept_by:
+            why = ", ".join(f"{count} {reason}" for reason, count in self.kept_by.items())
+            parts.append(f"traces kept by {why}")
+        if self.decided_early:
+            parts.append(f"{self.decided_early} traces decided early")
         if self.replayed:
             parts.append(f"{self.replayed} replayed for other processes")
         text = f"{self.name}: {', '.join(parts) or 'nothing recorded'}"
@@ -85,7 +94,7 @@ class DeliveryReport:
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """Return plain data, for scripts."""
-        names = ("recorded", *COLUMNS, "replayed", "reasons", "last_error")
+        names = ("recorded", *COLUMNS, "replayed", "reasons", "last_error", "kept_by", "decided_early")
         return {report.name: {name: getattr(report, name) for name in names} for report in self.destinations}
 
     def __repr__(self) -> str:

@@ -1,6 +1,7 @@
 """Where spans go: presets for backends, and places on this machine."""
 
 from ..diagnostics.result import CheckResult
+from ..recording.tail_sampling import TraceSummary
 from ..validation import SettingsError
 from .backends.arize import arize
 from .backends.axiom import axiom
@@ -34,6 +35,7 @@ __all__ = [
     "Destination",
     "MemoryDestination",
     "SettingsError",
+    "TraceSummary",
     "arize",
     "axiom",
     "braintrust",

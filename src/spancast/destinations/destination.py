@@ -11,6 +11,7 @@ from ..conventions.span import Attributes, Span
 from ..diagnostics.result import CheckResult, with_metrics
 from ..otlp.outcome import Outcome
 from ..privacy.redaction import Redact
+from ..recording.tail_sampling import KeepRules, TraceSummary
 from .metrics import MetricsTarget
 
 DEFAULT_REQUEST_BYTES = 4_000_000  # below every published limit but Datadog's 3.2 MB and New Relic's 1 MB
@@ -71,6 +72,11 @@ class Destination:
         max_content_chars: The longest text of content, in characters; None for what the backend takes.
         sampling_rate: The share of traces, 0.0001 to 1, chosen by session.
         keep_errors: Keep every trace in which something failed, whatever the rate; decided when its root closes.
+        keep_slower_than: Likewise every trace whose root takes more seconds.
+        keep_costlier_than: Likewise every trace whose model calls cost more US dollars.
+        keep_tokens_over: Likewise every trace whose model calls use more tokens.
+        keep: Likewise every trace for which this function of a `TraceSummary` is true, or raises.
+        rate_attribute: What the backend calls the number of traces that a sampled one stands for.
         convention: `openinference` or `gen_ai`.
         max_request_bytes: The largest request, before compression.
         resource: Attributes of the sending application that only this destination gets.
@@ -91,6 +97,11 @@ class Destination:
     max_content_chars: int | None = None
     sampling_rate: float = 1.0
     keep_errors: bool = False
+    keep_slower_than: float | None = None
+    keep_costlier_than: float | None = None
+    keep_tokens_over: int | None = None
+    keep: Callable[[TraceSummary], object] | None = None
+    rate_attribute: str | None = None
     max_request_bytes: int = DEFAULT_REQUEST_BYTES
     max_attribute_length: int = MAX_ATTRIBUTE_LENGTH
     resource: Mapping[str, Any] = field(default_factory=dict)
@@ -100,6 +111,17 @@ class Destination:
     limits: SpanLimits | None = None
     metrics: MetricsTarget | None = None
     sends_spans: bool = True
+
+    @property
+    def keep_rules(self) -> KeepRules:
+        """Which traces are kept whatever the rate."""
+        return KeepRules(
+            errors=self.keep_errors,
+            slower_than=self.keep_slower_than,
+            costlier_than=self.keep_costlier_than,
+            tokens_over=self.keep_tokens_over,
+            keep=self.keep,
+        )
 
     def __repr__(self) -> str:
         """Say what it is, without any secret."""

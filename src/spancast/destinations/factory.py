@@ -13,6 +13,7 @@ from .. import secret_refs, validation
 from ..conventions import CONVENTIONS, Convention
 from ..otlp.http import Headers, Tls
 from ..privacy.redaction import Redact
+from ..recording.tail_sampling import TraceSummary
 from .destination import DEFAULT_REQUEST_BYTES, MAX_ATTRIBUTE_LENGTH, Destination, Target
 from .metrics import BackendMetrics, checked_option, metrics_target
 from .targets.http import HttpTarget
@@ -28,6 +29,10 @@ class CommonKeywords(TypedDict, total=False):
     max_content_chars: int | None
     sampling_rate: float
     keep_errors: bool
+    keep_slower_than: float | None
+    keep_costlier_than: float | None
+    keep_tokens_over: int | None
+    keep: Callable[[TraceSummary], object] | None
     metrics: object
     convention: str | None
     protocol: str | None
@@ -84,6 +89,7 @@ def http_destination(
     max_attribute_length: int = MAX_ATTRIBUTE_LENGTH,
     compression: str | None = None,
     metrics: BackendMetrics | None = None,
+    rate_attribute: str | None = None,
 ) -> Destination:
     """Return a checked HTTP destination: the preset's own values, with the user's *common* keywords over them."""
     settings = validated_keywords(preset, common)
@@ -108,7 +114,11 @@ def http_destination(
         max_attribute_length=max_attribute_length,
     )
     counted = metrics_target(preset, settings["metrics"], metrics, target.headers, settings)
-    return made if counted is None else replace(made, metrics=counted)
+    return (
+        made
+        if counted is None and rate_attribute is None
+        else replace(made, metrics=counted, rate_attribute=rate_attribute)
+    )
 
 
 def build_destination(
@@ -135,6 +145,10 @@ def build_destination(
         max_content_chars=settings["max_content_chars"],
         sampling_rate=settings["sampling_rate"],
         keep_errors=settings["keep_errors"],
+        keep_slower_than=settings["keep_slower_than"],
+        keep_costlier_than=settings["keep_costlier_than"],
+        keep_tokens_over=settings["keep_tokens_over"],
+        keep=settings["keep"],
         max_request_bytes=settings["max_request_bytes"] or max_request_bytes,
         max_attribute_length=max_attribute_length,
         resource={**(resource or {}), **settings["resource"]},
@@ -175,6 +189,12 @@ def validated_keywords(preset: str, common: Mapping[str, Any]) -> dict[str, Any]
         "max_content_chars": None if short is None else validation.length(short, "max_content_chars"),
         "sampling_rate": validation.sampling_rate(common.get("sampling_rate", 1.0)),
         "keep_errors": validation.flag(common.get("keep_errors", False), "keep_errors"),
+        "keep_slower_than": validation.threshold(common.get("keep_slower_than"), "keep_slower_than", "seconds"),
+        "keep_costlier_than": validation.threshold(
+            common.get("keep_costlier_than"), "keep_costlier_than", "US dollars"
+        ),
+        "keep_tokens_over": validation.threshold(common.get("keep_tokens_over"), "keep_tokens_over", "tokens"),
+        "keep": validation.predicate(common.get("keep"), "keep"),
         "metrics": checked_option(common.get("metrics", False)),
         "convention": convention and validation.choice(convention, "convention", validation.CONVENTION_NAMES),
         "protocol": protocol and validation.choice(protocol, "protocol", validation.PROTOCOL_NAMES),

@@ -65,6 +65,11 @@ class MetricsTarget:
     exemplars: str = "trace_based"
     chosen: frozenset[str] = frozenset()
 
+    @property
+    def protocol(self) -> str:
+        """The encoding."""
+        return "http/protobuf"
+
     def describe(self) -> str:
         """Return the URL without its query, where a key could hide."""
         return urlsplit(self.url)._replace(query="", fragment="").geturl()

@@ -109,7 +109,7 @@ class MetricsLane:
         if how == "trace_based" and not captured.sampled & RECORDED:
             return None
         if decision is not None and captured.sampled & RECORDED & ~decision.pending_mask:
-            decision = None  # one destination has it whatever the decision
+            decision = None  # one destination has it whatever the others decide
         return Origin(captured.end_ns, captured.trace_id, captured.span_id, decision)
 
     def mark(self, deadline: float, *, ends: bool) -> int:

@@ -18,6 +18,9 @@ KEYS: Mapping[str, bool] = {
     "spancast.embedding.count": SAFE,
     "spancast.ending": SAFE,
     "spancast.fault": SAFE,
+    "spancast.kept_by": SAFE,
+    "sampling.rate": SAFE,
+    "SampleRate": SAFE,
     "user.id": SAFE,
     "exception.type": SAFE,  # of the exception event, which does not leave; `error.type` says it
     "exception.message": CONTENT,

@@ -18,7 +18,7 @@ from .fields import TraceFields
 from .guard import report_fault
 
 if TYPE_CHECKING:
-    from .sampling import TraceDecision
+    from .tail_sampling import TraceDecision
 
 
 _operation = positional(Operation)

@@ -14,7 +14,7 @@ from .sampling import RECORDED
 if TYPE_CHECKING:
     from .current import CurrentSpan
     from .paused import Pause
-    from .sampling import TraceDecision
+    from .tail_sampling import TraceDecision
 
 
 class OperationTable(Protocol):

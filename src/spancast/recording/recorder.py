@@ -21,7 +21,8 @@ from .paused import Pause, Pauses
 from .resumed import keep_question, left_root, pause, written_root
 from .retired import any_retired, finish
 from .roots import fields_said_here, leads_elsewhere, note_resumed, placed_root, span_below, with_original_id
-from .sampling import COUNTED, SamplingRule, TraceDecision, candidates_for_errors, sampled
+from .sampling import COUNTED, SamplingRule, decided_at_the_end, sampled
+from .tail_sampling import TraceDecision
 from .wrappers import closed_wrappers, share_with_wrappers, wrap
 
 Offer = Callable[[CapturedOperation], None]
@@ -69,6 +70,7 @@ class Recorder:
         self._rules = tuple(rules)
         self._counted = COUNTED if counted else 0
         self._all = (1 << len(self._rules)) - 1 | self._counted
+        self._tail = decided_at_the_end(rules)
         self._every_trace = all(rule.rate >= 1 for rule in self._rules)
         self._content = sum(1 << index for index, rule in enumerate(rules) if rule.content)
         self._open: OrderedDict[object, OpenOperation] = OrderedDict()  # oldest first: the oldest is found in one step
@@ -256,21 +258,21 @@ class Recorder:
         fields = with_original_id(fields)
         chosen, pending = self._sample(operation, around, fields)
         self._name(operation, fields, root=True)
-        decision = TraceDecision(pending, outermost(operation).span_id) if pending else None
+        decision = TraceDecision(pending, outermost(operation).span_id, chosen) if pending else None
+        chosen |= pending
         operation.state = TraceState(fields.inherited(), raw, scope, chosen, decision, self)
         operation.capture = bool(chosen & self._content)
         share_with_wrappers(operation)
         return operation
 
     def _sample(self, operation: OpenOperation, around: ParentContext, fields: TraceFields) -> tuple[int, int]:
-        """Return the destinations that record the trace of a root, and those among them that may want it at its end."""
+        """Return the destinations whose rates choose the trace of a root, and those that decide at its end."""
         if around.trace_id and not around.sampled and operation.parent_span_id == around.span_id:
             return self._counted, 0  # whoever began the trace decided that it is not recorded
         if self._every_trace:
             return self._all, 0
         chosen = sampled(self._rules, fields.session_id, operation.trace_id) | self._counted
-        pending = candidates_for_errors(self._rules, chosen)
-        return chosen | pending, pending
+        return chosen, self._tail
 
     def _name(self, operation: OpenOperation, fields: TraceFields, *, root: bool) -> None:
         """Give the operation the name that the user chose, and put a span around it for each further name.

@@ -1,38 +1,32 @@
-"""Which destinations see a trace: decided when its root opens, for the whole trace; or, to keep errors, when it closes."""
+"""Which destinations see a trace: decided when its root opens, for the whole trace."""
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .captured import CapturedOperation
+from .tail_sampling import KeepRules
 
 _RANGE = 2**64
 COUNTED = 1 << 60
 """The bit of a trace's mask that says that its operations are counted in metrics, whatever the destinations sample."""
 RECORDED = COUNTED - 1
 """The bits of the destinations that take spans."""
-_DECIDE_TIMEOUT = 0.25  # seconds; a thread at work hands over one trace
-_SPAN_BYTES = 700  # what a captured operation takes besides its content
 
 
 @dataclass(frozen=True, slots=True)
 class SamplingRule:
     """Keep this share (*rate*, 0 to 1) of all sessions; *salt* makes destinations choose independently.
 
-    *content* says whether the destination may see content: where none may, none is captured. With *keep_errors* a trace that
-    is not of that share is kept all the same when something in it failed.
+    *content* says whether the destination may see content: where none may, none is captured. *keep*: which traces are kept
+    although they are not of that share.
     """
 
     rate: float
     salt: str
     content: bool = True
-    keep_errors: bool = False
+    keep: KeepRules = field(default_factory=KeepRules)
 
     def keeps(self, key: str) -> bool:
         """Return whether the session or trace *key* is kept: always the same answer for the same key."""
@@ -48,113 +42,10 @@ def sampled(rules: Sequence[SamplingRule], session_id: str | None, trace_id: int
     return sum(1 << index for index, rule in enumerate(rules) if rule.keeps(key))
 
 
-def candidates_for_errors(rules: Sequence[SamplingRule], chosen: int) -> int:
-    """Return a bit mask of the rules that would keep the trace for its errors."""
-    return sum(1 << index for index, rule in enumerate(rules) if rule.keep_errors and not chosen >> index & 1)
+def decided_at_the_end(rules: Sequence[SamplingRule]) -> int:
+    """Return a bit mask of the rules that keep or let go when a trace's root closes.
 
-
-# ---------------------------------------------------------------- decided at the end
-class TraceDecision:
-    """What is known of a trace that is decided when its root closes. Its operations share it; the tail sampler writes to it.
-
-    Attributes:
-        pending_mask: The bits of the destinations that want it only for its errors.
-        root_span_id: The id of the span that closes last, with the root.
-        failed: Whether anything in it failed so far.
-        keep: The decision, once the root has closed.
-        waiting: The closed operations that wait for the decision, and `size` about how many bytes they take.
+    All of their traces wait, also those that the rate has chosen: one that would have been kept anyway must not stand for
+    others when sums are reweighted.
     """
-
-    __slots__ = ("failed", "keep", "pending_mask", "root_span_id", "size", "waiting")
-
-    def __init__(self, pending_mask: int, root_span_id: int = 0) -> None:
-        self.pending_mask = pending_mask
-        self.root_span_id = root_span_id
-        self.failed = False
-        self.keep: bool | None = None
-        self.waiting: list[CapturedOperation] = []
-        self.size = 0
-
-
-_DECIDE_ALL = object()
-
-
-class TailSampler:
-    """Keeps the closed operations of open traces until each trace's root closes; bounded in bytes.
-
-    Beyond the bound the oldest trace is decided early, as not kept: its operations are let go.
-
-    Its state belongs to whoever has `_busy`, for which no callback ever waits: who comes while another thread, or the same
-    one further up its stack (a finalizer, a signal handler), is at work leaves its operation in the queue for that one.
-    """
-
-    def __init__(self, max_bytes: int, decided: Callable[[CapturedOperation, int, bool], object]) -> None:
-        """*decided* gets each operation, the destinations that waited for it, and whether they are to have it."""
-        self._max_bytes = max_bytes
-        self._decided = decided
-        self.forget()
-
-    def forget(self) -> None:
-        """Keep nothing: in a forked child all of it belongs to the parent."""
-        self._busy = threading.Lock()
-        self._queue: deque[object] = deque()
-        self._open: dict[TraceDecision, None] = {}
-        self._size = 0
-
-    def offer(self, captured: CapturedOperation) -> None:
-        """Keep *captured* until its trace is decided; pass it on where that is done. Never waits."""
-        self._queue.append(captured)
-        self._work()
-
-    def decide_all(self) -> None:
-        """Decide by what is known: the process ends. Waits for another thread that is at work, for a moment."""
-        self._queue.append(_DECIDE_ALL)
-        self._work()
-        if self._busy.acquire(timeout=_DECIDE_TIMEOUT):
-            self._busy.release()
-        self._work()
-
-    def _work(self) -> None:
-        while self._queue:  # looked at again after each release: what came in between is nobody else's
-            if not self._busy.acquire(blocking=False):
-                return
-            try:
-                self._drain()
-            finally:
-                self._busy.release()
-
-    def _drain(self) -> None:
-        while self._queue:
-            item = self._queue.popleft()
-            if item is _DECIDE_ALL:
-                for decision in list(self._open):
-                    self._decide(decision, decision.failed)
-            else:
-                self._take(item)  # type: ignore[arg-type]
-
-    def _take(self, captured: CapturedOperation) -> None:
-        decision = captured.decision
-        if decision is None:
-            return
-        decision.failed = decision.failed or captured.failure is not None
-        if decision.keep is not None:
-            self._decided(captured, decision.pending_mask, decision.keep)
-            return
-        size = captured.size + _SPAN_BYTES
-        decision.waiting.append(captured)
-        decision.size += size
-        self._size += size
-        self._open[decision] = None
-        if captured.span_id == decision.root_span_id:
-            self._decide(decision, decision.failed)
-        while self._size > self._max_bytes and self._open:
-            self._decide(next(iter(self._open)), False)
-
-    def _decide(self, decision: TraceDecision, keep: bool) -> None:
-        decision.keep = keep
-        operations, decision.waiting = decision.waiting, []
-        self._size -= decision.size
-        decision.size = 0
-        self._open.pop(decision, None)
-        for captured in operations:
-            self._decided(captured, decision.pending_mask, keep)
+    return sum(1 << index for index, rule in enumerate(rules) if rule.rate < 1 and rule.keep.are_active)

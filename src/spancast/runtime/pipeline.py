@@ -104,7 +104,7 @@ class Pipeline:
         self.enabled = resolved.enabled
         self._resolved = resolved
         rules = [
-            SamplingRule(each.sampling_rate, each.name, not each.privacy_mode, each.keep_errors)
+            SamplingRule(each.sampling_rate, each.name, not each.privacy_mode, each.keep_rules)
             for each in resolved.destinations
             if each.sends_spans
         ]

@@ -38,6 +38,7 @@ def honeycomb(
     * the dataset is `service.name`, except with classic keys (32 hex digits, or 64 characters `hc?ic_...`), which need one;
     * `metrics=True` sends to `/v1/metrics`, into the dataset `spancast-metrics`, delta, whose values can be added up as
       they are (unconfirmed against the service);
+    * `SampleRate` on each span says how many traces it stands for: Honeycomb multiplies by it;
     * the content type is compared exactly; a body may have 20 MiB; a text at most 65,535 bytes, and ours are cut there.
       Limits of events (1 MB, 2,000 fields) are unconfirmed.
 
@@ -66,6 +67,7 @@ def honeycomb(
         common,
         headers=headers,
         max_attribute_length=65_535,
+        rate_attribute="SampleRate",
         metrics=BackendMetrics(
             url=metrics_of(url), headers={"x-honeycomb-dataset": METRICS_DATASET}, temporality=DELTA
         ),
