@@ -161,25 +161,25 @@ def view(count: int, folder: Path) -> None:
         "open": [some, "--content", "preview"],
         "search": ["--list", "--search", f"order {count // SPANS_A_TRACE - 5}?"],
     }
-    print(f"view, {count:,} spans, {path.stat().st_size / 1e6:,.0f} MB:")
+    print(f"view, {count:,} spans, {path.stat().st_size / 1e6:,.0f} MB; load {os.getloadavg()[0]:.0f}:", flush=True)
     for label, arguments in calls.items():
-        took, peak = timed([sys.executable, "-m", "spancast", "view", str(path), *arguments])
-        print(f"  {label:<18} {took:7.2f} s  {peak:5.0f} MB")
+        took, cpu, peak = timed([sys.executable, "-m", "spancast", "view", str(path), *arguments])
+        print(f"  {label:<18} {took:7.2f} s  CPU {cpu:7.2f} s  {peak:5.0f} MB", flush=True)
     beside = path.with_name(path.name + ".index")
     print(f"  index beside it    {beside.stat().st_size / 1e6:,.0f} MB")
     path.unlink()
     beside.unlink()
 
 
-def timed(command: list[str]) -> tuple[float, float]:
-    """Run a command; return its seconds and its peak of memory in MB."""
+def timed(command: list[str]) -> tuple[float, float, float]:
+    """Run a command; return its seconds, its CPU seconds and its peak of memory in MB."""
     began = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"failed: {' '.join(command)}")
-    return time.monotonic() - began, usage.ru_maxrss / 1024
+    return time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def main() -> None:

@@ -54,8 +54,8 @@ def _question_and_answer(attributes: Mapping[str, Any], nested: Data) -> Data:
     content: Data = {
         "input_messages": _input_messages(attributes, nested),
         "output_messages": _output_messages(attributes, nested),
-        "input": _first(attributes, _INPUTS),
-        "output": _first(attributes, _OUTPUTS),
+        "input": _without_wrapper(_first(attributes, _INPUTS), "inputs"),
+        "output": _without_wrapper(_first(attributes, _OUTPUTS), "outputs"),
         "query": _first(attributes, ("gen_ai.retrieval.query.text", "reranker.query")),
     }
     _read_state(content)
@@ -68,11 +68,11 @@ def _without_empty(content: Data) -> Data:
 
 def _read_state(content: Data) -> None:
     """Show the messages in a graph's state as a conversation: the question, and what the answer has beyond it."""
-    if content["input_messages"] or content["output_messages"]:
-        return
-    asked, answered = _state_messages(content["input"]), _state_messages(content["output"])
-    content["input_messages"] = asked
-    content["output_messages"] = answered[len(asked) :] if len(answered) > len(asked) else answered
+    if not content["input_messages"]:
+        content["input_messages"] = _state_messages(content["input"])
+    if not content["output_messages"]:
+        asked, answered = len(content["input_messages"]), _state_messages(content["output"])
+        content["output_messages"] = answered[asked:] if len(answered) > asked else answered
 
 
 def _state_messages(state: Any) -> list[Data]:
@@ -82,7 +82,9 @@ def _state_messages(state: Any) -> list[Data]:
     read = []
     for each in messages[:MAX_ITEMS]:
         if isinstance(each, dict):
-            read.append(_message({**each, "role": _ROLES.get(str(each.get("type")), each.get("role"))}))
+            fields = _of_langchain(each)
+            kind = str(fields.get("type"))
+            read.append(_message({**fields, "role": _ROLES.get(kind, fields.get("role"))}))
         elif isinstance(each, list) and len(each) == 2 and all(isinstance(part, str) for part in each):
             read.append(_message({"role": _ROLES.get(each[0], each[0]), "content": each[1]}))
         elif isinstance(each, str):
@@ -90,7 +92,13 @@ def _state_messages(state: Any) -> list[Data]:
     return read
 
 
-_ROLES = {"human": "user", "ai": "assistant"}
+def _of_langchain(message: Data) -> Data:
+    """Return the fields of a message as LangChain serialises it: `{"lc": 1, "kwargs": ...}`, or `{"type", "data"}`."""
+    inner = message.get("kwargs") if "lc" in message else message.get("data")
+    return {"type": message.get("type"), **inner} if isinstance(inner, dict) else message
+
+
+_ROLES = {"human": "user", "ai": "assistant", "AIMessageChunk": "assistant", "system": "system", "tool": "tool"}
 
 
 _INPUTS = (
@@ -116,6 +124,12 @@ def _first(attributes: Mapping[str, Any], names: Iterable[str]) -> Any:
         if attributes.get(name) not in (None, ""):
             return _data(attributes[name])
     return None
+
+
+def _without_wrapper(value: Any, name: str) -> Any:
+    """Return what a run had, without what OpenLLMetry writes beside it: its tags, metadata and keywords."""
+    is_wrapped = isinstance(value, dict) and name in value and value.keys() <= {name, "tags", "metadata", "kwargs"}
+    return value[name] if is_wrapped else value
 
 
 def _data(value: Any) -> Any:

@@ -34,6 +34,11 @@ _MAX_DEPTH = 64  # levels of a value; what lies deeper is left out: nothing coul
 _MAX_TEXT = 10_000  # characters of a name, an error, an id: what is shown on one line
 _MOST = 1e15  # dollars, tokens or seconds: more is no figure but a mistake, and would need a column of its own width
 _INPUT_TOKENS = ("llm.token_count.prompt", "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens")
+_USER = ("user.id", "langfuse.user.id", "traceloop.association.properties.user_id")
+_SESSION = (
+    *("session.id", "gen_ai.conversation.id", "langfuse.session.id"),
+    *("traceloop.association.properties.session_id", "traceloop.association.properties.thread_id"),
+)
 _OUTPUT_TOKENS = ("llm.token_count.completion", "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens")
 
 
@@ -267,8 +272,8 @@ def view_span(span: Mapping[str, Any], attributes: dict[str, Any], service: str 
         cost=_number(attributes, "llm.cost.total", "gen_ai.usage.total_cost"),
         first_token=_number(attributes, "gen_ai.response.time_to_first_chunk"),
         model=_text(_either(attributes, "llm.model_name", "gen_ai.request.model")),
-        user=_text(_either(attributes, "user.id", "langfuse.user.id")),
-        session_id=_text(_either(attributes, "session.id", "gen_ai.conversation.id", "langfuse.session.id")),
+        user=_text(_either(attributes, *_USER)),
+        session_id=_text(_either(attributes, *_SESSION)),
         service=service,
         events=span.get("read_events") or _readable(_event, _lists(span, "events")),
         links=span.get("read_links") or _readable(_link, _lists(span, "links")),

@@ -315,15 +315,7 @@ def _preview_of(messages: Any, whole: Any, role: str) -> str | None:
     if whole is None:
         return None
     if isinstance(whole, dict):
-        if isinstance(found := whole.get("messages"), list) and found:
-            return _preview_of([_plain_message(each) for each in found if isinstance(each, dict)], None, role)
         if len(whole) == 1:
             whole = next(iter(whole.values()))
     text = whole if isinstance(whole, str) else orjson.dumps(whole, default=str).decode("utf-8", "replace")
     return text[:_PREVIEW_CHARS] or None
-
-
-def _plain_message(message: dict[str, Any]) -> dict[str, Any]:
-    content = message.get("content")
-    role = {"human": "user", "ai": "assistant"}.get(str(message.get("type")), message.get("role") or "user")
-    return {"role": role, "parts": [{"type": "text", "text": content}] if isinstance(content, str) else []}
