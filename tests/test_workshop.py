@@ -164,3 +164,35 @@ class TestScriptsTest:
         """`--slow` runs what the everyday run leaves out, property tests with more examples too."""
         _, _, calls = ran(workshop, "--slow")
         assert any("slow" in call and "not slow" not in call for call in calls)
+
+
+# ---------------------------------------------------------------- .ci/run
+@pytest.mark.skipif(sys.platform == "win32", reason="the scripts are for sh")
+@pytest.mark.parametrize(
+    ("there", "user", "said"),
+    [
+        ({"chromium"}, "0", ""),
+        ({"apt-get"}, "0", "Installing Chromium, for the tests of the page"),
+        ({"apt-get"}, "1000", "the tests of the page in a browser are skipped"),
+        (set(), "0", "the tests of the page in a browser are skipped"),
+    ],
+)
+def test_ci_gets_a_browser_where_it_can(there: set[str], user: str, said: str, tmp_path: Path) -> None:
+    """On Debian, as root, without one; else it says what is skipped. Both stages run in every case."""
+    for folder in (".ci", "scripts", "bin"):
+        (tmp_path / folder).mkdir()
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
+    program(tmp_path / "scripts" / "test", f'echo "test $*" >>"{tmp_path}/calls"')
+    for name in ("bash", "sh", "dirname", "timeout"):
+        (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
+    program(tmp_path / "bin" / "id", f"echo {user}")
+    for name in there:
+        program(tmp_path / "bin" / name, f'echo "{name} $*" >>"{tmp_path}/calls"')
+    command = [str(shutil.which("bash")), str(tmp_path / ".ci" / "run")]
+    done = subprocess.run(command, env={"PATH": str(tmp_path / "bin")}, capture_output=True, text=True, timeout=60)
+    calls = (tmp_path / "calls").read_text().splitlines()
+    installs = [call for call in calls if "install" in call]
+    assert (0, "") == (done.returncode, done.stderr)
+    assert said in done.stdout
+    assert bool(installs) is ("Installing" in said)
+    assert ["test ", "test -m slow --ignore-glob=*/test_soak.py"] == [call for call in calls if call.startswith("test")]
