@@ -4,6 +4,7 @@
     python benchmarks/instructions.py --workloads lcel,agent,stream  # others; li_rag and li_agent too
     python benchmarks/instructions.py --json before.json             # keep them; then, after a change:
     python benchmarks/instructions.py --against before.json          # the table says what became of each figure
+    python benchmarks/instructions.py --before ../spancast-2bc9844   # counts that checkout too, by its own script
 
 Runs under `valgrind --tool=callgrind` (Linux, x86-64), which counts; nothing is timed. Imports and warm-up run uncounted.
 The callback's figure is of the thread that runs the application, counted while our threads wait; the lane's is everything up
@@ -120,6 +121,8 @@ def count(names: list[str]) -> None:
         100_000.0  # seconds: encoded and sent at a flush, not when this slow process looks late
     )
     inbox.ENCODE_AT = 1_000_000
+    # else the encoder forgets messages when this slow process idles for ten seconds, and reads them anew: +44 % of the lane
+    encoder.IDLE = 100_000.0
     counter = Counter()
     wire = Wire(counter)
     wire.install()
@@ -228,6 +231,9 @@ def main() -> None:
     parser.add_argument("--workloads", default="lcel,history", help=f"of: {', '.join(RUNS)} (default: %(default)s)")
     parser.add_argument("--json", type=Path, help="also write the counts into this file")
     parser.add_argument("--against", type=Path, help="counts of an earlier run: print what became of each")
+    parser.add_argument(
+        "--before", type=Path, help="a checkout of another commit with its environment in `.venv`: count both"
+    )
     parser.add_argument("--counted", help=argparse.SUPPRESS)
     options = parser.parse_args()
     names = (options.counted or options.workloads).split(",")
@@ -239,12 +245,27 @@ def main() -> None:
         parser.error("callgrind is spoken to in x86-64 here: use Linux on x86-64")
     if shutil.which("valgrind") is None:
         parser.error("valgrind is not installed: `apt-get install valgrind` or `dnf install valgrind`")
+    before = json.loads(options.against.read_text()) if options.against else {}
+    if options.before:
+        before = of_checkout(options.before, names)
     counts = measure(names)
     if options.json:
         options.json.write_text(json.dumps(counts, indent=1) + "\n")
-    before = json.loads(options.against.read_text()) if options.against else {}
     print(table(counts, before))
     return None
+
+
+def of_checkout(folder: Path, names: list[str]) -> dict[str, dict[str, float]]:
+    """Return the counts of another commit: its own script knows its parts, its own environment has it installed."""
+    with tempfile.TemporaryDirectory(prefix="spancast-before-") as kept:
+        found = Path(kept) / "before.json"
+        script = folder / "benchmarks" / Path(__file__).name
+        command = [folder / ".venv" / "bin" / "python", script, "--workloads", ",".join(names), "--json", found]
+        done = subprocess.run([str(part) for part in command], stdout=subprocess.DEVNULL, cwd=folder, check=False)
+        if done.returncode:
+            sys.exit(f"{script} ended with status {done.returncode}; its message stands above")
+        counts: dict[str, dict[str, float]] = json.loads(found.read_text())
+    return counts
 
 
 def measure(names: list[str]) -> dict[str, dict[str, float]]:
@@ -327,15 +348,25 @@ def table(rows: dict[str, dict[str, float]], before: dict[str, dict[str, float]]
     lines = ["Thousands of instructions per span.", "", f"| workload | {' | '.join(head)} |", "|---" * 11 + "|"]
     for label, row in rows.items():
         now, then = _figures(row), _figures(before[label]) if label in before else None
-        cells = [f"{int(row['spans'])}"]
-        for index, value in enumerate(now):
-            text = f"{value:.2f}" if index == 3 else f"{value:.1f}"
-            if then and index != 3 and then[index] and abs(value / then[index] - 1) >= 0.002:
-                text += f" ({value / then[index] - 1:+.1%})"
-            cells.append(text)
-        lines.append(f"| {label} | {' | '.join(cells)} |")
+        if then:
+            lines.append(f"| {label}, before | {' | '.join([str(int(before[label]['spans'])), *_cells(then, None)])} |")
+        lines.append(f"| {label} | {' | '.join([str(int(row['spans'])), *_cells(now, then)])} |")
     lines += ["", f"callgrind on {platform.machine()}, Python {platform.python_version()}, PYTHONHASHSEED=0."]
     return "\n".join(lines)
+
+
+def _cells(figures: list[float], before: list[float] | None) -> list[str]:
+    """Return the figures as text, each with what became of it."""
+    cells = []
+    for index, value in enumerate(figures):
+        text = f"{value:.2f}" if index == _TIMES else f"{value:.1f}"
+        if before and index != _TIMES and before[index] and abs(value / before[index] - 1) >= 0.002:
+            text += f" ({value / before[index] - 1:+.1%})"
+        cells.append(text)
+    return cells
+
+
+_TIMES = 3  # the column that is a ratio
 
 
 def _figures(row: dict[str, float]) -> list[float]:

@@ -35,10 +35,10 @@ def test_figures_are_per_span() -> None:
 
 
 def test_the_table_says_what_became_of_a_figure() -> None:
-    """Beside an earlier run each figure that moved has its change in percent, the others none."""
+    """Under the row of an earlier run each figure that moved has its change in percent, the others none."""
     before = instructions.per_span(MARKS, {"lcel otlp": 4})
     after = instructions.per_span({**MARKS, "lcel otlp|encode|2": 100}, {"lcel otlp": 4})
-    line = instructions.table(after, before).splitlines()[4]
+    line = instructions.table(after, before).splitlines()[5]
     assert "| 0.1 (-50.0%) |" in line
     assert 1 == line.count("%")
     assert "| 3.00 |" in line

@@ -689,7 +689,7 @@ def test_a_ledger_is_closed_after_the_deadline(lane_of: Callable[..., OneLane]) 
     assert True is target.entered.wait(10)
     assert False is lane.shutdown(0.1)
     target.gate.set()
-    assert True is wait_until(lambda: not lane.lane.worker.is_running)
+    assert True is wait_until(lambda: not lane.lane.worker.is_running())
     report = lane.report()
     assert (20, 20, 0, 0) == (report.recorded, report.dropped, report.delivered, report.queued)
     assert 1 == len(target.batches)
@@ -746,10 +746,10 @@ def test_threads_start_with_the_first_span_only(lane_of: Callable[..., OneLane])
     """An idle lane costs no thread, and a flush or a shutdown of nothing starts none."""
     lane = lane_of(Scripted())
     assert lane.flush(10)
-    assert [False, False] == [lane.delivery.worker.is_running, lane.lane.worker.is_running]
+    assert [False, False] == [lane.delivery.worker.is_running(), lane.lane.worker.is_running()]
     lane.offer(captured(1))
     assert lane.wait(10)
-    assert [True, True] == [lane.delivery.worker.is_running, lane.lane.worker.is_running]
+    assert [True, True] == [lane.delivery.worker.is_running(), lane.lane.worker.is_running()]
 
 
 # ---------------------------------------------------------------- fork

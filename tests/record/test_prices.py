@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import genai_prices
 import pytest
 from genai_prices import data_snapshot
@@ -72,3 +75,58 @@ def test_counts_that_cannot_be_have_no_price() -> None:
     """More tokens from the cache than in the input: no estimate, and the model stays known."""
     assert None is estimate(Usage(input_tokens=5, output_tokens=1, cache_read_tokens=9), ("gpt-4o",), "openai")
     assert None is not estimate(Usage(input_tokens=5, output_tokens=1), ("gpt-4o",), "openai")
+
+
+class OddList:
+    """A price list that charges the first ten output tokens nothing: no rates say that."""
+
+    Usage = genai_prices.Usage
+    data_snapshot = data_snapshot
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def calc_price(self, usage: Any, **about: Any) -> Any:
+        self.asked += 1
+        listed = genai_prices.calc_price(usage, **about)
+        free = (usage.output_tokens or 0) <= 10
+        return SimpleNamespace(
+            total_price=listed.input_price if free else listed.total_price,
+            input_price=listed.input_price,
+            output_price=listed.output_price * (0 if free else 2),
+        )
+
+
+def test_a_list_that_does_not_compute_by_rates_is_asked_for_each_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rates are tried on usages of several shapes; where one costs otherwise, the list is asked each time."""
+    odd = OddList()
+    monkeypatch.setattr(prices, "_prices", lambda: odd)
+    monkeypatch.setattr(prices, "_rates", {})
+    few = estimate(Usage(input_tokens=10, output_tokens=5), ("gpt-4o",), "openai")
+    many = estimate(Usage(input_tokens=10, output_tokens=50), ("gpt-4o",), "openai")
+    assert few is not None
+    assert many is not None
+    assert 0 == few.output
+    before = odd.asked
+    estimate(Usage(input_tokens=10, output_tokens=5), ("gpt-4o",), "openai")
+    assert 1 == odd.asked - before
+
+
+def test_a_list_whose_parts_are_elsewhere_is_asked_for_each_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a version without the snapshot that is looked into, only `calc_price` and `Usage` are used."""
+    other = SimpleNamespace(Usage=genai_prices.Usage, calc_price=genai_prices.calc_price)
+    usage = Usage(input_tokens=1_000, output_tokens=50, cache_read_tokens=400)
+    expected = estimate(usage, ("gpt-4o",), "openai")
+    monkeypatch.setattr(prices, "_prices", lambda: other)
+    found = estimate(usage, ("gpt-4o",), "openai")
+    assert found is not None
+    assert expected is not None
+    assert found.total == pytest.approx(expected.total, rel=1e-12)
+
+
+def test_a_known_price_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the first generation of a model the list computes nothing: it is asked which price holds."""
+    usage = Usage(input_tokens=1_000, output_tokens=50, cache_read_tokens=400)
+    expected = estimate(usage, ("gpt-4o",), "openai")
+    monkeypatch.setattr(genai_prices, "calc_price", lambda *_, **__: 1 / 0)
+    assert expected == estimate(usage, ("gpt-4o",), "openai")

@@ -45,7 +45,8 @@ class Delivery:
         if not captured.sampled:
             return self.inbox.skipped.add()
         waiting = self.inbox.put(captured)
-        if not self.worker.is_running:
+        is_running = self.worker.is_running
+        if not is_running():
             self.worker.start()
         elif waiting >= YIELD_AT and not ARE_GREENLETS:
             thread_sleep(0)
@@ -72,7 +73,7 @@ class Delivery:
         chosen = self.lanes if lanes is None else lanes
         if self.inbox.closed:
             return not any([lane.left_behind() for lane in chosen])
-        if not self.worker.is_running and not self.inbox.items:  # nothing was ever offered
+        if not self.worker.is_running() and not self.inbox.items:  # nothing was ever offered
             return not any([lane.has_pending for lane in chosen])
         deadline = time.monotonic() + timeout
         marker = Marker(deadline, metrics=lanes is None)
@@ -147,7 +148,7 @@ class Delivery:
             lane.begin_shutdown(deadline)
         marker = Marker(deadline, ends=True)
         self.inbox.mark(marker)
-        if not self.worker.is_running and len(self.inbox.items) == 1:
+        if not self.worker.is_running() and len(self.inbox.items) == 1:
             self.encoder.encode_all()  # it never ran: no thread is started for the end only
         until = max([lane.phase.until for lane in self.lanes], default=deadline)
         self._run(lambda: marker.tickets is not None and self._is_drained(marker), until)

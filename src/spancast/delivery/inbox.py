@@ -47,11 +47,30 @@ class Marker:
         self.done = False
 
 
+class Level:
+    """How full an inbox is, in bytes, and how many items wake the encoder.
+
+    Attributes:
+        full: Bytes that may wait; `half` of them wake the encoder.
+        added: Written by every offering thread; an update that two threads lose between them is made good when the inbox is
+            empty next.
+        removed: Written by the encoder alone.
+        wake_at: At how many items the encoder is woken: 1 it sleeps, ENCODE_AT it gathers, NEVER it works. Written by both.
+    """
+
+    __slots__ = ("added", "full", "half", "removed", "wake_at")
+
+    def __init__(self, full: int) -> None:
+        self.full = full
+        self.half = full // 2
+        self.added = self.removed = 0
+        self.wake_at = 1
+
+
 class Inbox:
     """A queue of captured operations and markers, bounded in bytes.
 
-    Writers: `added` every offering thread (an update that two threads lose between them is made good when the inbox is empty
-    next); `removed`, `in_hand`, `version` the encoder alone; `wake_at` both. All else changes by single steps.
+    Writers: of the `Level` as it says; `in_hand`, `version` the encoder alone. All else changes by single steps.
     """
 
     def __init__(self, max_bytes: int, weight: Callable[[Any], int]) -> None:
@@ -61,32 +80,29 @@ class Inbox:
         self.refused_full, self.refused_late, self.skipped = Tally(), Tally(), Tally()
         self.in_hand = 0  # spans that the encoder has claimed and not handed over yet
         self.version = 0  # odd while spans change hands: who reads counts meanwhile reads them again
-        self._max_bytes = max_bytes
         self._weight = weight
-        self._bytes = [0, 0]  # added, removed
-        self._wake = (
-            WakeUp(),
-            [1],
-        )  # and at how many items it is set: 1 it sleeps, ENCODE_AT it gathers, NEVER it works
+        self._level = Level(max_bytes)
+        self._wake = WakeUp()
 
     # ------------------------------------------------------------------ the application's side
     def put(self, operation: Any) -> int:
         """Take *operation*, or refuse it where it does not fit; return how many wait."""
-        size = self._weight(operation)
-        items, counts = self.items, self._bytes
+        items, level = self.items, self._level
+        weight = self._weight
+        size = weight(operation)
+        there = level.added + size - level.removed
         if self.closed:
             self.refused_late.add()
             return 0
-        if counts[0] - counts[1] + size > self._max_bytes and items:
+        if there > level.full and items:
             self.refused_full.add()
             return 0
-        counts[0] += size
+        level.added += size
         items.append(operation)
         waiting = len(items)
-        wake, at = self._wake
-        if waiting >= at[0] or (counts[0] - counts[1] > self._max_bytes // 2 and at[0] != NEVER):
-            at[0] = NEVER  # before the wake-up: after it the encoder may sleep again
-            wake.set()
+        if waiting >= level.wake_at or (there > level.half and level.wake_at != NEVER):
+            level.wake_at = NEVER  # before the wake-up: after it the encoder may sleep again
+            self._wake.set()
         return waiting
 
     def mark(self, marker: Marker) -> None:
@@ -97,9 +113,8 @@ class Inbox:
     def wake(self) -> None:
         """Let the encoder look immediately."""
         self._hurry[0].add()
-        wake, at = self._wake
-        at[0] = NEVER
-        wake.set()
+        self._level.wake_at = NEVER
+        self._wake.set()
 
     # ------------------------------------------------------------------ the encoder's side
     @property
@@ -116,7 +131,7 @@ class Inbox:
     @property
     def bytes(self) -> int:
         """About how many bytes wait."""
-        return max(0, self._bytes[0] - self._bytes[1])
+        return max(0, self._level.added - self._level.removed)
 
     def claim(self, most: int) -> list[Any]:
         """Take up to *most* of the oldest items out; the encoder calls `handed_over` when they are with the lanes."""
@@ -125,11 +140,11 @@ class Inbox:
         claimed = [items.popleft() for _ in range(min(len(items), most))]
         self.in_hand = sum([type(item) is not Marker for item in claimed])
         self.version += 1
-        counts = self._bytes
+        level = self._level
         if items:
-            counts[1] += sum([self._weight(item) for item in claimed if type(item) is not Marker])
+            level.removed += sum([self._weight(item) for item in claimed if type(item) is not Marker])
         else:
-            counts[1] = counts[0]  # also forgets what two concurrent threads have miscounted
+            level.removed = level.added  # also forgets what two concurrent threads have miscounted
         return claimed
 
     def take_all(self) -> int:
@@ -147,10 +162,10 @@ class Inbox:
         That is the case when `ENCODE_AT` items wait, or half of the bytes that may, when the oldest is *age* seconds old,
         when somebody flushes, or when *wanted*, asked every *poll* seconds, says so. None: nothing came for *idle* seconds.
         """
-        wake, at = self._wake
+        wake, level = self._wake, self._level
         if not self.items:
             wake.clear()
-            at[0] = 1
+            level.wake_at = 1
             if not (self.items or self.hurried):
                 wake.wait(min(idle, _LONGEST_SLEEP))
             hurries = self._hurry[0].value
@@ -158,16 +173,15 @@ class Inbox:
                 self._hurry[1][0] = hurries
                 return None
         since = time.monotonic()
-        while not (self.hurried or len(self.items) >= ENCODE_AT or self.bytes > self._max_bytes // 2 or wanted()):
+        while not (self.hurried or len(self.items) >= ENCODE_AT or self.bytes > level.half or wanted()):
             left = since + age - time.monotonic()
             if left <= 0:
                 break
             wake.clear()
-            at[0] = ENCODE_AT
-            if (
-                len(self.items) < ENCODE_AT and self.bytes <= self._max_bytes // 2 and not self.hurried
-            ):  # looked at again after `at` was set
+            level.wake_at = ENCODE_AT
+            # looked at again after that was set
+            if len(self.items) < ENCODE_AT and self.bytes <= level.half and not self.hurried:
                 wake.wait(min(left, poll))
-        at[0] = NEVER
+        level.wake_at = NEVER
         self._hurry[1][0] = self._hurry[0].value  # a marker stands in the queue before its hurry is counted
         return since

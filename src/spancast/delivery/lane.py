@@ -400,9 +400,9 @@ class Lane:
     def _join(self, deadline: float) -> None:
         """Wait for the thread's end, which closes the exporter; a thread that is stuck in a request is left to it."""
         self.worker.wake.set()
-        if not self.worker.is_running:
+        if not self.worker.is_running():
             return self.sender.close()
-        while self.worker.is_running and not self.worker.is_own_thread and time.monotonic() < deadline:
+        while self.worker.is_running() and not self.worker.is_own_thread and time.monotonic() < deadline:
             time.sleep(0.001)
         return None
 

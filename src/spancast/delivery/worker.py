@@ -35,6 +35,8 @@ class Worker:
         self._last = last
         self._pid = os.getpid()
         self._alone = allocate_lock()  # whoever gets it starts the thread; the thread lets go of it at its end
+        self.is_running: Callable[[], bool] = self._alone.locked
+        """Returns whether the thread is there. The lock's own method: it is asked with each span."""
 
     @property
     def is_at_home(self) -> bool:
@@ -45,11 +47,6 @@ class Worker:
     def is_own_thread(self) -> bool:
         """Whether it is this thread that asks."""
         return self.ident == get_ident()
-
-    @property
-    def is_running(self) -> bool:
-        """Whether the thread is there."""
-        return self._alone.locked()
 
     def start(self) -> bool:
         """Start the thread, unless it runs; return whether it runs now. It cannot be started while the interpreter exits."""

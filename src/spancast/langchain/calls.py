@@ -23,6 +23,7 @@ MANAGER_FILE = manager.ahandle_event.__code__.co_filename
 _MANAGERS = frozenset({"run_manager", "run_managers"})  # where the calls of LangChain and LangGraph keep them
 # What LangChain's models, retrievers, tools and LangGraph's graphs run in; `trace_as_chain_group`, a block, is none.
 _CALLS = frozenset({"generate", "agenerate", "stream", "astream", "invoke", "ainvoke", "run", "arun"})
+_OWN_FRAMES = 3  # at least: this function, `Runs.open`, the handler's event
 _MAX_EVENT_FRAMES = 16
 _MAX_FRAMES = 1_000
 
@@ -71,7 +72,7 @@ def watch_place(operation: OpenOperation, key: int) -> None:
     span = operation.current
     if span is None:
         return
-    frame: FrameType | None = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(_OWN_FRAMES)
     for _ in range(_MAX_EVENT_FRAMES):  # from the handler through LangChain's manager to the call
         if frame is None:
             return

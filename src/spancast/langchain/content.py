@@ -7,7 +7,7 @@ from typing import Any
 
 from ..capture.snapshot import FEW, Snapshot, size_of_texts
 from ..recording.open_operation import OpenOperation
-from .messages import SHAPES
+from .messages import SHAPES, small_shape
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _TOOLS = ("tools", "functions")
@@ -19,12 +19,23 @@ def capture(value: object, operation: OpenOperation) -> object:
     if kind is str:
         operation.size += str.__sizeof__(value)
         return value
-    if kind is dict and len(value) <= FEW:  # type: ignore[arg-type]
-        copied = value.copy()  # type: ignore[attr-defined]  # in one step: another thread may be changing it
-        size = size_of_texts(copied)
-        if size:
-            operation.size += size
-            return copied
+    if kind is dict:
+        if len(value) <= FEW:  # type: ignore[arg-type]
+            copied = value.copy()  # type: ignore[attr-defined]  # in one step: another thread may be changing it
+            size = size_of_texts(copied)
+            if size:
+                operation.size += size
+                return copied
+    else:
+        small = small_shape(kind)
+        if small is not None:
+            try:
+                found = small(value)
+            except Exception:  # an object that cannot be looked at: the snapshot says so
+                found = None
+            if found is not None:
+                operation.size += found[1]
+                return found[0]
     snapshot = Snapshot(SHAPES)
     captured = snapshot.capture(value)
     operation.size += snapshot.size
@@ -35,8 +46,8 @@ def capture_parameters(parameters: Mapping[str, Any], operation: OpenOperation) 
     """Capture what a model was asked for. Tools are kept as they are: nobody changes them, and they are long."""
     captured = dict(parameters)
     for key, value in captured.items():
-        if key in _TOOLS and type(value) is list:
-            captured[key] = value.copy()
-        elif type(value) not in _SCALARS:
-            captured[key] = capture(value, operation)
+        kind = type(value)
+        if kind is str or value is None or kind in _SCALARS:
+            continue
+        captured[key] = value.copy() if kind is list and key in _TOOLS else capture(value, operation)
     return captured

@@ -15,7 +15,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 
 from ..capture.handler import PortableHandler, check_detail
 from ..capture.messages import begins_answer
-from ..record.operation import Kind
+from ..record.operation import AGENT, CHAIN, LLM, Kind
 from ..recording.current import add_event
 from ..recording.fields import fields_from_kwargs
 from ..recording.guard import guarded, report_fault
@@ -97,9 +97,9 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
         try:
             name = name or _name_in(serialized) or "chain"
             agent = self._agent(name, inputs, parent_run_id, metadata) if metadata else None
-            kind, translator = (Kind.AGENT, translate.agent) if agent else (Kind.CHAIN, translate.chain)
+            kind, translator = (AGENT, translate.agent) if agent else (CHAIN, translate.chain)
             if run_type == "llm":
-                kind, translator = Kind.LLM, translate.decision
+                kind, translator = LLM, translate.decision
             elif name in EVALUATORS:
                 kind = Kind.EVALUATOR
             operation = self._runs.open(
@@ -131,11 +131,11 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, inputs: Any = None, **kwargs: Any) -> None:
         """A chain, graph or node has its output; a graph that waits for a human has one too."""
-        self._runs.close("on_chain_end", run_id, capture_chain_end, outputs, inputs, self)
+        self._runs.close("on_chain_end", run_id, capture_chain_end, outputs, inputs)
 
     def on_chain_error(self, error: BaseException, *, run_id: UUID, inputs: Any = None, **kwargs: Any) -> None:
         """A chain, graph or node failed or was stopped."""
-        self._runs.fail("on_chain_error", run_id, error, capture_chain_end, None, inputs, self)
+        self._runs.fail("on_chain_error", run_id, error, capture_chain_end, None, inputs)
 
     @guarded
     def on_agent_action(self, action: Any, *, run_id: UUID, **kwargs: Any) -> None:
@@ -209,7 +209,7 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
         batch_size: int,
     ) -> OpenOperation | None:
         operation = self._runs.open(
-            Kind.LLM,
+            LLM,
             name or "model",
             run_id,
             parent_run_id,

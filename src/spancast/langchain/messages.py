@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.documents import Document as LangChainDocument
 from langchain_core.messages import BaseMessage
+from langchain_core.messages.base import TextAccessor
 from langchain_core.prompt_values import ChatPromptValue
 
 from ..capture.blocks import id_of, known_parts, parts_of
+from ..capture.class_cache import ClassCache
 from ..capture.lookup import fields_of, items_of, text_of
 from ..capture.messages import BESIDE, ROLES, calls_beside, loose_message, with_further
 from ..capture.shapes import Shape
-from ..capture.snapshot import ShapeTable, Snapshot, plain_data
+from ..capture.snapshot import FEW, ShapeTable, Snapshot, plain_data
 from ..record.json import JSON
 from ..record.message import Message, Part, Text, ToolCall, turn
 from ..recording.message_cache import MESSAGE_CACHE
@@ -56,22 +58,35 @@ def hold_message(message: Any, taken: Snapshot) -> MessageSnapshot:
     return MessageSnapshot(type(message), data)
 
 
-def hold_messages(messages: Sequence[Any], taken: Snapshot) -> list[MessageSnapshot | dict[str, Any]]:
-    """Copy a model's input; messages of plain text as their fields alone, which takes a third of the time."""
-    held: list[MessageSnapshot | dict[str, Any]] = []
+def copy_message(message: Any) -> tuple[MessageSnapshot, int]:
+    """Copy a message; return the copy and the bytes that it keeps alive."""
+    found = _small_message(message)
+    if found is None:
+        snapshot = Snapshot(SHAPES)
+        found = hold_message(message, snapshot), snapshot.size
+    return found
+
+
+def copy_messages(messages: Sequence[Any]) -> tuple[list[MessageSnapshot | dict[str, Any]], int]:
+    """Copy a model's input; return the copies and the bytes that they keep alive.
+
+    Messages of plain text are copied as their fields alone, which takes a third of the time.
+    """
+    copies: list[Any] = [message.__dict__.copy() for message in messages]
     size = 0
-    for message in messages:
-        data = message.__dict__
+    snapshot = None
+    for index, data in enumerate(copies):
         content = data.get("content")
+        if type(content) is str and not data.get("tool_calls"):
+            size += len(content)
+            continue
+        snapshot = snapshot or Snapshot(SHAPES)
         if type(content) is str:
             size += len(content)
-            if data.get("tool_calls"):
-                taken.weigh(data["tool_calls"])
-            held.append(data.copy())
+            snapshot.weigh(data["tool_calls"])
         else:
-            held.append(hold_message(message, taken))
-    taken.size += size
-    return held
+            copies[index] = hold_message(messages[index], snapshot)
+    return copies, size if snapshot is None else size + snapshot.size
 
 
 def _length(block: object) -> int:
@@ -118,6 +133,63 @@ def _find_shape(kind: type) -> Shape | None:
 
 
 SHAPES = ShapeTable(_find_shape)
+
+Small = Callable[[Any], "tuple[object, int] | None"]
+_MESSAGE_BYTES = 64
+_new_snapshot = MessageSnapshot.__new__
+_SMALL_TEXT = 100_000  # characters
+
+
+def _small_message(message: Any) -> tuple[MessageSnapshot, int] | None:
+    """Copy a message of plain text without tool calls, and return the bytes that the copy keeps alive."""
+    data = message.__dict__.copy()
+    content = data.get("content")
+    if type(content) is not str or data.get("tool_calls") or data.get("additional_kwargs"):
+        return None
+    copied = _new_snapshot(MessageSnapshot)  # and its fields: half of the steps of calling the class
+    copied.kind, copied.data = type(message), data
+    return copied, len(content) + _MESSAGE_BYTES
+
+
+def _small_prompt(prompt: Any) -> tuple[object, int] | None:
+    """Copy a prompt of a few such messages."""
+    messages = prompt.__dict__["messages"]
+    if type(messages) is not list or len(messages) > FEW:
+        return None
+    copies = []
+    size = 2 * _MESSAGE_BYTES
+    for message in messages.copy():
+        small = small_shape(type(message))
+        found = small(message) if small is _small_message else None
+        if found is None:
+            return None
+        copies.append(found[0])
+        size += found[1]
+    return {"messages": copies}, size
+
+
+def _small_text(value: Any) -> tuple[object, int] | None:
+    """Copy the text of a message, which is of LangChain's own class."""
+    if str.__len__(value) > _SMALL_TEXT:
+        return None
+    text = str.__str__(value)
+    return text, str.__sizeof__(text)
+
+
+def _find_small(kind: type) -> Small | None:
+    shape = SHAPES.shape_of(kind)
+    if shape is hold_message:
+        return _small_message
+    if shape is _hold_prompt:
+        return _small_prompt
+    return _small_text if kind is TextAccessor else None
+
+
+small_shape = ClassCache(_find_small).get
+"""Return what copies small instances of a class without a Snapshot, or answers None: most of what chains pass on.
+
+It saves half of the instructions of capturing a chain of a prompt, a model and a parser (`benchmarks/instructions.py`).
+"""
 
 
 # ---------------------------------------------------------------- later, in a lane's thread

@@ -11,7 +11,7 @@ from ..recording.nested import note_inner
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
 from .content import capture, capture_parameters
-from .messages import SHAPES, hold_messages
+from .messages import SHAPES, copy_messages
 from .outcome import hold_answer
 
 # What is captured of a model's parameters when no destination may see content.
@@ -40,9 +40,8 @@ def capture_chat(
     asked = options.get("ls_structured_output_format") if options else None
     if asked:
         operation.snapshots["answer_schema"] = capture(asked, operation)
-    snapshot = Snapshot(SHAPES)
-    operation.snapshots["messages"] = hold_messages(messages[0], snapshot)
-    operation.size += snapshot.size
+    operation.snapshots["messages"], size = copy_messages(messages[0])
+    operation.size += size
 
 
 def capture_prompts(operation: OpenOperation, prompts: Sequence[str]) -> None:
@@ -54,11 +53,11 @@ def capture_prompts(operation: OpenOperation, prompts: Sequence[str]) -> None:
         operation.size += snapshot.size
 
 
-def capture_answer(recorder: Recorder, operation: OpenOperation, response: Any) -> None:
+def capture_answer(recorder: Recorder, operation: OpenOperation, response: Any, _: object = None) -> None:
     """Capture a model's answer, or what there is of it."""
     if not operation.sampled or response is None:
         return
-    snapshot = Snapshot(SHAPES)
-    operation.snapshots["answer"] = answer = hold_answer(response, snapshot, content=operation.capture)
-    operation.size += snapshot.size
+    answer, size = hold_answer(response, operation.capture)
+    operation.snapshots["answer"] = answer
+    operation.size += size
     note_inner(operation, answer)

@@ -7,9 +7,8 @@ from typing import Any
 
 from ..capture.answer import ModelAnswer, read_answer
 from ..capture.lookup import fields_of
-from ..capture.snapshot import Snapshot
 from ..record.message import Message, Text
-from .messages import MessageSnapshot, hold_message, to_message
+from .messages import MessageSnapshot, copy_message, to_message
 
 
 class ChoiceSnapshot:
@@ -63,17 +62,24 @@ class AnswerSnapshot:
         return read_answer([choice.read() for choice in self.choices], facts, (self.llm_output,), usages, identity)
 
 
-def hold_answer(response: Any, taken: Snapshot, *, content: bool) -> AnswerSnapshot:
-    """Copy what an LLMResult holds; without *content* only what the provider says besides the answer."""
+def hold_answer(response: Any, content: bool) -> tuple[AnswerSnapshot, int]:
+    """Copy what an LLMResult holds; without *content* only what the provider says besides the answer.
+
+    Returns the copy, and the bytes that it keeps alive.
+    """
     choices = []
+    size = 0
     for generation in response.generations[0] if response.generations else ():
         held = generation.__dict__
         message = held.get("message")
-        text = held.get("text")
-        snapshot = None if message is None else hold_message(message, taken)
-        if snapshot is not None and not content:
-            snapshot.data.update(content="", tool_calls=(), invalid_tool_calls=(), additional_kwargs={})
-        words = text if content and snapshot is None and isinstance(text, str) else ""
-        taken.size += len(words)
-        choices.append(ChoiceSnapshot(snapshot, words, dict(held.get("generation_info") or {})))
-    return AnswerSnapshot(choices, dict(response.llm_output or {}))
+        snapshot, words = None, ""
+        if message is not None:
+            snapshot, more = copy_message(message)
+            size += more
+            if not content:
+                snapshot.data.update(content="", tool_calls=(), invalid_tool_calls=(), additional_kwargs={})
+        elif content and isinstance(held.get("text"), str):
+            words = held["text"]
+            size += len(words)
+        choices.append(ChoiceSnapshot(snapshot, words, dict(held.get("generation_info") or ())))
+    return AnswerSnapshot(choices, dict(response.llm_output or ())), size

@@ -12,7 +12,7 @@ from .content import capture
 from .documents import is_reranked
 
 
-def capture_found(recorder: Recorder, operation: OpenOperation, documents: Any) -> None:
+def capture_found(recorder: Recorder, operation: OpenOperation, documents: Any, _: object = None) -> None:
     """Capture the documents; a retriever that asked another one and scored what it found is a reranker."""
     if not operation.capture:
         return

@@ -17,6 +17,7 @@ from ..recording.retired import owner_of
 from . import lost_runs, trace_lookup
 from .calls import watch_place
 from .graphs import is_internal
+from .lost_runs import CALLS
 from .metadata import is_framework_tag
 from .parents import innermost, surrounding_rule
 from .pauses import INTERRUPTED, answers, interrupted, waiting
@@ -26,8 +27,13 @@ if TYPE_CHECKING:
 
 # How a run ended besides "with a result": its error, and its ending where it neither finished nor failed.
 Outcome = tuple["BaseException | None", "str | None"]
-FINISHED: Outcome = (None, None)
+# Reads the end of a run: what it made, and inputs that came with it.
+Capture = Callable[[Recorder, OpenOperation, Any, Any], "Outcome | None"]
 NO_INPUT: Any = object()
+
+
+def _nothing(key: object) -> None:
+    """Find no operation: there is no recorder."""
 
 
 class Runs:
@@ -73,62 +79,100 @@ class Runs:
         batch_size: int = 1,
     ) -> OpenOperation | None:
         """Open an operation; None when nothing is to be kept of it: folded, open already, or recorded nowhere."""
-        recorder = self.recorder()
+        in_use = (
+            self._in_use
+        )  # first a variable: a function that is kept in an attribute is not called by the short way
+        pipeline = self._pipeline or in_use(self._made_in)
+        recorder = pipeline.recorder if pipeline.enabled else None
+        find = recorder.find if recorder is not None else _nothing
         key = run_id.int
         parent = None
         if parent_run_id is not None:
             above = parent_run_id.int
-            parent = recorder.find(above) if recorder is not None else None
+            parent = find(above)
             if parent is None:
                 recorder = owner_of(above, recorder)
                 if recorder is not None:  # one that has ended is the parent of what a task of its own begins late
-                    parent = recorder.find(above) or recorder.ended(above)
-        if recorder is None or recorder.find(key) is not None:
+                    find = recorder.find
+                    parent = find(above) or recorder.ended(above)
+        if recorder is None or find(key) is not None:
             return None
-        if self._fold and parent is not None and is_internal(name, tags, metadata):
-            recorder.fold(key, parent)
-            return None
-        if parent is not None:
-            parent = innermost(parent, recorder)
-        paused = None if parent is not None or inputs is NO_INPUT else waiting(recorder, inputs, metadata)
+        if parent is None:
+            operation = self._open_root(
+                recorder, key, kind, name, run_id, metadata, translator, current, inputs, batch_size
+            )
+        else:
+            if self._fold and (tags or metadata) and is_internal(name, tags, metadata):
+                recorder.fold(key, parent)
+                return None
+            operation = recorder.open(  # by position: matching ten keywords costs 0.3 us
+                key,
+                kind,
+                name,
+                innermost(parent, recorder),
+                metadata,
+                self._defaults,
+                self._origin,
+                None,
+                translator,
+                current,
+                None,
+            )
+        if tags:  # the user's own are content; the frameworks' say what a run is
+            operation.snapshots["tags"] = tuple(tags) if operation.capture else tuple(filter(is_framework_tag, tags))
+        if kind in CALLS:
+            lost_runs.watch(run_id, operation, owner_of(key, recorder) or recorder)
+            watch_place(operation, key)
+        return operation
+
+    def _open_root(
+        self,
+        recorder: Recorder,
+        key: int,
+        kind: Kind,
+        name: str,
+        run_id: UUID,
+        metadata: Mapping[str, Any] | None,
+        translator: Translate,
+        current: bool,
+        inputs: Any,
+        batch_size: int,
+    ) -> OpenOperation:
+        """Open the operation of a run that LangChain gives no parent."""
+        paused = None if inputs is NO_INPUT else waiting(recorder, inputs, metadata)
         answered = paused if paused is not None and answers(paused, inputs, metadata) else None
-        operation = recorder.open(  # by position: matching ten keywords costs 0.3 us
+        operation = recorder.open(
             key,
             kind,
             name,
-            parent,
+            None,
             metadata,
             self._defaults,
             self._origin,
-            None if parent is not None else surrounding_rule(batch_size),
+            surrounding_rule(batch_size),
             translator,
             current,
             answered,
         )
         if paused is not None and answered is None:
             recorder.leave(paused, operation)
-        if tags:  # the user's own are content; the frameworks' say what a run is
-            operation.snapshots["tags"] = tuple(tags) if operation.capture else tuple(filter(is_framework_tag, tags))
-        if parent is None:
-            trace_lookup.remember(run_id, operation)
-        if kind in lost_runs.CALLS:
-            lost_runs.watch(run_id, operation, owner_of(key, recorder) or recorder)
-            watch_place(operation, key)
-        elif parent is None and metadata and "ls_integration" in metadata:
+        trace_lookup.remember(run_id, operation)
+        if metadata and "ls_integration" in metadata and kind not in CALLS:
             watch_place(operation, key)  # a graph, whose stream may be read in the caller's context
         return operation
 
-    def close(
-        self, event: str, run_id: UUID, capture: Callable[..., Outcome | None] | None = None, *values: Any
-    ) -> None:
-        """Close a run's operation once *capture*(recorder, operation, *values*) has read its end.
+    def close(self, event: str, run_id: UUID, capture: Capture, value: Any = None, inputs: Any = None) -> None:
+        """Close a run's operation once *capture* has read its end: what it made, and inputs that came with it.
 
         A bug in *capture* costs content, never the span. *event* names it.
         """
         try:
             key = run_id.int
-            recorder = self.recorder()
-            operation = recorder.find(key) if recorder is not None else None
+            in_use = self._in_use
+            pipeline = self._pipeline or in_use(self._made_in)
+            recorder = pipeline.recorder if pipeline.enabled else None
+            find = recorder.find if recorder is not None else _nothing
+            operation = find(key)
             if operation is None:
                 recorder = owner_of(key, recorder)
                 operation = recorder.find(key) if recorder is not None else None
@@ -137,13 +181,14 @@ class Runs:
             if operation.key != key:
                 recorder.release(key)  # folded into another
                 return
-            error, ending = FINISHED
+            error = ending = None
             try:
-                if capture is not None:
-                    error, ending = capture(recorder, operation, *values) or FINISHED
+                outcome = capture(recorder, operation, value, inputs)
+                if outcome is not None:
+                    error, ending = outcome
             finally:
-                recorder.close(operation, error=error, ending=ending)
-                if operation.kind not in lost_runs.CALLS:
+                recorder.close(operation, error, ending)
+                if operation.kind not in CALLS:
                     recorder.remember(key, operation)
         except Exception as fault:
             report_fault(event, fault)
@@ -153,20 +198,21 @@ class Runs:
         event: str,
         run_id: UUID,
         error: BaseException,
-        capture: Callable[..., Outcome | None] | None = None,
-        *values: Any,
+        capture: Capture | None = None,
+        value: Any = None,
+        inputs: Any = None,
     ) -> None:
         """Close the operation of a run that failed or was stopped; *capture* reads what it made until then."""
 
-        def outcome(recorder: Recorder, operation: OpenOperation) -> Outcome:
+        def outcome(recorder: Recorder, operation: OpenOperation, value: Any, inputs: Any) -> Outcome:
             failed, ending = ending_of(error)
             try:
                 if capture is not None:
-                    capture(recorder, operation, *values)
+                    capture(recorder, operation, value, inputs)
                 if ending == INTERRUPTED:
                     interrupted(recorder, operation, error)
             except Exception as fault:
                 report_fault(event, fault)
             return failed, ending
 
-        self.close(event, run_id, outcome)
+        self.close(event, run_id, outcome, value, inputs)

@@ -33,7 +33,7 @@ def capture_tool(
 
 
 def capture_result(
-    recorder: Recorder, operation: OpenOperation, output: Any
+    recorder: Recorder, operation: OpenOperation, output: Any, _: object = None
 ) -> tuple[BaseException | None, str | None]:
     """Capture a tool's result, and return the error that it stands for."""
     failed = _error_in(output, operation.snapshots.get("call_id"))
@@ -83,7 +83,7 @@ def _messages_in(state: object) -> Iterator[ToolMessage]:
 
 
 # ---------------------------------------------------------------- tools that were not called
-def show_uncalled(recorder: Recorder, node: OpenOperation, outputs: object, origin: object) -> None:
+def show_uncalled(recorder: Recorder, node: OpenOperation, outputs: object) -> None:
     """Open and close a failed tool for each call that a tool node answered with an error without calling anything.
 
     A model that asks for a tool that does not exist gets such an answer, and LangChain sends no event of it.
@@ -101,7 +101,7 @@ def show_uncalled(recorder: Recorder, node: OpenOperation, outputs: object, orig
             name,
             node,
             node.mapping,
-            origin=origin,
+            origin=node.origin,
             translate=translate.tool,
         )
         operation.snapshots["call_id"] = message.tool_call_id

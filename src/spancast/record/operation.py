@@ -45,6 +45,10 @@ class Kind(StrEnum):
     PROMPT = "PROMPT"
 
 
+CHAIN, AGENT, LLM = Kind.CHAIN, Kind.AGENT, Kind.LLM
+"""For the callbacks: to read a member from its class costs 0.1 us in Python 3.11, as much as ten steps of a function."""
+
+
 @fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:

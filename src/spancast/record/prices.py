@@ -3,10 +3,14 @@
 The list (`genai-prices`) needs 65 us for a price. A price is linear in the tokens between two of its thresholds, so the list
 is asked once for the rates of each price, and these are multiplied: 4 us, and the same sums. Which price holds (provider,
 model, time of day, service tier) is looked up in the list each time.
+
+New rates are tried on a few usages before they are used. Where the list computes otherwise, or is of a version whose parts
+are elsewhere, the list itself is asked for each price.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -58,7 +62,9 @@ def estimate(
 
 _unlisted: set[tuple[str | None, str]] = set()
 _known_starts: dict[int, tuple[object, list[int]]] = {}
-_rates: dict[tuple[int, str | None, int], tuple[object, _Rates]] = {}
+_rates: dict[tuple[int, str | None, int], tuple[object, _Rates | None]] = {}  # None: the list is asked each time
+# Usages on which rates are tried: read from a cache, written to it, and output; in percent of the input.
+_PROBES = ((0, 0, 10), (40, 0, 300), (30, 20, 0), (90, 10, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,10 @@ def _priced(prices: Any, usage: Usage, model: str, provider: str | None, tier: s
         if len(_unlisted) < _MOST:  # looking up costs 20 us; models that are on no list are asked for again and again
             _unlisted.add((provider, model))
         return None
+    except (AttributeError, TypeError):  # a version of the list whose parts are elsewhere
+        return _computed(prices, usage, model, provider, tier)
+    if (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0) > (usage.input_tokens or 0):
+        return None  # counts that cannot be
     tier = tier if tier is not None and getattr(found, "price_variants", None) else None
     tokens = usage.input_tokens or 0
     same = _known_starts.get(id(price))
@@ -101,9 +111,29 @@ def _priced(prices: Any, usage: Usage, model: str, provider: str | None, tier: s
         if len(_rates) >= _MOST:
             _rates.clear()
         known = _rates[key] = (price, rates)
-    if (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0) > tokens:
-        return None  # counts that cannot be
-    return known[1].cost(usage)
+    rates = known[1]
+    return rates.cost(usage) if rates is not None else _computed(prices, usage, model, provider, tier)
+
+
+def _computed(prices: Any, usage: Usage, model: str, provider: str | None, tier: str | None) -> Cost | None:
+    """Return what the list itself computes; None where it cannot."""
+    context = {"price_context": {"service_tier": tier}} if tier else {}
+    counts = prices.Usage(
+        input_tokens=usage.input_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        output_tokens=usage.output_tokens,
+    )
+    try:
+        found = prices.calc_price(counts, model_ref=model, provider_id=provider, **context)
+    except (LookupError, ValueError):
+        return None
+    return Cost(
+        total=float(found.total_price),
+        input=float(found.input_price),
+        output=float(found.output_price),
+        source="estimate",
+    )
 
 
 def _price(prices: Any, model: str, provider: str | None) -> tuple[Any, Any]:
@@ -133,8 +163,11 @@ def _inside(starts: list[int], tokens: int) -> int:
     return min(starts[0], _MILLION) if starts else _MILLION
 
 
-def _asked(prices: Any, model: str, provider: str | None, tier: str | None, tokens: int) -> _Rates:
-    """Ask the list for the price of *tokens* input tokens of each kind, and of as many output tokens."""
+def _asked(prices: Any, model: str, provider: str | None, tier: str | None, tokens: int) -> _Rates | None:
+    """Ask the list for the price of *tokens* input tokens of each kind, and of as many output tokens.
+
+    None where the list computes otherwise than by rates.
+    """
     context = {"price_context": {"service_tier": tier}} if tier else {}
 
     def price(**counts: int) -> Any:
@@ -145,12 +178,30 @@ def _asked(prices: Any, model: str, provider: str | None, tier: str | None, toke
     read = price(input_tokens=tokens, output_tokens=0, cache_read_tokens=tokens)
     written = price(input_tokens=tokens, output_tokens=0, cache_write_tokens=tokens)
     made = price(input_tokens=tokens, output_tokens=tokens)
-    return _Rates(
+    rates = _Rates(
         request,
         plain.input_price / tokens,
         read.input_price / tokens,
         written.input_price / tokens,
         made.output_price / tokens,
+    )
+    for share_read, share_written, share_made in _PROBES:
+        usage = Usage(
+            input_tokens=tokens,
+            cache_read_tokens=tokens * share_read // 100 or None,
+            cache_write_tokens=tokens * share_written // 100 or None,
+            output_tokens=tokens * share_made // 100,
+        )
+        if not _same(rates.cost(usage), _computed(prices, usage, model, provider, tier)):
+            return None
+    return rates
+
+
+def _same(one: Cost, other: Cost | None) -> bool:
+    """Return whether two costs are equal but for rounding."""
+    return other is not None and all(
+        math.isclose(mine or 0.0, its or 0.0, rel_tol=1e-9, abs_tol=1e-15)
+        for mine, its in ((one.total, other.total), (one.input, other.input), (one.output, other.output))
     )
 
 

@@ -271,23 +271,35 @@ def span_context(operation: OpenOperation) -> SpanContext:
 
 
 # ---------------------------------------------------------------- making current
-def activate(operation: OpenOperation, within: OpenOperation | None = None) -> CurrentSpan:
-    """Make *operation* the current span of the running context; *within*: the operation that is known to be current now.
+_new_span = CurrentSpan.__new__
+
+
+def activate(operation: OpenOperation, within: CurrentSpan | None = None) -> CurrentSpan:
+    """Make *operation* the current span of the running context; *within*: the span of its parent, where that is current now.
 
     An operation that no destination records leaves the application's own current span alone: it only marks the place.
     """
-    outer = within.current if within is not None else None
-    if outer is not None and within is not None and within.state.recorded:
-        before = outer.inside
-        span = CurrentSpan(operation, outer, outer)
+    recorded = operation.state.recorded
+    span = _new_span(CurrentSpan)  # and its fields, without the calls that a class makes: see `new_operation`
+    if within is not None and recorded:  # then its parent is recorded too: both share the trace's decision
+        before = within.inside
+        span.outer = span.outer_own = within
     else:
         before = running.get()
-        span = CurrentSpan(operation, first_live(span_in(before)), first_live_own(before.get(_KEY)))
+        if before:
+            span.outer, span.outer_own = first_live(span_in(before)), first_live_own(before.get(_KEY))
+        else:
+            span.outer, span.outer_own = INVALID_SPAN, None
     inside = otel_context.Context(before)  # one copy; set_value and set_span_in_context would make two
     _put(inside, _KEY, span)
-    if operation.state.recorded:
+    if recorded:
         _put(inside, _SPAN_KEY, span)
-    span.before, span.inside = before, inside
+    span.operation = operation
+    span.trace_id = operation.trace_id
+    span.span_id = operation.span_id
+    span.before = before
+    span.inside = inside
+    span.left = span.siblings = None
     operation.current = span
     running.set(inside)
     return span
@@ -311,7 +323,7 @@ def is_inside(operation: OpenOperation) -> bool:
     return span is not None and span.inside is not None and running.get() is span.inside
 
 
-def deactivate(operation: OpenOperation, *, keep_place: bool = False) -> None:
+def deactivate(operation: OpenOperation, keep_place: bool = False) -> None:
     """Expire the current span of *operation*, and put back what was current before where we still stand in its context.
 
     By value, never by token: `detach` in another context than the one of `attach` logs an error (langfuse#8780).
@@ -324,9 +336,8 @@ def deactivate(operation: OpenOperation, *, keep_place: bool = False) -> None:
     if span is None:
         return
     operation.current = None
-    inside, before = span.inside, span.before
-    if inside is not None and running.get() is inside:
-        running.set(before)
+    if span.inside is running.get():
+        running.set(span.before)
         if keep_place:
             span.operation, span.before, span.inside = placeholder(operation), None, None
             return

@@ -24,7 +24,6 @@ _MAX_SEEN = 4096
 _MAX_TEXT = 300  # characters of a text that is remembered as harmless
 _MAX_ENTRIES = 1_000  # of one metadata, whose sizes are added up
 _OTHER_BYTES = 32  # a number
-_CONTAINERS = frozenset({dict, list, tuple})
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _seen: set[object] = set()
 
@@ -52,13 +51,17 @@ def look_at_keys(mapping: Mapping[str, object]) -> None:
 
 def bytes_of(mapping: Mapping[str, object]) -> int:
     """Return about how many bytes the keys and values of metadata take; bounded work, whatever they are."""
+    if not mapping:
+        return 0
     size = 0
     for key, value in list(mapping.items())[:_MAX_ENTRIES]:
-        size += len(key) if type(key) is str else _OTHER_BYTES
-        if type(value) is str:
-            size += len(value)
-        elif type(value) in _CONTAINERS:
-            few = size_of_texts(value.copy()) if type(value) is dict and len(value) <= FEW else 0
+        if type(key) is str:
+            size += len(key)
+        kind = type(value)
+        if kind is str:
+            size += len(value)  # type: ignore[arg-type]
+        elif kind is dict or kind is list or kind is tuple:
+            few = size_of_texts(value.copy()) if kind is dict and len(value) <= FEW else 0  # type: ignore
             size += few or sized_data(value)[1]
         else:
             size += _OTHER_BYTES

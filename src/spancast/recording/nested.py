@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..record.operation import Kind
+from ..record.operation import LLM
 from .open_operation import OpenOperation
 
 MAX_INNER = 64  # answers that an outer call keeps
@@ -17,7 +17,7 @@ def note_inner(operation: OpenOperation, answer: Any) -> None:
     for _ in range(_MAX_DEPTH):
         if above is None:
             return
-        if above.kind is Kind.LLM:
+        if above.kind is LLM:
             inner = above.snapshots.setdefault("inner", [])
             if len(inner) < MAX_INNER:
                 inner.append(answer)

@@ -66,6 +66,8 @@ class ParentContext:
 def current_parent_context(rule: Rule | None = None) -> ParentContext:
     """Return what is current. *rule*, a predicate on operations, skips operations that are no candidates for a parent."""
     here = running.get()
+    if not here:
+        return NOTHING_AROUND
     own = first_live_own(own_span_in(here))
     span = first_live(span_in(here))
     skipped = False
@@ -80,3 +82,7 @@ def current_parent_context(rule: Rule | None = None) -> ParentContext:
             own = first_live_own(behind_own)
             skipped = True
     return ParentContext(span, own, skipped)
+
+
+NOTHING_AROUND = ParentContext(INVALID_SPAN, None, False)
+"""Where nothing is current."""

@@ -8,14 +8,23 @@ from collections.abc import Callable, Mapping, Sequence
 from time import time_ns
 from typing import Any, Final
 
-from ..record.operation import Kind
+from ..record.operation import LLM, Kind
 from .captured import CapturedOperation, Translate, no_content
-from .current import activate, deactivate, is_inside, nearest
+from .current import activate, deactivate, nearest, running
 from .failure import failure_of
 from .field_names import bytes_of, look_at_keys
-from .fields import EMPTY, FieldScope, RawFields, TraceFields, field_scope, parse_raw_fields, raw_fields_in
+from .fields import EMPTY, NO_FIELDS, FieldScope, RawFields, TraceFields, field_scope, parse_raw_fields, raw_fields_in
 from .identity import new_span_id
-from .open_operation import OpenOperation, OperationTable, Place, TraceState, outermost, place_of, placed
+from .open_operation import (
+    OpenOperation,
+    OperationTable,
+    Place,
+    TraceState,
+    new_operation,
+    outermost,
+    place_of,
+    placed,
+)
 from .parent_context import ParentContext, current_parent_context
 from .paused import Pause, Pauses
 from .resumed import keep_question, left_root, pause, written_root
@@ -23,7 +32,7 @@ from .retired import any_retired, finish
 from .roots import fields_said_here, leads_elsewhere, note_resumed, placed_root, span_below, with_original_id
 from .sampling import COUNTED, SamplingRule, decided_at_the_end, sampled
 from .tail_sampling import TraceDecision
-from .wrappers import closed_wrappers, share_with_wrappers, wrap
+from .wrappers import closed_wrappers, name_operation, share_with_wrappers
 
 Offer = Callable[[CapturedOperation], None]
 MAX_OPEN: Final = 100_000  # open operations; beyond, the oldest is ended as incomplete
@@ -74,6 +83,9 @@ class Recorder:
         self._every_trace = all(rule.rate >= 1 for rule in self._rules)
         self._content = sum(1 << index for index, rule in enumerate(rules) if rule.content)
         self._open: OrderedDict[object, OpenOperation] = OrderedDict()  # oldest first: the oldest is found in one step
+        self.find: Callable[[object], OpenOperation | None] = self._open.get
+        """Returns the open operation of a key, or, for a folded one, the operation that stands for it. The table's own
+        method: it is asked three times a span, and a call of ours in between costs more than the look-up."""
         self._ended: dict[object, Place] = {}
         self._ended_keys: deque[object] = deque()
         self.pauses = pauses or Pauses(None)
@@ -82,10 +94,6 @@ class Recorder:
         self.retired = False  # its pipeline was replaced: it takes only what belongs to a trace that is open in it
 
     # ------------------------------------------------------------------ looking up
-    def find(self, key: object) -> OpenOperation | None:
-        """Return the open operation of *key*, or, for a folded one, the operation that stands for it."""
-        return self._open.get(key)
-
     def ended(self, key: object) -> OpenOperation | None:
         """Return what is remembered of an ended operation: enough to be the parent of what starts late."""
         place = self._ended.get(key)
@@ -94,9 +102,10 @@ class Recorder:
     def remember(self, key: object, operation: OpenOperation) -> None:
         """Let *key* lead to *operation*'s place in the tree after its end; the last `MAX_ENDED` keys are remembered."""
         self._ended[key] = place_of(operation)
-        self._ended_keys.append(key)
-        if len(self._ended_keys) > MAX_ENDED:
-            self._ended.pop(self._ended_keys.popleft(), None)
+        keys = self._ended_keys
+        keys.append(key)
+        if len(keys) > MAX_ENDED:
+            self._ended.pop(keys.popleft(), None)
 
     def remote_parent(self, trace_id: int, span_id: int, fields: TraceFields, *, recorded: bool) -> OpenOperation:
         """Return what stands for an operation of another process or context; *recorded*: its trace is sampled there."""
@@ -148,38 +157,46 @@ class Recorder:
             resumes: The pause that a root ends: it joins that trace, or links to it where it already has another.
         """
         owner = parent.state.recorder if parent is not None else _retired_here()
-        if owner is not None and owner is not self and owner.retired:  # the trace ends where it began
+        if owner is not self and owner is not None and owner.retired:  # the trace ends where it began
             return owner.open(key, kind, name, parent, mapping, defaults, origin, passes, translate, current, resumes)
         self._opened += 1
         if not self._opened % _SWEEP_EVERY or len(self._open) >= MAX_OPEN:
             self._end_oldest()
-        raw = raw_fields_in(mapping)
+        raw = NO_FIELDS
         size = 0
-        if mapping and (parent is None or parent.mapping is None or len(mapping) != len(parent.mapping)):
-            look_at_keys(mapping)
-            size = bytes_of(mapping)  # its descendants share the values
+        if mapping:
+            raw = raw_fields_in(mapping)
+            above = parent.mapping if parent is not None else None
+            if above is None or len(mapping) != len(above):
+                look_at_keys(mapping)
+                size = bytes_of(mapping)  # its descendants share the values
         scope = field_scope.get()
-        start_ns = time_ns()
         within = around = None
         if parent is not None:
-            operation = OpenOperation(kind, name, start_ns, parent.trace_id, new_span_id())
-            if is_inside(parent):  # in most cases: then there are no surroundings to look at, 0.8 us
-                operation.parent_span_id = parent.span_id
-                within = parent
+            within = parent.current
+            if (
+                within is not None and within.inside is running.get()
+            ):  # in most cases: then nothing else is around, 0.8 us
+                span_id = parent.span_id
             else:
-                operation.parent_span_id = span_below(parent, current_parent_context(passes))
+                within = None
+                span_id = span_below(parent, current_parent_context(passes))
+            operation = new_operation(OpenOperation)
+            start = OpenOperation.__init__
+            start(
+                operation, kind, name, time_ns(), parent.trace_id, new_span_id(), span_id,
+                key, origin, mapping, translate, size,
+            )  # fmt: skip
             self._inherit(operation, parent, raw, scope)
         else:
+            start_ns = time_ns()
             around = current_parent_context(passes)
             operation = self._root(kind, name, around, raw, scope, defaults, origin, start_ns, resumes)
-        operation.key = key
-        operation.origin = origin
-        operation.mapping = mapping
-        operation.translate = translate
-        metadata = operation.state.fields.metadata
-        if metadata and (parent is None or parent.state.fields.metadata is not metadata):
-            size += bytes_of(metadata)
-        operation.size = size
+            operation.key = key
+            operation.origin = origin
+            operation.mapping = mapping
+            operation.translate = translate
+            operation.size = size + bytes_of(operation.state.fields.metadata)
         self._open[key] = operation
         if current:
             span = activate(operation, within)
@@ -202,22 +219,10 @@ class Recorder:
             scope = state.scope
         if scope is state.scope and defaults is EMPTY and (not raw or raw == state.raw_fields):
             operation.state = state
-            if state.fields.generation_name and operation.kind is Kind.LLM:
-                self._name(operation, state.fields, root=False)
+            if state.fields.generation_name and operation.kind is LLM:
+                name_operation(operation, state.fields, root=False)
         else:
-            fields = state.fields
-            if defaults is not EMPTY:
-                fields = fields.merged_over(defaults)
-            if scope is not state.scope and scope is not None:
-                fields = scope.fields.merged_over(fields)
-            if raw and raw != state.raw_fields:
-                fields = parse_raw_fields(raw, state.raw_fields).merged_over(fields).with_thread_session(raw)
-            if fields is not state.fields:
-                self._name(operation, fields, root=False)
-                fields = fields.inherited()
-            elif fields.generation_name and operation.kind is Kind.LLM:
-                self._name(operation, fields, root=False)
-            operation.state = TraceState(fields, raw or state.raw_fields, scope, state.sampled, state.decision, self)
+            self._say_anew(operation, state, raw, scope, defaults)
         if operation.wrapped_in is not None:
             share_with_wrappers(operation)
         if parent.end_ns:
@@ -227,6 +232,31 @@ class Recorder:
         if siblings is None:
             siblings = parent.children = set()
         siblings.add(operation)
+
+    def _say_anew(
+        self,
+        operation: OpenOperation,
+        state: TraceState,
+        raw: RawFields,
+        scope: FieldScope | None,
+        defaults: TraceFields,
+    ) -> None:
+        """Lay what is said at *operation* for the first time over *state*, its parent's."""
+        fields = state.fields
+        if defaults is not EMPTY:
+            fields = fields.merged_over(defaults)
+        if scope is not state.scope and scope is not None:
+            fields = scope.fields.merged_over(fields)
+        if raw and raw != state.raw_fields:
+            fields = parse_raw_fields(raw, state.raw_fields).merged_over(fields).with_thread_session(raw)
+        if fields is not state.fields:
+            name_operation(operation, fields, root=False)
+            fields = fields.inherited()
+        elif fields.generation_name and operation.kind is LLM:
+            name_operation(operation, fields, root=False)
+        operation.state = TraceState(fields, raw or state.raw_fields, scope, state.sampled, state.decision, self)
+        if fields.metadata is not state.fields.metadata:
+            operation.size += bytes_of(fields.metadata)
 
     def _root(
         self,
@@ -251,18 +281,23 @@ class Recorder:
                 note_resumed(operation, resumes)
                 return operation
             defaults = own.state.fields.merged_over(defaults)
-        fields = parse_raw_fields(raw).merged_over(scope.fields.merged_over(defaults) if scope else defaults)
-        fields = fields.with_thread_session(raw)
+        fields = scope.fields.merged_over(defaults) if scope else defaults
+        if raw:
+            fields = parse_raw_fields(raw).merged_over(fields).with_thread_session(raw)
         reserved = scope.reserved if scope is not None else None
         operation = placed_root(kind, name, around, fields, now, resumes, reserved)
-        fields = with_original_id(fields)
+        if fields.trace_id:
+            fields = with_original_id(fields)
         chosen, pending = self._sample(operation, around, fields)
-        self._name(operation, fields, root=True)
+        if fields is not EMPTY:
+            name_operation(operation, fields, root=True)
+            fields = fields.inherited()
         decision = TraceDecision(pending, outermost(operation).span_id, chosen) if pending else None
         chosen |= pending
-        operation.state = TraceState(fields.inherited(), raw, scope, chosen, decision, self)
+        operation.state = TraceState(fields, raw, scope, chosen, decision, self)
         operation.capture = bool(chosen & self._content)
-        share_with_wrappers(operation)
+        if operation.wrapped_in is not None:
+            share_with_wrappers(operation)
         return operation
 
     def _sample(self, operation: OpenOperation, around: ParentContext, fields: TraceFields) -> tuple[int, int]:
@@ -274,26 +309,10 @@ class Recorder:
         chosen = sampled(self._rules, fields.session_id, operation.trace_id) | self._counted
         return chosen, self._tail
 
-    def _name(self, operation: OpenOperation, fields: TraceFields, *, root: bool) -> None:
-        """Give the operation the name that the user chose, and put a span around it for each further name.
-
-        OpenRouter: `trace_name` names the root, `span_name` a chain that holds the generations, `generation_name` them.
-        """
-        names = [fields.trace_name if root else None, fields.span_name]
-        if operation.kind is Kind.LLM:
-            names.append(fields.generation_name)
-        chosen = [name for name in names if name]
-        if not chosen:
-            return
-        operation.given_name = chosen.pop()
-        for name in chosen:
-            wrap(operation, name)
-
     # ------------------------------------------------------------------ closing
     def close(
         self,
         operation: OpenOperation,
-        *,
         error: BaseException | None = None,
         ending: str | None = None,
         end_ns: int | None = None,
@@ -308,9 +327,7 @@ class Recorder:
         """
         owner = operation.state.recorder
         if owner is not None and owner is not self and owner.find(operation.key) is operation:
-            owner.close(
-                operation, error=error, ending=ending, end_ns=end_ns, keep_children=keep_children, keep_place=keep_place
-            )
+            owner.close(operation, error, ending, end_ns, keep_children, keep_place)
             return
         if self._open.pop(operation.key, None) is None or operation.end_ns:
             return
@@ -323,15 +340,18 @@ class Recorder:
             operation.ending = ending
         operation.end_ns = now
         if operation.current is not None:
-            deactivate(operation, keep_place=keep_place)
-        parent = _leave_parent(operation)
+            deactivate(operation, keep_place)
+        parent = operation.parent
+        if parent is not None:
+            parent = _leave(operation, parent)
         operation.seen_failure = operation.children = None
         if operation.on_close is not None:
             operation.on_close(operation)
         captured = operation.captured()
         # of an ended operation only its place is used; its content must not live as long as a child that outlives it
         operation.snapshots = {}
-        self._offer(captured)
+        offer = self._offer
+        offer(captured)
         if operation.wrapped_in is not None or operation.pause is not None or operation.resumes is not None:
             self._offer_further(operation, captured)
         if parent is not None and parent.on_child_closed is not None:
@@ -395,7 +415,8 @@ class Recorder:
         if self._open.pop(operation.key, None) is None:
             return
         deactivate(operation)
-        _leave_parent(operation)
+        if operation.parent is not None:
+            _leave(operation, operation.parent)
 
     def close_all(self, ending: str = "incomplete") -> int:
         """Close whatever is open (at exit); returns how many there were."""
@@ -412,6 +433,7 @@ class Recorder:
         """Forget all open operations without ending them: in a forked child they belong to the parent process."""
         self.pauses.after_fork_in_child()
         self._open = OrderedDict()
+        self.find = self._open.get
         self._ended = {}
         self._ended_keys = deque()
 
@@ -440,11 +462,10 @@ def _retired_here() -> OperationTable | None:
     return here.state.recorder if here is not None else None
 
 
-def _leave_parent(operation: OpenOperation) -> OpenOperation | None:
+def _leave(operation: OpenOperation, parent: OpenOperation) -> OpenOperation | None:
     """Take a closing operation from its parent and return that: a closed one must not keep its ancestors alive."""
-    parent = operation.parent
     operation.parent = None
-    if parent is None or parent.end_ns:
+    if parent.end_ns:
         return None
     if parent.children is not None:
         parent.children.discard(operation)

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..record.operation import Kind
+from ..record.operation import LLM, Kind
 from .block_content import shown_io
 from .captured import CapturedOperation, Content, Translate
+from .fields import TraceFields
 from .identity import new_span_id
 from .open_operation import OpenOperation
+
+
+def name_operation(operation: OpenOperation, fields: TraceFields, *, root: bool) -> None:
+    """Give the operation the name that the user chose, and put a span around it for each further name.
+
+    OpenRouter: `trace_name` names the root, `span_name` a chain that holds the generations, `generation_name` them.
+    """
+    names = [fields.trace_name if root else None, fields.span_name]
+    if operation.kind is LLM:
+        names.append(fields.generation_name)
+    chosen = [name for name in names if name]
+    if not chosen:
+        return
+    operation.given_name = chosen.pop()
+    for name in chosen:
+        wrap(operation, name)
 
 
 def wrap(operation: OpenOperation, name: str) -> None:
