@@ -43,7 +43,7 @@ from .recording.guard import guarded
 from .recording.identity import read_trace_id
 from .recording.open_operation import OpenOperation, outermost, root_of
 from .recording.parent_context import current_parent_context
-from .recording.recorder import redactors_at
+from .recording.redactors import redactors_at
 from .validation import SettingsError
 
 T = TypeVar("T")

@@ -271,3 +271,13 @@ def placed(place: Place) -> OpenOperation:
 def placeholder(operation: OpenOperation) -> OpenOperation:
     """Return what stands for an ended operation, as a parent of what starts late."""
     return placed(place_of(operation))
+
+
+def leave_parent(operation: OpenOperation, parent: OpenOperation) -> OpenOperation | None:
+    """Take a closing operation from its parent and return that: a closed one must not keep its ancestors alive."""
+    operation.parent = None
+    if parent.end_ns:
+        return None
+    if parent.children is not None:
+        parent.children.discard(operation)
+    return parent

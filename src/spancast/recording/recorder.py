@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from time import time_ns
@@ -10,16 +9,16 @@ from typing import Any, Final
 
 from ..record.operation import LLM, Kind
 from .captured import CapturedOperation, Translate, no_content
-from .current import activate, deactivate, nearest, running
+from .current import activate, deactivate, running
 from .failure import failure_of
 from .field_names import bytes_of, look_at_keys
 from .fields import EMPTY, NO_FIELDS, FieldScope, RawFields, TraceFields, field_scope, parse_raw_fields, raw_fields_in
 from .identity import new_span_id
 from .open_operation import (
     OpenOperation,
-    OperationTable,
     Place,
     TraceState,
+    leave_parent,
     new_operation,
     outermost,
     place_of,
@@ -27,9 +26,18 @@ from .open_operation import (
 )
 from .parent_context import ParentContext, current_parent_context
 from .paused import Pause, Pauses
+from .redactors import register
 from .resumed import keep_question, left_root, pause, written_root
-from .retired import any_retired, finish
-from .roots import fields_said_here, leads_elsewhere, note_resumed, placed_root, span_below, with_original_id
+from .retired import finish, retired_here
+from .roots import (
+    fields_below,
+    fields_said_here,
+    leads_elsewhere,
+    note_resumed,
+    placed_root,
+    span_below,
+    with_original_id,
+)
 from .sampling import COUNTED, SamplingRule, decided_at_the_end, sampled
 from .tail_sampling import TraceDecision
 from .wrappers import closed_wrappers, name_operation, share_with_wrappers
@@ -40,16 +48,6 @@ MAX_ENDED: Final = 4096  # ended operations whose place is remembered
 MAX_AGE_NS: Final = 24 * 3600 * 10**9
 _SWEEP_EVERY: Final = 32  # calls of `open`
 _SWEEP_MOST: Final = 64  # operations that one call ends, at most
-
-
-_recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
-
-
-def redactors_at(operation: OpenOperation) -> tuple[Callable[[str], str], ...]:
-    """Return the redactors of the destinations that *operation* goes to; of all where it is not known whose it is."""
-    recorders = list(_recorders)
-    own = [recorder for recorder in recorders if recorder.find(operation.key) is operation] or recorders
-    return tuple(dict.fromkeys(redactor for recorder in own for redactor in recorder.redactors))
 
 
 class Recorder:
@@ -84,13 +82,12 @@ class Recorder:
         self._content = sum(1 << index for index, rule in enumerate(rules) if rule.content)
         self._open: OrderedDict[object, OpenOperation] = OrderedDict()  # oldest first: the oldest is found in one step
         self.find: Callable[[object], OpenOperation | None] = self._open.get
-        """Returns the open operation of a key, or, for a folded one, the operation that stands for it. The table's own
-        method: it is asked three times a span, and a call of ours in between costs more than the look-up."""
+        """Returns the open operation of a key, or the one that stands for it. The table's own method: the quickest."""
         self._ended: dict[object, Place] = {}
         self._ended_keys: deque[object] = deque()
         self.pauses = pauses or Pauses(None)
         self._opened = 0
-        _recorders.add(self)
+        register(self)
         self.retired = False  # its pipeline was replaced: it takes only what belongs to a trace that is open in it
 
     # ------------------------------------------------------------------ looking up
@@ -156,7 +153,7 @@ class Recorder:
             current: Whether it becomes the current OpenTelemetry span.
             resumes: The pause that a root ends: it joins that trace, or links to it where it already has another.
         """
-        owner = parent.state.recorder if parent is not None else _retired_here()
+        owner = parent.state.recorder if parent is not None else retired_here()
         if owner is not self and owner is not None and owner.retired:  # the trace ends where it began
             return owner.open(key, kind, name, parent, mapping, defaults, origin, passes, translate, current, resumes)
         self._opened += 1
@@ -182,8 +179,7 @@ class Recorder:
                 within = None
                 span_id = span_below(parent, current_parent_context(passes))
             operation = new_operation(OpenOperation)
-            start = OpenOperation.__init__
-            start(
+            OpenOperation.__init__(
                 operation, kind, name, time_ns(), parent.trace_id, new_span_id(), span_id,
                 key, origin, mapping, translate, size,
             )  # fmt: skip
@@ -242,13 +238,7 @@ class Recorder:
         defaults: TraceFields,
     ) -> None:
         """Lay what is said at *operation* for the first time over *state*, its parent's."""
-        fields = state.fields
-        if defaults is not EMPTY:
-            fields = fields.merged_over(defaults)
-        if scope is not state.scope and scope is not None:
-            fields = scope.fields.merged_over(fields)
-        if raw and raw != state.raw_fields:
-            fields = parse_raw_fields(raw, state.raw_fields).merged_over(fields).with_thread_session(raw)
+        fields = fields_below(state, raw, scope, defaults)
         if fields is not state.fields:
             name_operation(operation, fields, root=False)
             fields = fields.inherited()
@@ -343,7 +333,7 @@ class Recorder:
             deactivate(operation, keep_place)
         parent = operation.parent
         if parent is not None:
-            parent = _leave(operation, parent)
+            parent = leave_parent(operation, parent)
         operation.seen_failure = operation.children = None
         if operation.on_close is not None:
             operation.on_close(operation)
@@ -408,7 +398,7 @@ class Recorder:
 
     def _close_children(self, operation: OpenOperation, ending: str, now: int) -> None:
         for child in list(operation.children or ()):
-            self.close(child, ending=ending, end_ns=now)
+            self.close(child, None, ending, now)
 
     def discard(self, operation: OpenOperation) -> None:
         """Forget an open operation that nothing came of, as if it had never been opened; it must have no children."""
@@ -416,7 +406,7 @@ class Recorder:
             return
         deactivate(operation)
         if operation.parent is not None:
-            _leave(operation, operation.parent)
+            leave_parent(operation, operation.parent)
 
     def close_all(self, ending: str = "incomplete") -> int:
         """Close whatever is open (at exit); returns how many there were."""
@@ -452,21 +442,3 @@ class Recorder:
             if operation.key is key or operation.key == key:
                 self.close(operation, ending="incomplete", keep_children=True)
             self._open.pop(key, None)
-
-
-def _retired_here() -> OperationTable | None:
-    """Return the recorder of the operation that is open here, where pipelines were replaced meanwhile."""
-    if not any_retired():
-        return None
-    here = nearest()
-    return here.state.recorder if here is not None else None
-
-
-def _leave(operation: OpenOperation, parent: OpenOperation) -> OpenOperation | None:
-    """Take a closing operation from its parent and return that: a closed one must not keep its ancestors alive."""
-    operation.parent = None
-    if parent.end_ns:
-        return None
-    if parent.children is not None:
-        parent.children.discard(operation)
-    return parent

@@ -6,6 +6,7 @@ import _thread
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from .current import nearest
 from .guard import report_fault
 from .open_operation import OperationTable
 
@@ -49,9 +50,12 @@ def finish(recorder: OperationTable) -> None:
             report_fault("retired", error)
 
 
-def any_retired() -> bool:
-    """Return whether a recorder is retired and has open operations."""
-    return bool(_retired)
+def retired_here() -> OperationTable | None:
+    """Return the recorder of the operation that is open here, where pipelines were replaced meanwhile."""
+    if not _retired:
+        return None
+    here = nearest()
+    return here.state.recorder if here is not None else None
 
 
 def owner_of(key: object, recorder: Table | None) -> Table | None:

@@ -9,7 +9,7 @@ from ..record.operation import Kind, Link
 from .fields import EMPTY, FieldScope, RawFields, ReservedPlace, TraceFields, parse_raw_fields
 from .identity import new_span_id, new_trace_id, read_span_id, read_trace_id
 from .notice import warn_once
-from .open_operation import OpenOperation
+from .open_operation import OpenOperation, TraceState
 from .parent_context import ParentContext
 from .paused import Pause
 
@@ -82,6 +82,18 @@ def fields_said_here(raw: RawFields, scope: FieldScope | None, own: OpenOperatio
         parent_span_id=scope.fields.parent_span_id if scope.fields.parent_span_id != before.parent_span_id else None,
     )
     return fields.merged_over(inside)
+
+
+def fields_below(state: TraceState, raw: RawFields, scope: FieldScope | None, defaults: TraceFields) -> TraceFields:
+    """Return the fields of an operation beneath one with *state*: what is said for the first time lies over its own."""
+    fields = state.fields
+    if defaults is not EMPTY:
+        fields = fields.merged_over(defaults)
+    if scope is not state.scope and scope is not None:
+        fields = scope.fields.merged_over(fields)
+    if raw and raw != state.raw_fields:
+        fields = parse_raw_fields(raw, state.raw_fields).merged_over(fields).with_thread_session(raw)
+    return fields
 
 
 def leads_elsewhere(fields: TraceFields, trace_id: int) -> bool:
