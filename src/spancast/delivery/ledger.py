@@ -196,5 +196,10 @@ class Ledger:
             replayed=counts.replayed,
             reasons=both,
             last_error=counts.last_error,
-            **columns,
+            delivered=columns["delivered"],
+            rejected=columns["rejected"],
+            spooled=columns["spooled"],
+            dropped=columns["dropped"],
+            sampled_out=columns["sampled_out"],
+            queued=columns["queued"],
         )

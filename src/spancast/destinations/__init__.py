@@ -29,6 +29,7 @@ from .targets.console import console
 from .targets.file import file
 from .targets.memory import MemoryDestination, memory
 from .targets.sdk import sdk
+from .targets.sdk_metrics import sdk_metrics
 
 __all__ = [
     "CheckResult",
@@ -57,6 +58,7 @@ __all__ = [
     "otlp_metrics",
     "phoenix",
     "sdk",
+    "sdk_metrics",
     "signoz",
     "tempo",
     "weave",

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from .. import secret_refs, validation
 from ..diagnostics.http_check import Connection
 from ..diagnostics.metrics_check import MetricsCheck
-from ..diagnostics.result import CheckResult
+from ..diagnostics.result import CheckResult, Step
 from ..otlp.http import Headers, Tls
 from ..otlp.metrics import CUMULATIVE, DELTA
 from ..resource import resource_source
@@ -51,6 +51,7 @@ class MetricsTarget:
         names: `deployed`: the names that instrumentations write today; `latest`: their successors.
         exemplars: `trace_based`: of traces that are kept; `always_on`; `always_off`.
         chosen: The options that the user gave: what the environment says does not change these.
+        reader: A `MetricReader` of the SDK that collects instead; then there is no URL.
     """
 
     url: str
@@ -64,6 +65,7 @@ class MetricsTarget:
     names: str = "deployed"
     exemplars: str = "trace_based"
     chosen: frozenset[str] = frozenset()
+    reader: Any = None
 
     @property
     def protocol(self) -> str:
@@ -71,7 +73,9 @@ class MetricsTarget:
         return "http/protobuf"
 
     def describe(self) -> str:
-        """Return the URL without its query, where a key could hide."""
+        """Return the URL without its query, where a key could hide; or the reader's class."""
+        if self.reader is not None:
+            return type(self.reader).__name__
         return urlsplit(self.url)._replace(query="", fragment="").geturl()
 
     def __repr__(self) -> str:
@@ -83,7 +87,10 @@ class MetricsTarget:
         raise TypeError("a receiver of metrics takes no spans")
 
     def check(self, destination: _Sender, timeout: float | None) -> CheckResult:
-        """Test settings, the way there, and one real data point."""
+        """Test settings, the way there, and one real data point; of a reader nothing can be tested."""
+        if self.reader is not None:
+            step = Step(name="here", detail="collected by the reader")
+            return CheckResult(destination=destination.name, where=self.describe(), steps=(step,))
         connection = Connection(
             url=self.url,
             headers=self.headers,

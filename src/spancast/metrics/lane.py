@@ -19,13 +19,15 @@ from ..destinations.metrics import MetricsTarget
 from ..otlp.http import HttpExporter
 from ..otlp.metrics import DELTA, batches, encode_request, import_encoder, metrics_data
 from ..otlp.outcome import Outcome, Verdict
+from ..record.operation import Kind
 from ..recording.captured import CapturedOperation
 from ..recording.guard import report_fault
 from ..recording.identity import new_span_id
 from ..recording.sampling import RECORDED
+from .agent_calls import AgentCalls
 from .aggregation import Aggregator, Origin
 from .collecting import metrics_of
-from .measuring import is_measured, measured, naming
+from .measuring import MODEL_CALLS, TOOL_CALLS, is_measured, measured, naming
 
 MAX_POINTS: Final = 1000  # data points a request: some 400 kB
 _FIRST_RETRY: Final = 0.5  # seconds; doubled with each failure, up to the interval
@@ -71,6 +73,7 @@ class MetricsLane:
         self._resource = resource
         self._lock = allocate_lock()
         named = naming(target.attributes, destination.privacy_mode, destination.redact)
+        self._calls = AgentCalls()
         self._sums = Aggregator(named, time.time_ns())
         self._counts = [0, 0]  # operations counted; of them, those that have been collected
         self._asked = (0, 0.0, False)  # the newest ticket, the deadline of who waits for it, and whether it ends
@@ -83,6 +86,7 @@ class MetricsLane:
         keys, latest = self._target.attributes, self._target.names == "latest"
         found = []
         for captured in finished:
+            below = self._calls.note(captured)
             if is_measured(captured):
                 try:
                     values = measured(captured.operation(), keys, latest)
@@ -90,6 +94,8 @@ class MetricsLane:
                     report_fault("metrics", error)
                     continue
                 if values is not None:
+                    if captured.kind is Kind.AGENT:
+                        values[1].extend(((MODEL_CALLS, below[0]), (TOOL_CALLS, below[1])))
                     found.append((*values, self._origin(captured)))
         if not found:
             return

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..destinations.destination import Destination
 from ..metrics.lane import MetricsLane, with_instance
+from ..metrics.reader import ReaderLane
 from ..resource import resource_source
 
 
@@ -17,4 +18,5 @@ def metrics_lane(
     if destination.metrics is None:
         raise ValueError(f"destination {destination.name} takes no metrics")
     source = resource_source(service_name, resource, destination.resource)
-    return MetricsLane(destination, destination.metrics, with_instance(source, forked=forked))
+    kind = MetricsLane if destination.metrics.reader is None else ReaderLane
+    return kind(destination, destination.metrics, with_instance(source, forked=forked))
