@@ -14,8 +14,9 @@ SOURCE = Path(spancast.__file__).parent
 # Each room, and the rooms that it may import. `_version` is everybody's.
 ROOMS: dict[str, set[str]] = {}
 ROOMS["record"] = set()
-ROOMS["capture"] = {"record", "validation"}
-ROOMS["recording"] = {"record", "capture", "privacy.secrets", "private_files"}
+ROOMS["signal_errors"] = set()
+ROOMS["capture"] = {"record", "validation", "signal_errors"}
+ROOMS["recording"] = {"record", "capture", "signal_errors", "privacy.secrets", "private_files"}
 ROOMS["conventions"] = {"record"}
 ROOMS["privacy"] = {"record", "conventions"}
 ROOMS["validation"] = set()
@@ -33,7 +34,7 @@ ROOMS["metrics"] = {*ROOMS["delivery"], "delivery"}
 ROOMS["scores"] = {"record", "capture", "recording"}
 ROOMS["runtime"] = {*ROOMS["delivery"], *ROOMS["config"], "delivery", "config", "resource", "scores", "metrics"}
 
-ADAPTER = {"record", "capture", "privacy.secrets", "recording", "runtime", "validation"}
+ADAPTER = {"record", "capture", "privacy.secrets", "recording", "runtime", "validation", "signal_errors"}
 ROOMS["langchain"] = ADAPTER
 ROOMS["llama_index"] = ADAPTER
 ROOMS["openrouter"] = {"record", "recording", "privacy", "validation"}

@@ -18,6 +18,7 @@ from itertools import islice
 from typing import Any, cast
 
 from ..record.json import INT64, JSON
+from ..signal_errors import is_from_signal_handler
 from .class_cache import ClassCache
 from .shapes import MARK_KEY, Shape, class_name, general_shape, key_text, mark, whole_number
 
@@ -97,7 +98,9 @@ class Snapshot:
             if kind is list or kind is tuple:
                 return self.sequence(value)  # type: ignore[arg-type]
             return self.shapes.shape_of(kind)(value, self)
-        except Exception:  # an object that cannot be looked at: its class name says so
+        except Exception as error:  # an object that cannot be looked at: its class name says so
+            if is_from_signal_handler(error):
+                raise
             return class_name(kind)
         finally:
             self.room = room

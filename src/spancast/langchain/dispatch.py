@@ -11,6 +11,7 @@ from typing import Any
 from langchain_core.callbacks import AsyncCallbackManager
 
 from ..recording.notice import warn_once
+from ..signal_errors import is_from_signal_handler
 
 _START = "AsyncCallbackManager.on_llm_start"
 _ASKING = frozenset({_START, f"{_START}.<locals>.<listcomp>"})  # the comprehension is a frame before Python 3.12
@@ -42,6 +43,20 @@ def _costs_nobody(frame: FrameType) -> bool:
 
 
 RUN_INLINE: Any = RunInline()
+
+
+class RaiseError:
+    """`raise_error`: asked where a handler has raised, and True for what a signal handler of the application raised.
+
+    It came out of the handler because that was running when the signal came: a time limit has to reach the application.
+    """
+
+    def __get__(self, handler: Any, owner: type) -> bool:
+        error = sys.exc_info()[1]
+        return error is not None and is_from_signal_handler(error)
+
+
+RAISE_ERROR: Any = RaiseError()
 
 
 IGNORABLE = ("llm", "retry", "agent", "chain", "chat_model", "retriever", "custom_event")

@@ -24,7 +24,7 @@ from ..recording.open_operation import OpenOperation
 from . import agents, graphs, models, retrievers, tools, trace_lookup, translate
 from .chains import capture_chain_end, capture_chain_start
 from .content import capture
-from .dispatch import RUN_INLINE, HandlerType
+from .dispatch import RAISE_ERROR, RUN_INLINE, HandlerType
 from .evaluators import EVALUATORS
 from .pauses import INTERRUPTED, pause
 from .runs import Runs
@@ -45,7 +45,7 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
     """
 
     run_inline = RUN_INLINE
-    raise_error = False
+    raise_error = RAISE_ERROR
     ignore_llm = ignore_retry = ignore_agent = ignore_chain = False
     ignore_chat_model = ignore_retriever = ignore_custom_event = False
 

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from ..signal_errors import is_from_signal_handler
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -30,8 +32,11 @@ def guarded(method: Callable[P, R]) -> Callable[P, R | None]:
 
 
 def report_fault(where: str, error: Exception) -> None:
-    """Count a fault of our own and log it the first time; raise it where `strict` is set."""
-    if strict:
+    """Count a fault of our own and log it the first time; raise it where `strict` is set.
+
+    Raised again as well: what a signal handler of the application raised while spancast worked.
+    """
+    if strict or is_from_signal_handler(error):
         raise error
     count = _faults[where] = _faults.get(where, 0) + 1
     if count == 1:
