@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,7 +15,13 @@ class _Importing:
     """Holds forks back while a lane's thread imports: a child would inherit half a module, and nobody to finish it."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self._locks = {os.getpid(): threading.Lock()}
+
+    @property
+    def lock(self) -> threading.Lock:
+        """The lock of this process: one that was forked without hooks must not wait for the parent's thread."""
+        pid = os.getpid()
+        return self._locks.get(pid) or self._locks.setdefault(pid, threading.Lock())
 
     def before_fork(self) -> None:
         """Wait until no import is under way; not for ever, the import may wait for the thread that forks."""
@@ -27,7 +34,7 @@ class _Importing:
 
     def after_fork_in_child(self) -> None:
         """Start with an open lock."""
-        self.lock = threading.Lock()
+        self._locks = {os.getpid(): threading.Lock()}
 
 
 importing = _Importing()

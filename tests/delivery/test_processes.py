@@ -503,3 +503,21 @@ def test_hooks_of_billiard_are_used_as_those_of_multiprocessing(monkeypatch: pyt
     monkeypatch.delitem(sys.modules, "multiprocessing.util", raising=False)
     module._at_exit_of_worker(test_hooks_of_billiard_are_used_as_those_of_multiprocessing)
     assert [((None, test_hooks_of_billiard_are_used_as_those_of_multiprocessing), {"exitpriority": 10})] == calls
+
+
+@pytest.mark.parametrize("waiting", ["flush", "shutdown"])
+def test_ctrl_c_while_it_waits_loses_nothing(receiver: Faulty, waiting: str, tmp_path: Path) -> None:
+    """The interrupt comes out of `flush` and `shutdown`; what the silent receiver has not taken is on disk at the end."""
+    receiver.plan(then=step("hang_before"))
+    script = f"""
+        configure(spool={str(tmp_path)!r})
+        record("a", 5)
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        try:
+            spancast.{waiting}(30.0)
+        except KeyboardInterrupt:
+            say("interrupted")
+        spancast.shutdown(1.0)
+    """
+    assert ["interrupted"] == run(script, receiver.url)
+    assert 5 == sum(file.count for folder in tmp_path.iterdir() for file in Spool(folder).files())

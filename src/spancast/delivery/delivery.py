@@ -20,6 +20,7 @@ from .threads import ARE_GREENLETS, get_ident, thread_sleep
 from .worker import Worker
 
 YIELD_AT = 1024  # waiting spans from which on `offer` lets our threads run: else they could not keep up
+INTERRUPTED = 0.5  # seconds that the rest of a shutdown gets after Ctrl-C
 
 
 class Delivery:
@@ -151,7 +152,20 @@ class Delivery:
         if not self.worker.is_running() and len(self.inbox.items) == 1:
             self.encoder.encode_all()  # it never ran: no thread is started for the end only
         until = max([lane.phase.until for lane in self.lanes], default=deadline)
-        self._run(lambda: marker.tickets is not None and self._is_drained(marker), until)
+        try:
+            self._run(lambda: marker.tickets is not None and self._is_drained(marker), until)
+        except BaseException:  # Ctrl-C, a signal's time limit: nobody waits any longer, but what is here goes to disk
+            deadline = min(deadline, time.monotonic() + INTERRUPTED)
+            raise
+        finally:
+            self._end(deadline)
+            marker.done = True
+        left = [lane.left_behind() for lane in self.lanes]
+        left += [not each.has_arrived(ticket) for each, ticket in zip(self.counters, marker.counted, strict=False)]
+        return not any(left) and self._losses() <= before
+
+    def _end(self, deadline: float) -> None:
+        """Stop everything; what has not been sent goes to disk, or is dropped and counted."""
         for lane in self.lanes:
             lane.spill_all(deadline)
         self._stop()
@@ -159,10 +173,6 @@ class Delivery:
             lane.close(deadline)
         for counter in self.counters:
             counter.close(deadline)
-        marker.done = True
-        left = [lane.left_behind() for lane in self.lanes]
-        left += [not each.has_arrived(ticket) for each, ticket in zip(self.counters, marker.counted, strict=False)]
-        return not any(left) and self._losses() <= before
 
     def _is_drained(self, marker: Marker) -> bool:
         return self._are_exported(marker) and all([lane.is_drained for lane in self.lanes])

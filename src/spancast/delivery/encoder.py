@@ -20,7 +20,7 @@ from ..recording.guard import report_fault
 from ..recording.message_cache import MESSAGE_CACHE
 from ..recording.sampling import COUNTED
 from ..recording.tail_sampling import TailSampler, TraceDecision
-from ..resource import import_for_decoding
+from ..resource import import_for_decoding, import_for_sending
 from .counting import Counter
 from .inbox import MAX_AGE, Inbox, Marker
 from .lane import Lane
@@ -95,7 +95,7 @@ class Encoder:
         """Wait for something to encode, and encode all that is there. None: there will be nothing more."""
         watched = self._ending() is not None
         if not self._is_warm:
-            self._warm_up(watched)
+            self.warm_up(watched)
         busy = watched and any([not lane.outbox.is_empty for lane in self._lanes])
         since = self._inbox.wait(MAX_AGE, POLL if busy else _NEVER, POLL if watched else _NEVER, self._wanted)
         if since is not None:
@@ -106,13 +106,17 @@ class Encoder:
             self._rest()
         return None if self.stopped else 0.0
 
-    def _warm_up(self, watched: bool) -> None:
-        """Import what the first span needs before it is due: a process may end soon after its first spans."""
+    def warm_up(self, fully: bool) -> None:
+        """Import what the first span needs before it is due: a process may end soon after its first spans.
+
+        *fully*: also what sending and the disk need. Before the thread runs, anybody may call it.
+        """
         self._is_warm = True
         for lane in self._lanes:
             lane.sender.warm_up()
-            if watched and lane.writer is not None:
+            if fully and lane.writer is not None:
                 import_for_decoding()
+                import_for_sending()
 
     def _wanted(self) -> bool:
         return self._ending() is True

@@ -120,6 +120,8 @@ class Pipeline:
         if not resolved.destinations:
             return
         process.watch(self)
+        if process.forks_without_hooks():
+            self._delivery().encoder.warm_up(fully=True)  # here, not in a thread: a child would inherit half a module
         for index, lane in enumerate(self._lanes):
             target = lane.destination.target
             if isinstance(target, MemoryTarget):
@@ -234,9 +236,11 @@ class Pipeline:
         return self._end is not False
 
     def _shut_down(self, deadline: float) -> bool:
-        self.recorder.close_all()
-        complete = self._delivery().shutdown(deadline)
-        process.forget(self)
+        try:
+            self.recorder.close_all()
+        finally:  # also after Ctrl-C
+            process.forget(self)
+            complete = self._delivery().shutdown(deadline)
         return complete and not self._records_nothing
 
     def keep_safe(self, timeout: float = SIGNAL_TIMEOUT) -> bool:

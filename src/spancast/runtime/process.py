@@ -78,8 +78,14 @@ def _at_exit() -> None:
 
 def _shut_down_all() -> None:
     deadline = time.monotonic() + EXIT_TIMEOUT
+    interrupted: BaseException | None = None
     for pipeline in list(_running):
-        pipeline.shutdown(max(0.1, deadline - time.monotonic()))
+        try:
+            pipeline.shutdown(max(0.1, deadline - time.monotonic()))
+        except BaseException as error:  # Ctrl-C: the others end as well, only sooner
+            interrupted, deadline = error, time.monotonic()
+    if interrupted is not None:
+        raise interrupted
 
 
 def _at_exit_of_worker(hook: Callable[[], None]) -> None:
@@ -112,6 +118,14 @@ def _at_end_of_celery(**_: object) -> None:
 
 
 # ---------------------------------------------------------------- servers
+def forks_without_hooks() -> bool:
+    """Return whether this process may be forked without Python's hooks: uWSGI does it in C, perhaps while the encoder imports.
+
+    The module that it puts into the interpreter is there from the start.
+    """
+    return "uwsgi" in sys.modules or "uwsgi" in sys.builtin_module_names
+
+
 def server_is_ending() -> bool | None:
     """Return whether a server around has begun to end this process, which it may do without any hook; None: no server.
 
