@@ -119,9 +119,9 @@ def _at_end_of_celery(**_: object) -> None:
 
 # ---------------------------------------------------------------- servers
 def forks_without_hooks() -> bool:
-    """Return whether this process may be forked without Python's hooks: uWSGI does it in C, perhaps while the encoder imports.
+    """Return whether this process may be forked without Python's hooks, as uWSGI does it, perhaps while the encoder imports.
 
-    The module that it puts into the interpreter is there from the start.
+    The module that uWSGI puts into the interpreter is there from the start.
     """
     return "uwsgi" in sys.modules or "uwsgi" in sys.builtin_module_names
 
