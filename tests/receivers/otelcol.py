@@ -48,13 +48,14 @@ class Collector:
 
     def spans(self, trace_id: str, count: int) -> Spans:
         """Return a trace's spans once *count* of them are in the file."""
-        return until(lambda: self._spans(trace_id), lambda found: len(found) >= count)
+        return until(lambda: self.found(trace_id), lambda found: len(found) >= count)
 
     def ids(self) -> list[str]:
         """Return the id of every span in the file, each as often as it is there."""
         return [span["spanId"] for line in self._lines() for span in otlp_spans(json.loads(line))]
 
-    def _spans(self, trace_id: str) -> Spans:
+    def found(self, trace_id: str) -> Spans:
+        """Return a trace's spans that are in the file now."""
         found: Spans = {}
         for line in self._lines():
             if trace_id in line:
