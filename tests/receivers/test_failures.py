@@ -106,7 +106,8 @@ def test_a_receiver_that_answers_too_late_gets_the_spans_again(running: Running)
 def test_a_wrong_path_is_named(running: Running) -> None:
     """The test of the connection says that nothing takes traces there; spans are rejected with the reason, not lost."""
     wrong = destinations.otlp(f"{running.url}/v1/nothing", name="wrong", protocol=PROTOBUF)
-    assert ("path", "E404") == (wrong.check().verdict, wrong.check().code)
+    checked = wrong.check()
+    assert ("path", True) == (checked.verdict, checked.code in ("E404", "E405"))  # Phoenix: not allowed there
     with spancast.Pipeline(wrong) as pipeline:
         many(traces=1, spans=3)
         assert False is pipeline.flush(30)

@@ -54,7 +54,7 @@ def during(traffic: Callable[[], list[str]], happens: Callable[[], None]) -> lis
     ids, over = list[str](), threading.Event()
 
     def go() -> None:
-        while len(ids) < 3000 and not over.wait(0.02):
+        while len(ids) < 600 and not over.wait(0.05):
             ids.extend(traffic())
 
     application = threading.Thread(target=contextvars.copy_context().run, args=(go,))
@@ -63,7 +63,7 @@ def during(traffic: Callable[[], list[str]], happens: Callable[[], None]) -> lis
         until(lambda: len(ids), lambda count: count > 50)
         happens()
         before = len(ids)
-        until(lambda: len(ids), lambda count: count > before + 50)
+        until(lambda: len(ids), lambda count: count >= min(before + 50, 600))
     finally:
         over.set()
         application.join()
