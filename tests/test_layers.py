@@ -23,11 +23,20 @@ ROOMS["validation"] = set()
 ROOMS["secret_refs"] = {"validation"}
 ROOMS["setting"] = {"validation", "secret_refs"}
 ROOMS["private_files"] = set()
+ROOMS["local_file"] = set()
 ROOMS["otlp"] = {"resource", "setting", "validation", "secret_refs", "record", "recording", "conventions", "privacy"}
 ROOMS["redact"] = {"privacy"}
 ROOMS["resource"] = {"conventions"}
 ROOMS["diagnostics"] = {*ROOMS["otlp"], "otlp", "validation"}
-ROOMS["destinations"] = {*ROOMS["diagnostics"], "diagnostics", "resource", "secret_refs", "setting", "private_files"}
+ROOMS["destinations"] = {
+    *ROOMS["diagnostics"],
+    "diagnostics",
+    "resource",
+    "secret_refs",
+    "setting",
+    "private_files",
+    "local_file",
+}
 ROOMS["config"] = {*ROOMS["destinations"], "destinations", "redact"}
 ROOMS["delivery"] = {*ROOMS["destinations"], "destinations"}
 ROOMS["metrics"] = {*ROOMS["delivery"], "delivery"}

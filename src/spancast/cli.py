@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ._version import VERSION
@@ -22,22 +23,32 @@ def main() -> None:
     from .terminal import accept_every_encoding
 
     accept_every_encoding()
-    commands()()
+    commands(sys.argv[1] if len(sys.argv) > 1 else None)()
 
 
-def commands() -> Typer:
-    """Return the command line's application."""
+# Each command's module in `commands/` and the function there, in the order of the help.
+_COMMANDS = {
+    "demo": ("demo", "demo"),
+    "view": ("view", "view"),
+    "serve": ("serve", "serve"),
+    "diff": ("diff", "diff"),
+    "mcp": ("mcp", "mcp"),
+    "replay": ("replay", "replay"),
+    "doctor": ("doctor", "doctor"),
+    "explain": ("doctor", "explain"),
+    "settings": ("doctor", "settings"),
+    "privacy-audit": ("privacy_audit", "privacy_audit"),
+}
+_GROUP = "destinations"
+
+
+def commands(wanted: str | None = None) -> Typer:
+    """Return the command line's application.
+
+    Args:
+        wanted: The only command that is loaded, if there is one of this name: all of them take twice as long.
+    """
     import typer
-
-    from .commands.demo import demo
-    from .commands.destinations import group
-    from .commands.diff import diff
-    from .commands.doctor import doctor, explain, settings
-    from .commands.mcp import mcp
-    from .commands.privacy_audit import privacy_audit
-    from .commands.replay import replay
-    from .commands.serve import serve
-    from .commands.view import view
 
     application = typer.Typer(
         name="spancast",
@@ -54,17 +65,15 @@ def commands() -> Typer:
     ) -> None:
         pass
 
-    application.command()(demo)
-    application.command()(view)
-    application.command()(serve)
-    application.command()(diff)
-    application.command()(mcp)
-    application.command()(replay)
-    application.command()(doctor)
-    application.command()(explain)
-    application.command()(settings)
-    application.command()(privacy_audit)
-    application.add_typer(group())
+    everything = wanted not in (*_COMMANDS, _GROUP)
+    for name, (module, function) in _COMMANDS.items():
+        if everything or name == wanted:
+            loaded = import_module(f".commands.{module}", __package__)
+            application.command(name)(getattr(loaded, function))
+    if everything or wanted == _GROUP:
+        from .commands.destinations import group
+
+        application.add_typer(group())
     return application
 
 

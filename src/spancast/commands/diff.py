@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .. import terminal
-from ..destinations.targets.file import DEFAULT_FILE
+from ..local_file import DEFAULT_FILE
 from .output import print_json, stop
 
 if TYPE_CHECKING:

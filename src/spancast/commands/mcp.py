@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..destinations.targets.file import DEFAULT_FILE
+from ..local_file import DEFAULT_FILE
 from ..view.query import Filters, find_trace, list_traces, since, span_data, trace_data
 from ..view.store import Store
 from .output import stop

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from .. import terminal
-from ..destinations.targets.file import DEFAULT_FILE
+from ..local_file import DEFAULT_FILE
 from ..view import files
 from ..view.export import write_page
 from ..view.query import Filters, find_trace, list_traces, since, trace_data

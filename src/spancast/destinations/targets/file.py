@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ... import _version, setting, validation
 from ...conventions.span import Span
 from ...diagnostics.result import CheckResult, Step, failure
+from ...local_file import DEFAULT_FILE
 from ...otlp import json
 from ...otlp.outcome import DELIVERED, Outcome, Verdict
 from ...private_files import ForeignFileError, make_private_folder, opened_to_append
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from ..factory import CommonKeywords
 
-DEFAULT_FILE = ".spancast/traces.jsonl"
 MAX_FILE_BYTES = 256 * 1024 * 1024  # then the file becomes `traces.jsonl.1`, and a new one is begun
 KEPT_FILES = 3  # older ones that are kept
 
