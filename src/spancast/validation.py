@@ -12,7 +12,6 @@ import orjson
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 MIN_SAMPLING_RATE = 0.0001  # OpenRouter's own bound, in its API's schema
-CONVENTION_NAMES = ("openinference", "gen_ai")
 PROTOCOL_NAMES = ("http/json", "http/protobuf")
 
 

@@ -40,13 +40,17 @@ TABLE: list[tuple[str, Any, list[Part]]] = [
     # thoughts
     ("langchain", {"type": "reasoning", "reasoning": "hm", "extras": {"signature": "s"}}, [Reasoning("hm", "s")]),
     ("anthropic", {"type": "thinking", "thinking": "hm", "signature": "s"}, [Reasoning("hm", "s")]),
-    ("anthropic, sealed", {"type": "redacted_thinking", "data": "x"}, []),
+    ("anthropic, sealed", {"type": "redacted_thinking", "data": "x"}, [Reasoning("", data="x")]),
     (
         "openai responses",
         {"type": "reasoning", "id": "rs", "summary": [{"type": "summary_text", "text": t} for t in ("a", "b")]},
-        [Reasoning("a"), Reasoning("b")],
+        [Reasoning("a"), Reasoning("b", id="rs")],
     ),
-    ("openai responses, sealed", {"type": "reasoning", "id": "rs", "summary": [], "encrypted_content": "x"}, []),
+    (
+        "openai responses, sealed",
+        {"type": "reasoning", "id": "rs", "summary": [], "encrypted_content": "x"},
+        [Reasoning("", id="rs", encrypted="x")],
+    ),
     ("bedrock", {"reasoningContent": {"reasoningText": {"text": "hm", "signature": "s"}}}, [Reasoning("hm", "s")]),
     (
         "bedrock in langchain",

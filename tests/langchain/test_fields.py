@@ -50,7 +50,7 @@ def test_openrouters_example_on_a_chain(handler: SpancastCallbackHandler, memory
     run(handler, OPENROUTER)
     assert [
         "CHAIN Text Classification",
-        "  CHAIN ChatPromptTemplate",
+        "  PROMPT ChatPromptTemplate",
         "  LLM Classify Sentiment",
         "  CHAIN StrOutputParser",
     ] == tree(memory.spans)
@@ -75,7 +75,7 @@ def test_the_flat_form_means_the_same(handler: SpancastCallbackHandler, memory: 
 def test_span_name_alone_names_the_runs_own_span(handler: SpancastCallbackHandler, memory: MemoryDestination) -> None:
     """With one of the two names no span is added."""
     run(handler, {"span_name": "S"})
-    assert ["CHAIN S", "  CHAIN ChatPromptTemplate", "  LLM ScriptedChat", "  CHAIN StrOutputParser"] == tree(
+    assert ["CHAIN S", "  PROMPT ChatPromptTemplate", "  LLM ScriptedChat", "  CHAIN StrOutputParser"] == tree(
         memory.spans
     )
 
@@ -83,7 +83,7 @@ def test_span_name_alone_names_the_runs_own_span(handler: SpancastCallbackHandle
 def test_both_names_put_a_root_around_the_chain(handler: SpancastCallbackHandler, memory: MemoryDestination) -> None:
     """With both, the root is `trace_name` and the chain beneath it, `span_name`, holds the generations."""
     run(handler, {"trace_name": "T", "span_name": "S", "generation_name": "G"})
-    assert ["CHAIN T", "  CHAIN S", "    CHAIN ChatPromptTemplate", "    LLM G", "    CHAIN StrOutputParser"] == tree(
+    assert ["CHAIN T", "  CHAIN S", "    PROMPT ChatPromptTemplate", "    LLM G", "    CHAIN StrOutputParser"] == tree(
         memory.spans
     )
     root, inner = one(memory.spans, "T"), one(memory.spans, "S")

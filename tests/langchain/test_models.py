@@ -163,7 +163,7 @@ def test_a_prompts_variables_reach_the_model_call(config: Any, memory: MemoryDes
     assert ['{"q":"why"}', None] == held
 
 
-def test_a_decision_model_is_a_generation(config: Any, memory: MemoryDestination) -> None:
+def test_a_decision_model_is_a_decision(config: Any, memory: MemoryDestination) -> None:
     """langchain-core 1.8 runs its classifiers as chains of type `llm`; they have a model and usage."""
     pytest.importorskip("langchain_core.decisions", reason="langchain-core 1.8 and newer")
     from langchain_core.decisions import BaseDecisionModel, ClassifierResponse
@@ -181,13 +181,14 @@ def test_a_decision_model_is_a_generation(config: Any, memory: MemoryDestination
 
     Decider().invoke({"state": [{"role": "user", "content": "x"}], "questions": {}}, config)  # type: ignore[typeddict-item]
     held = one(memory.spans, "Decider").attributes
-    assert ("LLM", "courts", "judge-1", 8) == tuple(
+    assert ("DECISION", "courts", "judge-1", 8, 7) == tuple(
         held[key]
         for key in (
             "openinference.span.kind",
             "llm.provider",
             "llm.request.model_name",
             "llm.token_count.total",
+            "decision.token_count.input",
         )
     )
 

@@ -238,7 +238,7 @@ def test_batch_starts_traces_side_by_side(config: Any, memory: MemoryDestination
 
     one = [
         "CHAIN RunnableSequence",
-        "  CHAIN ChatPromptTemplate",
+        "  PROMPT ChatPromptTemplate",
         "  LLM ScriptedChat",
         "  CHAIN StrOutputParser",
     ]

@@ -8,7 +8,7 @@ TREES = {
         "  CHAIN RunnableParallel<context,question>",
         "    RETRIEVER Shelf",
         "    CHAIN RunnablePassthrough",
-        "  CHAIN ChatPromptTemplate",
+        "  PROMPT ChatPromptTemplate",
         "  LLM ScriptedChat",
         "  CHAIN StrOutputParser",
     ],

@@ -17,6 +17,7 @@ from ..record.message import Other, Part, Reasoning, Refusal, Text, ToolCall, To
 from .lookup import fields_of, items_of, text_of
 from .media import MODALITIES, media
 from .snapshot import plain_data
+from .spellings import MADE_UP_IDS
 
 Block = Mapping[str, Any]
 Parts = Sequence[Part]
@@ -95,9 +96,29 @@ def reasoning(block: Block) -> Parts:
         texts = _texts(value) if value is not None else []
         if texts:
             signature = _signature(block) or _signature(fields_of(value))
-            last = len(texts) - 1
-            return tuple([Reasoning(text, signature if index == last else None) for index, text in enumerate(texts)])
-    return NO_PARTS
+            *before, last = texts
+            identity, sealed = _reasoning_id(block), text_of(block.get("encrypted_content"))
+            return (
+                *[Reasoning(text) for text in before],
+                Reasoning(last, signature, identity, None, sealed or None),
+            )
+    return _sealed_reasoning(block) if block.get("encrypted_content") is not None else NO_PARTS
+
+
+def _reasoning_id(block: Block) -> str | None:
+    identity = text_of(block.get("id"))
+    return identity if identity and not identity.startswith(MADE_UP_IDS) else None
+
+
+def _sealed_reasoning(block: Block) -> Parts:
+    """Return a thought that the provider has hidden: Anthropic's `redacted_thinking`, OpenAI's `encrypted_content`."""
+    data = text_of(block.get("data"))
+    sealed = text_of(block.get("encrypted_content"))
+    if text_of(block.get("type")) == "reasoning.encrypted":  # OpenRouter: what OpenAI or xAI has sealed
+        data, sealed = None, data
+    if not data and not sealed:
+        return NO_PARTS
+    return (Reasoning("", None, _reasoning_id(block), data or None, sealed or None),)
 
 
 def _joined_reasoning(block: Block) -> Parts:
@@ -129,9 +150,10 @@ def _signature(block: Block) -> str | None:
         block,
         *(fields_of(block.get(name)) for name in ("extras", "additional_information", "reasoningText")),
     ):
-        found = text_of(place.get("signature")) or text_of(place.get("thought_signature"))
-        if found:
-            return found
+        for name in ("signature", "thought_signature", "thoughtSignature"):
+            found = text_of(place.get(name))
+            if found:
+                return found
     return None
 
 
@@ -173,7 +195,12 @@ def _call(block: Block, *, server: bool = False) -> Parts:
         return NO_PARTS
     identity = id_of(block, "call_id", "id", "tool_call_id", "toolUseId")
     error = text_of(block.get("error")) or None
-    return (ToolCall(name=name or "tool", arguments=arguments, id=identity, server=server, error=error),)
+    signature = _signature(block)
+    return (
+        ToolCall(
+            name=name or "tool", arguments=arguments, id=identity, server=server, error=error, signature=signature
+        ),
+    )
 
 
 def _server_call(block: Block) -> Parts:
@@ -279,10 +306,9 @@ _TYPES: dict[str, Reader] = {
     "text-plain": _text_document,
     **dict.fromkeys(("reasoning", "reasoning.text", "reasoning.summary", "reasoning_text", "summary"), reasoning),
     **dict.fromkeys(("thinking", "reasoning_content", "thought"), _joined_reasoning),
-    # sealed thoughts, cache marks, pieces of a stream that stand whole elsewhere
-    **dict.fromkeys(
-        ("redacted_thinking", "reasoning.encrypted", "cache", "cachePoint", "cache_point", "input_json_delta"), _nothing
-    ),
+    **dict.fromkeys(("redacted_thinking", "reasoning.encrypted"), _sealed_reasoning),
+    # cache marks, pieces of a stream that stand whole elsewhere
+    **dict.fromkeys(("cache", "cachePoint", "cache_point", "input_json_delta"), _nothing),
     **dict.fromkeys(("tool_call_chunk", "server_tool_call_chunk", "compaction", "item_reference"), _nothing),
     "refusal": _refusal,
     "non_standard": _nested("value"),

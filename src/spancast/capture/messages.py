@@ -52,7 +52,7 @@ def with_further(parts: list[Part], further: Mapping[str, Any]) -> list[Part]:
     if BESIDE.isdisjoint(further):
         return parts
     kinds = {type(part) for part in parts}
-    if Reasoning not in kinds:
+    if not any(isinstance(part, Reasoning) and part.text for part in parts):
         parts = [*_thoughts(further), *parts]
     refusal = text_of(further.get("refusal"))
     if refusal and Refusal not in kinds:
@@ -83,7 +83,8 @@ def _thoughts(further: Mapping[str, Any]) -> list[Part]:
         parts = [part for part in parts_of(items_of(value)) if isinstance(part, Reasoning)]
         if parts:  # OpenRouter streams a thought's details in pieces, which LangChain collects in a list
             signature = next((part.signature for part in parts if part.signature), None)
-            return [Reasoning("".join([part.text for part in parts]), signature)]
+            sealed = next((part.encrypted for part in parts if part.encrypted), None)
+            return [Reasoning("".join([part.text for part in parts]), signature, encrypted=sealed)]
     return []
 
 

@@ -154,6 +154,10 @@ COUNTS: Final[Mapping[str, Paths]] = {
         "candidates_tokens_details.TEXT",
         "candidatesTokensDetails.TEXT",
     ),
+    "input_video_tokens": ("input_token_details.video", "prompt_tokens_details.VIDEO", "promptTokensDetails.VIDEO"),
+    "cached_text_tokens": ("cache_tokens_details.TEXT", "cacheTokensDetails.TEXT"),
+    "cached_image_tokens": ("cache_tokens_details.IMAGE", "cacheTokensDetails.IMAGE"),
+    "cached_audio_tokens": ("cache_tokens_details.AUDIO", "cacheTokensDetails.AUDIO"),
     "output_image_tokens": (
         "output_token_details.image",
         "completion_tokens_details.image_tokens",

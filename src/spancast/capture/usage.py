@@ -85,6 +85,7 @@ def _langchain(fields: Mapping[str, Any]) -> Counts | None:
         "output_text_tokens": count_of(answered.get("text")),
         "input_image_tokens": count_of(asked.get("image")),
         "output_image_tokens": count_of(answered.get("image")),
+        "input_video_tokens": count_of(asked.get("video")),
     }
 
 

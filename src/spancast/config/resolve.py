@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import setting, validation
+from ..conventions.versions import checked as checked_convention
 from ..destinations.destination import Destination
 from ..destinations.metrics import with_environment
 from ..destinations.otel_env import ENDPOINT, usable
@@ -275,7 +276,7 @@ def _check_arguments(arguments: Arguments) -> None:
             validation.size(value, name)
     validation.attributes(arguments.resource)
     if arguments.convention is not None:
-        validation.choice(arguments.convention, "convention", validation.CONVENTION_NAMES)
+        checked_convention(arguments.convention)
         if arguments.tracer_provider is None:
             raise SettingsError(
                 "convention is for tracer_provider=: give a destination its own, such as destinations.otlp(convention=...)."

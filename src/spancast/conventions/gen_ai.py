@@ -17,7 +17,7 @@ from dataclasses import replace
 from ..record.json import JSON, as_text, dumps
 from ..record.message import Media, Message, Other, Part, Reasoning, Refusal, Text, ToolCall, ToolResult, all_written
 from ..record.operation import Agent, Embedding, Generation, Kind, Operation, Reranking, Retrieval, Score, ToolUse
-from .outline import Writable, attribute, outline, say, under
+from .outline import Writable, attribute, mcp, outline, say, under
 from .span import CLIENT, INTERNAL, AttributeValue, Span, SpanEvent
 
 _PROVIDERS = {
@@ -50,7 +50,7 @@ _OPERATIONS = {
     Kind.RETRIEVER: "retrieval",
     Kind.EMBEDDING: "embeddings",
 }
-_CLIENTS = frozenset({Kind.LLM, Kind.RETRIEVER, Kind.EMBEDDING})
+_CLIENTS = frozenset({Kind.LLM, Kind.DECISION, Kind.RETRIEVER, Kind.EMBEDDING})
 # request parameter -> (the spellings that frameworks use)
 _PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "gen_ai.request.temperature": ("temperature",),
@@ -97,6 +97,10 @@ def render(operation: Operation, *, cost: bool = True) -> Span:
     elif isinstance(detail, Score):
         return _evaluation(attributes, detail, operation)
     else:
+        if operation.workflow and operation.kind is Kind.CHAIN:
+            name = _joined("invoke_workflow", operation.name)
+            attributes["gen_ai.operation.name"] = "invoke_workflow"
+            attributes["gen_ai.workflow.name"] = operation.name
         _chain(attributes, operation)
     kind = CLIENT if operation.kind in _CLIENTS else INTERNAL
     return outline(operation, operation.given_name or name, kind, attributes)
@@ -143,6 +147,8 @@ def _tool(attributes: Writable, detail: ToolUse, operation: Operation) -> None:
         attributes["gen_ai.tool.description"] = detail.description
     if detail.call_id:
         attributes["gen_ai.tool.call.id"] = detail.call_id
+    if detail.is_mcp:
+        mcp(attributes, detail, operation.failure)
     if operation.input is not None:
         attributes["gen_ai.tool.call.arguments"] = as_text(operation.input)
     if operation.output is not None:
@@ -153,6 +159,7 @@ def _retrieval(attributes: Writable, detail: Retrieval) -> None:
     attributes["gen_ai.operation.name"] = "retrieval"
     if detail.data_source:
         attributes["gen_ai.data_source.id"] = detail.data_source
+    say(attributes, "gen_ai.retrieval.top_k", detail.top_k)
     if detail.query:
         attributes["gen_ai.retrieval.query.text"] = detail.query
     if detail.documents:
@@ -217,6 +224,8 @@ def _generation(attributes: Writable, detail: Generation, cost: bool) -> None:
     say(attributes, "gen_ai.request.model", detail.request_model)
     say(attributes, "gen_ai.response.model", detail.response_model)
     say(attributes, "gen_ai.response.id", detail.response_id)
+    if detail.endpoint:
+        _server(attributes, detail.endpoint)
     say(attributes, "openai.response.service_tier", detail.service_tier)
     _request(attributes, detail.parameters)
     if detail.stream:
@@ -232,7 +241,7 @@ def _generation(attributes: Writable, detail: Generation, cost: bool) -> None:
         say(attributes, "gen_ai.usage.total_cost", detail.cost.total)
     system, rest = _instructions(detail.input_messages)
     if system:
-        attributes["gen_ai.system_instructions"] = dumps([_part(part) for message in system for part in message.parts])
+        attributes["gen_ai.system_instructions"] = dumps(_parts([part for each in system for part in each.parts]))
     if rest:
         _conversation(attributes, "gen_ai.input.messages", rest)
     if detail.output_messages:
@@ -243,6 +252,28 @@ def _generation(attributes: Writable, detail: Generation, cost: bool) -> None:
         attributes["gen_ai.response.cache_hit"] = True
 
 
+def _server(attributes: Writable, endpoint: str) -> None:
+    host, _, port = endpoint.rpartition(":")
+    if host and port.isdigit():
+        attributes["server.address"], attributes["server.port"] = host, int(port)
+    else:
+        attributes["server.address"] = endpoint
+
+
+def _reasoning_level(parameters: Mapping[str, JSON]) -> str | None:
+    """Return how hard the model was asked to think, in the provider's word (`low`, `high`, `xhigh`)."""
+    for name in ("reasoning_effort", "thinking_level", "effort"):
+        level = parameters.get(name)
+        if isinstance(level, str):
+            return level
+    for name in ("reasoning", "thinking", "output_config"):
+        asked = parameters.get(name)
+        level = asked.get("effort") if isinstance(asked, Mapping) else None
+        if isinstance(level, str):
+            return level
+    return None
+
+
 def _request(attributes: Writable, parameters: Mapping[str, JSON]) -> None:
     if not parameters:
         return
@@ -251,6 +282,7 @@ def _request(attributes: Writable, parameters: Mapping[str, JSON]) -> None:
         if name.endswith("stop_sequences") and isinstance(value, str):
             value = [value]
         say(attributes, name, attribute(value))
+    say(attributes, "gen_ai.request.reasoning.level", _reasoning_level(parameters))
     count = parameters.get("n")
     if isinstance(count, int) and count > 1:
         attributes["gen_ai.request.choice.count"] = count
@@ -281,6 +313,10 @@ def _usage(attributes: Writable, detail: Generation) -> None:
     say(attributes, "gen_ai.usage.text.output_tokens", usage.output_text_tokens)
     say(attributes, "gen_ai.usage.image.input_tokens", usage.input_image_tokens)
     say(attributes, "gen_ai.usage.image.output_tokens", usage.output_image_tokens)
+    say(attributes, "gen_ai.usage.video.input_tokens", usage.input_video_tokens)
+    say(attributes, "gen_ai.usage.text.cache_read.input_tokens", usage.cached_text_tokens)
+    say(attributes, "gen_ai.usage.image.cache_read.input_tokens", usage.cached_image_tokens)
+    say(attributes, "gen_ai.usage.audio.cache_read.input_tokens", usage.cached_audio_tokens)
 
 
 def _instructions(messages: Sequence[Message]) -> tuple[Sequence[Message], Sequence[Message]]:
@@ -297,7 +333,7 @@ def _message(message: Message) -> JSON:
     said: dict[str, JSON] = {"role": message.role}
     if message.name:
         said["name"] = message.name
-    parts = [_part(part) for part in message.parts]
+    parts = _parts(message.parts)
     if message.role == "tool" and message.tool_call_id and not any(isinstance(p, ToolResult) for p in message.parts):
         parts = [{"type": "tool_call_response", "id": message.tool_call_id, "response": _response(message)}]
     said["parts"] = parts
@@ -308,7 +344,12 @@ def _message(message: Message) -> JSON:
 
 def _response(message: Message) -> JSON:
     parts = message.parts
-    return parts[0].text if len(parts) == 1 and isinstance(parts[0], Text) else [_part(part) for part in parts]
+    return parts[0].text if len(parts) == 1 and isinstance(parts[0], Text) else _parts(parts)
+
+
+def _parts(parts: Sequence[Part]) -> list[JSON]:
+    """Return the pieces; a thought of which only the provider's sealed copy is there has no form here."""
+    return [_part(part) for part in parts if not (isinstance(part, Reasoning) and not part.text)]
 
 
 def _part(part: Part) -> JSON:
@@ -317,14 +358,31 @@ def _part(part: Part) -> JSON:
     if isinstance(part, Reasoning):
         return {"type": "reasoning", "content": part.text}
     if isinstance(part, ToolCall):
-        kind = "server_tool_call" if part.server else "tool_call"
-        return {"type": kind, "id": part.id, "name": part.name, "arguments": part.arguments}
+        if part.server:
+            return _server_call(part)
+        return {"type": "tool_call", "id": part.id, "name": part.name, "arguments": part.arguments}
     if isinstance(part, ToolResult):
-        kind = "server_tool_call_response" if part.server else "tool_call_response"
-        return {"type": kind, "id": part.id, "response": part.result}
+        if part.server:
+            return _server_result(part)
+        return {"type": "tool_call_response", "id": part.id, "response": part.result}
     if isinstance(part, Media):
         return _media(part)
     return part.value if isinstance(part, Other) else None
+
+
+def _server_call(part: ToolCall) -> JSON:
+    """Return a tool call that the provider runs: what it was asked stands in an object with the tool's own `type`."""
+    asked = part.arguments if isinstance(part.arguments, Mapping) else {"arguments": part.arguments}
+    call = {"type": part.name, **{key: value for key, value in asked.items() if key != "type" and value is not None}}
+    return {"type": "server_tool_call", "id": part.id, "name": part.name, "server_tool_call": call}
+
+
+def _server_result(part: ToolResult) -> JSON:
+    """Return what a tool of the provider's found; its `type`, where it has none of its own, is the conventions' word."""
+    found = part.result if isinstance(part.result, Mapping) else {"result": part.result}
+    kind = found.get("type")
+    response = {**found, "type": kind if isinstance(kind, str) else "tool_result"}
+    return {"type": "server_tool_call_response", "id": part.id, "server_tool_call_response": response}
 
 
 def _media(part: Media) -> JSON:

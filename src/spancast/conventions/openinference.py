@@ -30,6 +30,7 @@ from ..record.operation import (
     Document,
     Embedding,
     Generation,
+    Kind,
     Operation,
     Reranking,
     Retrieval,
@@ -37,35 +38,11 @@ from ..record.operation import (
     ToolDefinition,
     ToolUse,
 )
-from .outline import Writable, attribute, outline, say, under
+from .outline import Writable, attribute, mcp, outline, say, under
+from .providers import PROVIDERS, system_of
 from .span import INTERNAL, AttributeValue, Span
 
 TEXT, JSON_TYPE = "text/plain", "application/json"
-# llm.system names the model family's maker (OI-SPEC); a provider that only resells models has none.
-_SYSTEMS = {
-    "openai": "openai",
-    "azure": "openai",
-    "azure_openai": "openai",
-    "anthropic": "anthropic",
-    "cohere": "cohere",
-    "mistralai": "mistralai",
-    "mistral": "mistralai",
-    "google_vertexai": "vertexai",
-    "google_genai": "vertexai",
-    "xai": "xai",
-    "deepseek": "deepseek",
-    "meta": "meta",
-    "ai21": "ai21",
-}
-_PROVIDERS = {
-    "azure_openai": "azure",
-    "bedrock": "aws",
-    "bedrock_converse": "aws",
-    "amazon_bedrock": "aws",
-    "google_genai": "google",
-    "google_vertexai": "google",
-    "mistral": "mistralai",
-}
 
 
 def render(operation: Operation, *, flat_metadata: bool = True) -> Span:
@@ -77,14 +54,18 @@ def render(operation: Operation, *, flat_metadata: bool = True) -> Span:
         attributes["tag.tags"] = list(operation.tags)
     if operation.node:
         attributes["graph.node.id"] = attributes["graph.node.name"] = operation.node
+        if operation.node_parent:
+            attributes["graph.node.parent_id"] = operation.node_parent
     detail = operation.detail
     if isinstance(detail, Generation):
         _generation(attributes, detail)
+        if operation.kind is Kind.DECISION:
+            _decision(attributes, detail)
     else:
         _value(attributes, "input", operation.input)
         _value(attributes, "output", operation.output)
         if isinstance(detail, ToolUse):
-            _tool(attributes, detail, operation.input)
+            _tool(attributes, detail, operation)
         elif isinstance(detail, Retrieval):
             _retrieval(attributes, detail)
         elif isinstance(detail, Agent):
@@ -146,6 +127,18 @@ def _generation(attributes: Writable, detail: Generation) -> None:
         attributes["gen_ai.response.time_to_first_chunk"] = detail.time_to_first_token_ns / 1e9
 
 
+def _decision(attributes: Writable, detail: Generation) -> None:
+    """Write the names of the package's decision spans; the `llm.*` ones stand beside them, which Phoenix reads."""
+    say(attributes, "decision.model_name", attributes.get("llm.model_name"))
+    say(attributes, "decision.request.model_name", detail.request_model)
+    say(attributes, "decision.response.model_name", detail.response_model)
+    say(attributes, "decision.provider", attributes.get("llm.provider"))
+    say(attributes, "decision.system", attributes.get("llm.system"))
+    if detail.usage is not None:
+        say(attributes, "decision.token_count.input", detail.usage.input_tokens)
+        say(attributes, "decision.token_count.output", detail.usage.output_tokens)
+
+
 def _template(attributes: Writable, detail: Generation) -> None:
     if detail.prompt_template:
         attributes["llm.prompt_template.template"] = detail.prompt_template
@@ -168,9 +161,9 @@ def _model(attributes: Writable, detail: Generation) -> None:
     if detail.response_model:
         attributes["llm.response.model_name"] = detail.response_model
     if detail.provider:
-        attributes["llm.provider"] = _PROVIDERS.get(detail.provider, detail.provider)
-        if system := _SYSTEMS.get(detail.provider):
-            attributes["llm.system"] = system
+        attributes["llm.provider"] = PROVIDERS.get(detail.provider, detail.provider)
+    if system := system_of(detail.provider, detail.response_model or detail.request_model):
+        attributes["llm.system"] = system
     if detail.parameters:
         attributes["llm.invocation_parameters"] = dumps(detail.parameters)
     if detail.finish_reasons:
@@ -241,6 +234,7 @@ def _tool_call(attributes: Writable, prefix: str, call: ToolCall) -> None:
         attributes[prefix + "id"] = call.id
     attributes[prefix + "function.name"] = call.name
     attributes[prefix + "function.arguments"] = as_text(call.arguments)
+    say(attributes, prefix + "reasoning_signature", call.signature)
 
 
 def _content(attributes: Writable, prefix: str, part: Part) -> None:
@@ -250,9 +244,12 @@ def _content(attributes: Writable, prefix: str, part: Part) -> None:
         attributes[content + "text"] = part.text
     elif isinstance(part, Reasoning):
         attributes[content + "type"] = "reasoning"
-        attributes[content + "text"] = part.text
-        if part.signature:
-            attributes[content + "signature"] = part.signature
+        if part.text:
+            attributes[content + "text"] = part.text
+        say(attributes, content + "signature", part.signature)
+        say(attributes, content + "id", part.id)
+        say(attributes, content + "data", part.data)
+        say(attributes, content + "encrypted_content", part.encrypted)
     elif isinstance(part, Media):
         _media(attributes, content, part)
     elif isinstance(part, ToolCall):
@@ -301,16 +298,28 @@ def _cost(attributes: Writable, detail: Generation) -> None:
     say(attributes, "llm.cost.prompt", cost.input)
     say(attributes, "llm.cost.completion", cost.output)
     say(attributes, "llm.cost.total", cost.total)
+    if cost.cache_read is not None or cost.cache_write is not None:
+        say(attributes, "llm.cost.prompt_details.cache_read", cost.cache_read)
+        say(attributes, "llm.cost.prompt_details.cache_write", cost.cache_write)
+        if cost.input is not None:  # what is left for the input that no cache had a part in
+            rest = cost.input - (cost.cache_read or 0.0) - (cost.cache_write or 0.0)
+            attributes["llm.cost.prompt_details.input"] = max(rest, 0.0)
+    if cost.reasoning is not None:
+        attributes["llm.cost.completion_details.reasoning"] = cost.reasoning
+        if cost.output is not None:
+            attributes["llm.cost.completion_details.output"] = max(cost.output - cost.reasoning, 0.0)
 
 
-def _tool(attributes: Writable, detail: ToolUse, arguments: JSON) -> None:
+def _tool(attributes: Writable, detail: ToolUse, operation: Operation) -> None:
     attributes["tool.name"] = detail.name
     if detail.description:
         attributes["tool.description"] = detail.description
     if detail.call_id:
         attributes["tool.id"] = detail.call_id
-    if arguments is not None:
-        attributes["tool.parameters"] = as_text(arguments)
+    if operation.input is not None:
+        attributes["tool.parameters"] = as_text(operation.input)
+    if detail.is_mcp:
+        mcp(attributes, detail, operation.failure)
 
 
 def _retrieval(attributes: Writable, detail: Retrieval) -> None:

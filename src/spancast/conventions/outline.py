@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from ..record.fast_frozen import positional
 from ..record.json import JSON, dumps
-from ..record.operation import Event, Link, Operation
+from ..record.operation import Event, Failure, Link, Operation, ToolUse
 from .span import ERROR, OK, UNSET, Attributes, AttributeValue, Span, SpanEvent, SpanLink
 
 Writable = dict[str, AttributeValue]
@@ -31,7 +31,7 @@ def outline(operation: Operation, name: str, kind: int, attributes: Writable) ->
     if operation.ending:
         attributes["spancast.ending"] = operation.ending
     if failure is not None:
-        attributes["error.type"] = failure.type
+        attributes.setdefault("error.type", failure.type)
     if operation.attributes:
         for key, value in flat(operation.attributes).items():
             attributes.setdefault(key, value)
@@ -54,6 +54,18 @@ def outline(operation: Operation, name: str, kind: int, attributes: Writable) ->
 
 
 _span = positional(Span)
+
+
+# The errors that stand for an answer with `isError`: the server ran the tool, and the tool failed.
+_TOOL_ERRORS = ("ToolException", "ToolError", "_MCPToolExecutionError")
+
+
+def mcp(attributes: Writable, detail: ToolUse, failure: Failure | None) -> None:
+    """Write what OpenTelemetry's MCP conventions say of a client's call of a tool."""
+    attributes["mcp.method.name"] = "tools/call"
+    say(attributes, "network.transport", detail.transport)
+    if failure is not None and failure.type.rpartition(".")[2] in _TOOL_ERRORS:
+        attributes["error.type"] = "tool_error"
 
 
 def _events(operation: Operation) -> Iterator[SpanEvent]:

@@ -11,6 +11,8 @@ from typing import Any, ParamSpec, TypedDict, TypeVar
 
 from .. import secret_refs, validation
 from ..conventions import CONVENTIONS, Convention
+from ..conventions.versions import at_version, parsed
+from ..conventions.versions import checked as checked_convention
 from ..otlp.http import Headers, Tls
 from ..privacy.redaction import Redact
 from ..recording.tail_sampling import TraceSummary
@@ -153,7 +155,7 @@ def build_destination(
         max_attribute_length=max_attribute_length,
         resource={**(resource or {}), **settings["resource"]},
         span_attributes=span_attributes or {},
-        render=render(convention),
+        render=at_version(render(parsed(convention)[0]), convention),
     )
 
 
@@ -196,7 +198,7 @@ def validated_keywords(preset: str, common: Mapping[str, Any]) -> dict[str, Any]
         "keep_tokens_over": validation.threshold(common.get("keep_tokens_over"), "keep_tokens_over", "tokens"),
         "keep": validation.predicate(common.get("keep"), "keep"),
         "metrics": checked_option(common.get("metrics", False)),
-        "convention": convention and validation.choice(convention, "convention", validation.CONVENTION_NAMES),
+        "convention": convention and checked_convention(convention),
         "protocol": protocol and validation.choice(protocol, "protocol", validation.PROTOCOL_NAMES),
         "compression": None
         if compression in (None, "none")

@@ -52,6 +52,7 @@ def check_span(destination: Destination) -> Span:
     operation = Operation(
         kind=Kind.CHAIN,
         name=CHECK_NAME,
+        given_name=CHECK_NAME,
         trace_id=new_trace_id(),
         span_id=new_span_id(),
         start_ns=now - 1_000_000,

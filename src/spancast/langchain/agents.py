@@ -31,11 +31,32 @@ def begins_agent(metadata: Mapping[str, Any], parent: OpenOperation | None) -> s
     return name if agent_in(parent.mapping) != name else None
 
 
+def note_agent(operation: OpenOperation, name: str) -> None:
+    """Note an agent's name; and that a tool of another agent's began it, which makes it a subagent."""
+    operation.snapshots["agent"] = name
+    if operation.parent is not None and operation.parent.kind is Kind.TOOL:
+        operation.snapshots["agent_type"] = "subagent"  # LangChain's word, which it gives to LangSmith only
+
+
 def mark_agent(operation: OpenOperation) -> None:
     """Make an open chain an agent: its framework has marked it after it began."""
     if operation.kind is Kind.CHAIN:
         operation.kind, operation.translate = Kind.AGENT, translate.agent
         operation.snapshots["agent"] = _UNNAMED if operation.name == _UNNAMED_GRAPH else operation.name
+
+
+# Middleware that guards: by the exact names of LangChain's and deepagents' classes.
+_GUARDRAILS = frozenset(
+    {
+        *("PIIMiddleware", "AutoModeMiddleware", "ModelRefusalMiddleware", "HumanInTheLoopMiddleware"),
+        *("OpenAIModerationMiddleware", "UnsupportedContentMiddleware"),
+    }
+)
+
+
+def kind_of_hook(name: str) -> Kind:
+    """Return the kind of a middleware's hook by its name: `PIIMiddleware[email].before_model` guards."""
+    return Kind.GUARDRAIL if name.partition(".")[0].partition("[")[0] in _GUARDRAILS else Kind.CHAIN
 
 
 PREBUILT_CALL = "call_model"  # the function in the model node of LangGraph's `create_react_agent`

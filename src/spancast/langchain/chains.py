@@ -5,12 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..record.operation import AGENT, LLM
+from ..record.operation import AGENT, LLM, Kind
+from ..recording.captured import Translate
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
+from . import translate
+from .agents import kind_of_hook
 from .content import capture
+from .evaluators import EVALUATORS
 from .metadata import prompt_identity
 from .tools import show_uncalled
+
+CALLING_NODES = frozenset({"model", "tools"})  # the nodes of `create_agent` whose calls a middleware's hooks wrap
+
+
+def kind_of_chain(name: str, run_type: str | None, metadata: Mapping[str, Any] | None) -> tuple[Kind, Translate]:
+    """Return what a run is that LangChain reports as a chain, and what translates it."""
+    if run_type == "llm":  # a decision model (langchain-core 1.8)
+        return Kind.DECISION, translate.decision
+    if run_type == "prompt":
+        return Kind.PROMPT, translate.chain
+    if name in EVALUATORS:
+        return Kind.EVALUATOR, translate.chain
+    if "." in name and metadata and metadata.get("langgraph_node") == name:  # a middleware's `before_` or `after_` hook
+        return kind_of_hook(name), translate.chain
+    return Kind.CHAIN, translate.chain
 
 
 def capture_chain_start(
@@ -18,6 +37,8 @@ def capture_chain_start(
 ) -> None:
     """Capture a chain's input. A prompt's variables and identity go to the model call that comes next."""
     parent = operation.parent
+    if metadata and parent is not None and "langgraph_step" in metadata:
+        _note_step(operation, parent, metadata)
     if run_type == "prompt" and parent is not None and metadata and (identity := prompt_identity(metadata)):
         parent.snapshots["prompt"] = identity
     if not operation.capture or inputs is None:
@@ -29,6 +50,34 @@ def capture_chain_start(
         parent.snapshots.setdefault("began_with", captured)  # its first node: what an earlier turn said is in there
     if run_type == "prompt":
         parent.snapshots["variables"] = captured
+
+
+def _note_step(operation: OpenOperation, parent: OpenOperation, metadata: Mapping[str, Any]) -> None:
+    """Note which node of the step before led to this one: LangGraph names the step of each, and no edge."""
+    step, node = metadata["langgraph_step"], metadata.get("langgraph_node")
+    if type(step) is not int or type(node) is not str or node != operation.name:
+        return
+    steps: dict[int, str] = parent.snapshots.setdefault("steps", {})
+    steps.setdefault(step, node)
+    steps.pop(step - 2, None)
+    _note_attempt(operation, parent, metadata.get("langgraph_checkpoint_ns"))
+    if (led_by := steps.get(step - 1)) is not None:
+        operation.snapshots["led_by"] = led_by
+
+
+def _note_attempt(operation: OpenOperation, parent: OpenOperation, task: object) -> None:
+    """Note which attempt of its task a node is: a retry policy runs it again beneath the same graph, as the same task."""
+    if type(task) is not str:
+        return
+    attempts: dict[str, int] = parent.snapshots.setdefault("attempts", {})
+    attempts[task] = attempt = attempts.get(task, 0) + 1
+    if attempt > 1:
+        operation.snapshots["attempt"] = attempt
+    if len(attempts) > _MAX_TASKS:
+        attempts.pop(next(iter(attempts)), None)
+
+
+_MAX_TASKS = 256  # of one graph, the newest, whose attempts are counted
 
 
 def capture_chain_end(

@@ -10,6 +10,7 @@ _HIDDEN = "langsmith:hidden"
 _INTERNAL = frozenset({"ChannelRead", "ChannelWrite", "PregelNode", "RunnableCallable", "RunnableSeq", "chain"})
 _graph_classes: dict[type, type] = {}
 _tracers: set[type] = set()
+_hooks: Any = None
 
 
 def is_internal(name: str, tags: Any, metadata: Mapping[str, Any] | None) -> bool:
@@ -17,6 +18,20 @@ def is_internal(name: str, tags: Any, metadata: Mapping[str, Any] | None) -> boo
     if tags and _HIDDEN in tags:
         return True
     return name in _INTERNAL and metadata is not None and "langgraph_node" in metadata
+
+
+def middleware_hooks() -> Any:
+    """Return the module that sees the hooks of LangChain's middleware, where agents of LangChain's can be; else None.
+
+    It needs LangSmith's package, which LangChain's agents have loaded.
+    """
+    global _hooks
+    if _hooks is None and "langchain.agents.factory" in sys.modules:
+        try:
+            from . import hooks as _hooks
+        except ImportError:  # another LangSmith than this was written for
+            _hooks = False
+    return _hooks or None
 
 
 def class_for_graphs(cls: type) -> type:

@@ -15,17 +15,16 @@ from langchain_core.callbacks import BaseCallbackHandler
 
 from ..capture.handler import PortableHandler, check_detail
 from ..capture.messages import begins_answer
-from ..record.operation import AGENT, CHAIN, LLM, Kind
+from ..record.operation import AGENT, LLM, Kind
 from ..recording.current import add_event
 from ..recording.fields import fields_from_kwargs
 from ..recording.guard import guarded, report_fault
 from ..recording.handle import TraceHandle
 from ..recording.open_operation import OpenOperation
 from . import agents, graphs, models, retrievers, tools, trace_lookup, translate
-from .chains import capture_chain_end, capture_chain_start
+from .chains import CALLING_NODES, capture_chain_end, capture_chain_start, kind_of_chain
 from .content import capture
 from .dispatch import RAISE_ERROR, RUN_INLINE, HandlerType
-from .evaluators import EVALUATORS
 from .pauses import INTERRUPTED, pause
 from .runs import Runs
 
@@ -97,11 +96,7 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
         try:
             name = name or _name_in(serialized) or "chain"
             agent = self._agent(name, inputs, parent_run_id, metadata) if metadata else None
-            kind, translator = (AGENT, translate.agent) if agent else (CHAIN, translate.chain)
-            if run_type == "llm":
-                kind, translator = LLM, translate.decision
-            elif name in EVALUATORS:
-                kind = Kind.EVALUATOR
+            kind, translator = (AGENT, translate.agent) if agent else kind_of_chain(name, run_type, metadata)
             operation = self._runs.open(
                 kind,
                 name,
@@ -115,8 +110,10 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
             )
             if operation is not None:
                 if agent:
-                    operation.snapshots["agent"] = agent
+                    agents.note_agent(operation, agent)
                 capture_chain_start(operation, None if defers_inputs else inputs, run_type, metadata)
+                if metadata and name in CALLING_NODES and (hooks := graphs.middleware_hooks()) is not None:
+                    hooks.watch_hooks(self._runs.recorder(), operation, metadata, self, self._runs.folds)
         except Exception as error:
             report_fault("on_chain_start", error)
 
@@ -171,7 +168,9 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
         """A chat model is called."""
         try:
             name = name or _name_in(serialized)
-            operation = self._open_model(name, run_id, parent_run_id, tags, metadata, invocation_params, batch_size)
+            operation = self._open_model(
+                name, run_id, parent_run_id, tags, metadata, invocation_params, batch_size, serialized
+            )
             if operation is not None:
                 models.capture_chat(operation, messages, options)
         except Exception as error:
@@ -194,7 +193,9 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
     ) -> None:
         """A completion model is called."""
         name = name or _name_in(serialized)
-        operation = self._open_model(name, run_id, parent_run_id, tags, metadata, invocation_params, batch_size)
+        operation = self._open_model(
+            name, run_id, parent_run_id, tags, metadata, invocation_params, batch_size, serialized
+        )
         if operation is not None:
             models.capture_prompts(operation, prompts)
 
@@ -207,6 +208,7 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
         metadata: dict[str, Any] | None,
         parameters: dict[str, Any] | None,
         batch_size: int,
+        serialized: dict[str, Any] | None,
     ) -> OpenOperation | None:
         operation = self._runs.open(
             LLM,
@@ -219,7 +221,7 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
             batch_size=batch_size,
         )
         if operation is not None:
-            models.capture_call(operation, parameters)
+            models.capture_call(operation, parameters, serialized)
         return operation
 
     def on_llm_new_token(self, token: Any, *, run_id: UUID, chunk: Any = None, **kwargs: Any) -> None:

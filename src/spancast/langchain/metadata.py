@@ -33,6 +33,11 @@ _FRAMEWORK_KEYS = frozenset(
         *("checkpoint_ns", "langgraph_auth_user", "langgraph_request_id", "revision_id"),
     }
 )
+# What LangChain says of an agent and of a retriever is of use on their own spans: OpenInference's tracer shows it there.
+AGENT_KEYS = frozenset({"lc_agent_name", "ls_agent_type", "ls_integration"})
+RETRIEVER_KEYS = frozenset(
+    {"ls_retriever_name", "ls_vector_store_provider", "ls_embedding_provider", "ls_embedding_model"}
+)
 _RESERVED = "__pregel_"  # LangGraph's own space of names
 _LANGFUSE = "langfuse_prompt"
 # Where LangChain's hub and Langfuse say which prompt a template is.
@@ -61,8 +66,8 @@ def _langfuse_prompt(prompt: Any) -> Any:
     return {name: fields[name] for name in _LANGFUSE_FIELDS if fields.get(name) not in (None, False)}
 
 
-def shown_metadata(mapping: Mapping[str, Any] | None) -> Mapping[str, JSON]:
-    """Return a run's metadata as plain data."""
+def shown_metadata(mapping: Mapping[str, Any] | None, shown: frozenset[str] = frozenset()) -> Mapping[str, JSON]:
+    """Return a run's metadata as plain data, with the frameworks' own keys that are *shown*."""
     if not mapping:
         return NOTHING
     kept: dict[str, JSON] = {}
@@ -70,6 +75,8 @@ def shown_metadata(mapping: Mapping[str, Any] | None) -> Mapping[str, JSON]:
         if value is None:
             continue
         name = _shown_name(key) if type(key) is str else key_text(key)
+        if name is None and key in shown:
+            name = key
         if name is None:
             continue
         if name == "langgraph_path":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..capture.endpoint import address_in
 from ..capture.snapshot import Snapshot
 from ..record.parameters import CONTENT_FREE
 from ..recording.nested import note_inner
@@ -18,13 +19,18 @@ from .outcome import hold_answer
 _WITHOUT_CONTENT = CONTENT_FREE | {"_type", "model_id"}
 
 
-def capture_call(operation: OpenOperation, parameters: Mapping[str, Any] | None) -> None:
+def capture_call(
+    operation: OpenOperation, parameters: Mapping[str, Any] | None, serialized: Mapping[str, Any] | None
+) -> None:
     """Capture the parameters, and take over what the prompt before this call said about itself."""
     parent = operation.parent
     if parent is not None:
         for name in ("variables", "prompt"):
             if name in parent.snapshots:
                 operation.snapshots[name] = parent.snapshots.pop(name)
+    settings = serialized.get("kwargs") if serialized else None
+    if type(settings) is dict and (address := address_in(settings)) is not None:
+        operation.snapshots["address"] = address
     if parameters:
         if not operation.capture:
             parameters = {key: value for key, value in parameters.items() if key in _WITHOUT_CONTENT}

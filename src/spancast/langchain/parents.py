@@ -15,6 +15,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 from ..record.operation import Kind
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
+from .graphs import middleware_hooks
 
 Rule = Callable[[OpenOperation], bool]
 
@@ -30,14 +31,18 @@ def innermost(parent: OpenOperation, recorder: Recorder) -> OpenOperation:
     """Return the operation under which a run lies whose parent LangChain names, but whose code runs deeper inside.
 
     `RunnableWithFallbacks` calls its runnables with the config of the run around it (langchain-ai/langchain#36072): they
-    are named beside it. LangChain's child config of this context tells whose code this is.
+    are named beside it. LangChain's child config of this context tells whose code this is. A hook of a middleware is no run
+    of LangChain's: what it calls is named beneath the node.
     """
     config = var_child_runnable_config.get()
     run_id = getattr(config.get("callbacks"), "parent_run_id", None) if config else None
-    if run_id is None or run_id.int == parent.key:
-        return parent
-    inner = recorder.find(run_id.int)
-    return inner if inner is not None and inner.parent is parent else parent
+    if run_id is not None and run_id.int != parent.key:
+        inner = recorder.find(run_id.int)
+        if inner is not None and inner.parent is parent:
+            return inner
+    if parent.on_close is not None and (hooks := middleware_hooks()) is not None:  # a node in which hooks are seen
+        return hooks.hook_around(parent)  # type: ignore[no-any-return]
+    return parent
 
 
 def _is_foreign(operation: OpenOperation) -> bool:

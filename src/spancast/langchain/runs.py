@@ -11,7 +11,7 @@ from ..record.operation import Kind
 from ..recording.captured import Translate
 from ..recording.fields import TraceFields
 from ..recording.guard import report_fault
-from ..recording.open_operation import OpenOperation
+from ..recording.open_operation import OpenOperation, mark_workflow
 from ..recording.recorder import Recorder
 from ..recording.retired import owner_of
 from . import lost_runs, trace_lookup
@@ -39,7 +39,7 @@ def _nothing(key: object) -> None:
 class Runs:
     """The runs of one handler. Holds no state of a run: that lies in the recorder, so any number may be open together."""
 
-    __slots__ = ("_defaults", "_fold", "_in_use", "_made_in", "_origin", "_pipeline")
+    __slots__ = ("_defaults", "_in_use", "_made_in", "_origin", "_pipeline", "folds")
 
     def __init__(self, origin: object, pipeline: Pipeline | None, defaults: TraceFields, fold: bool) -> None:
         """*pipeline*: the one to record into, else the one in use; *fold* leaves out the frameworks' own runs."""
@@ -50,7 +50,7 @@ class Runs:
         self._in_use = in_use
         self._made_in = pipeline_in_context()  # plain threads do not see the block that the handler was made in
         self._defaults = defaults
-        self._fold = fold
+        self.folds = fold
 
     def recorder(self) -> Recorder | None:
         """Return the recorder to use now; None where nothing is recorded."""
@@ -102,7 +102,7 @@ class Runs:
                 recorder, key, kind, name, run_id, metadata, translator, current, inputs, batch_size
             )
         else:
-            if self._fold and (tags or metadata) and is_internal(name, tags, metadata):
+            if self.folds and (tags or metadata) and is_internal(name, tags, metadata):
                 recorder.fold(key, parent)
                 return None
             operation = recorder.open(  # by position: matching ten keywords costs 0.3 us
@@ -157,6 +157,7 @@ class Runs:
         if paused is not None and answered is None:
             recorder.leave(paused, operation)
         trace_lookup.remember(run_id, operation)
+        mark_workflow(operation)
         if metadata and "ls_integration" in metadata and kind not in CALLS:
             watch_place(operation, key)  # a graph, whose stream may be read in the caller's context
         return operation

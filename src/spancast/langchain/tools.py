@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
+from types import FrameType
 from typing import Any
 
 from langchain_core.messages import ToolMessage
+from langchain_core.tools import BaseTool
 
 from ..capture.errors import ToolError, tool_error
+from ..capture.lookup import fields_of
+from ..capture.mcp import carry_trace, clients_loaded, is_mcp, transport_of
 from ..record.operation import Kind
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
@@ -24,12 +29,31 @@ def capture_tool(
 ) -> None:
     """Capture a tool's call."""
     operation.snapshots["call_id"] = call_id
+    if clients_loaded() and (function := _function_called()) is not None and is_mcp(function):
+        operation.snapshots["mcp"] = transport_of(function)
+        carry_trace()
     node = operation.parent
     if call_id is not None and node is not None and node.mapping and "langgraph_node" in node.mapping:
         node.snapshots.setdefault("called", set()).add(call_id)  # see `show_uncalled`
     if operation.capture:
         operation.snapshots["description"] = described.get("description") if described else None
         operation.snapshots["input"] = capture(arguments, operation)
+
+
+_RUNS = frozenset({BaseTool.run.__code__, BaseTool.arun.__code__})
+_MAX_FRAMES = 16  # from the handler through LangChain's manager to the tool
+
+
+def _function_called() -> object:
+    """Return the function of the tool whose start this is: LangChain's events name a tool, and do not hand it over."""
+    frame: FrameType | None = sys._getframe(1)
+    for _ in range(_MAX_FRAMES):
+        if frame is None:
+            return None
+        if frame.f_code in _RUNS:
+            return fields_of(frame.f_locals.get("self")).get("coroutine")
+        frame = frame.f_back
+    return None
 
 
 def capture_result(

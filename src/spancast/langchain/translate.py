@@ -7,6 +7,7 @@ from typing import Any
 
 from ..capture.agents import said_in_run
 from ..capture.answer import NO_ANSWER, is_handed_on
+from ..capture.endpoint import endpoint_of
 from ..capture.tools import tools_of
 from ..capture.usage import read_usage
 from ..privacy.secrets import is_secret_parameter
@@ -26,7 +27,7 @@ from ..record.prices import estimate
 from ..recording.captured import CapturedOperation, Content
 from .documents import documents_of
 from .messages import as_data, conversation_of, to_messages, turns_of
-from .metadata import NO_TAGS, read_tags, shown_metadata
+from .metadata import AGENT_KEYS, NO_TAGS, RETRIEVER_KEYS, read_tags, shown_metadata
 
 # Parts of invocation_params that are no parameters.
 _NO_PARAMETERS = frozenset({"_type", "functions", "messages", "prompt", "input", "tools", "model_kwargs"})
@@ -47,7 +48,17 @@ def agent(captured: CapturedOperation) -> Content:
         input_messages=conversation_of(received),
         output_messages=said_in_run(turns_of(produced), turns_of(received), turns_of(snapshots.get("began_with"))),
     )
-    return _content(captured, as_data(received), as_data(produced), detail)
+    content = _content(captured, as_data(received), as_data(produced), detail, AGENT_KEYS)
+    if "agent_type" in snapshots:
+        content.metadata = {**content.metadata, "ls_agent_type": snapshots["agent_type"]}
+    return content
+
+
+def hook(captured: CapturedOperation) -> Content:
+    """Translate a hook of a middleware around a call: it is no node of the graph itself."""
+    content = chain(captured)
+    content.node = content.node_parent = None
+    return content
 
 
 def tool(captured: CapturedOperation) -> Content:
@@ -59,6 +70,8 @@ def tool(captured: CapturedOperation) -> Content:
         description=str.__str__(described) if isinstance(described, str) else None,
         call_id=str.__str__(call_id) if isinstance(call_id, str) else None,
         declared=not snapshots.get("undeclared"),
+        is_mcp="mcp" in snapshots,
+        transport=snapshots.get("mcp"),
     )
     content = _content(captured, as_data(snapshots.get("input")), as_data(snapshots.get("output")), detail)
     if "artifact" in snapshots:  # what the tool gives the application besides what the model reads
@@ -79,7 +92,7 @@ def retriever(captured: CapturedOperation) -> Content:
         data_source=source if isinstance(source, str) else None,
     )
     output = as_data(found) if documents else None
-    return _content(captured, as_data(query), output, detail)
+    return _content(captured, as_data(query), output, detail, RETRIEVER_KEYS)
 
 
 def reranker(captured: CapturedOperation) -> Content:
@@ -131,8 +144,11 @@ def generation(captured: CapturedOperation) -> Content:
         None,
         _variables(snapshots.get("variables")),
         answer.service_tier,
+        endpoint_of(snapshots["address"]) if "address" in snapshots else None,
     )
     content = _content(captured, None, None, detail)
+    if "lc_internal_call" in metadata:  # a middleware's own call: a summary, a choice of tools
+        content.attributes = {"spancast.internal_call": True}
     if "prompt" in snapshots:  # which prompt of a hub the messages were made of
         content.metadata = {**snapshots["prompt"], **content.metadata}
     return content
@@ -197,16 +213,25 @@ def _with_schema(parameters: Mapping[str, JSON], schema: object) -> Mapping[str,
     return {**parameters, "structured_output": as_data(schema)} if isinstance(schema, Mapping) else parameters
 
 
-def _content(captured: CapturedOperation, input: JSON, output: JSON, detail: Detail = None) -> Content:
-    """Add metadata and tags, without what the frameworks put there for themselves."""
+def _content(
+    captured: CapturedOperation,
+    input: JSON,
+    output: JSON,
+    detail: Detail = None,
+    shown: frozenset[str] = frozenset(),
+) -> Content:
+    """Add metadata and tags, without what the frameworks put there for themselves; but with the keys that are *shown*."""
     mapping = captured.mapping
-    tags = captured.snapshots.get("tags")
+    snapshots = captured.snapshots
+    tags, workflow = snapshots.get("tags"), "workflow" in snapshots
     if not mapping and not tags:
-        return Content(input, output, detail)
-    metadata = shown_metadata(mapping)
+        return Content(input, output, detail, workflow=workflow)
+    metadata = shown_metadata(mapping, shown)
     own, is_node, attempt = read_tags(tuple(map(str, tags))) if tags else NO_TAGS
     if attempt:
         metadata = {**metadata, "retry_attempt": attempt}
+    if "attempt" in snapshots:  # of a node, by its retry policy
+        metadata = {**metadata, "node_attempt": snapshots["attempt"]}
     agent, node = (mapping.get("lc_agent_name"), mapping.get("langgraph_node")) if mapping else (None, None)
     return Content(
         input,
@@ -217,4 +242,6 @@ def _content(captured: CapturedOperation, input: JSON, output: JSON, detail: Det
         (),
         agent if isinstance(agent, str) else None,
         node if is_node and isinstance(node, str) else None,
+        node_parent=snapshots.get("led_by"),
+        workflow=workflow,
     )

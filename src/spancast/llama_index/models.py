@@ -10,6 +10,7 @@ import orjson
 from llama_index.core.base.llms.types import CompletionResponse
 
 from ..capture.class_cache import ClassCache
+from ..capture.endpoint import address_in
 from ..record.json import PLAIN_ONLY
 from ..recording.nested import note_inner
 from ..recording.open_operation import OpenOperation
@@ -57,6 +58,8 @@ def capture_generation(instance: object, method: str, arguments: Mapping[str, An
     snapshots["streams"] = "stream" in method
     snapshots["model"] = first_text(further, _MODELS) or first_text(own, _MODELS)
     snapshots["provider"] = provider_of(instance)
+    if (address := address_in(own)) is not None:
+        snapshots["address"] = address
     parameters = {
         name: value
         for name in _PARAMETERS

@@ -21,7 +21,7 @@ from ..record.operation import Kind
 from ..recording.current import nearest
 from ..recording.fields import TraceFields
 from ..recording.guard import guarded, report_fault
-from ..recording.open_operation import OpenOperation
+from ..recording.open_operation import OpenOperation, mark_workflow
 from ..recording.recorder import Recorder
 from . import agents, arguments, classify, models, propagation, resumption, tools, workflow
 from .agents import ORIGIN
@@ -239,6 +239,7 @@ class SpanHandler(BaseSpanHandler[Any]):
         if role == AGENT:
             operation.name = operation.snapshots["agent"] = agents.name_of(made.instance)
         operation.snapshots["within"] = agents.agent_around(parent)
+        mark_workflow(operation)
         self._capture_start(made, operation, given)
 
     @guarded

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..capture.errors import ToolError
+from ..capture.mcp import carry_trace, is_mcp, transport_of
 from ..recording.open_operation import OpenOperation
 from .arguments import plain_arguments
 from .instances import attributes_of
@@ -18,6 +19,9 @@ def capture_tool(instance: object, arguments: Mapping[str, Any], operation: Open
     """Capture which tool is called, and with what."""
     name, description = _name_and_description(instance)
     operation.name = name or operation.name
+    if is_mcp(function := attributes_of(instance).get("_async_fn")):
+        operation.snapshots["mcp"] = transport_of(function)
+        carry_trace()
     if operation.capture:
         operation.snapshots["description"] = description
         plain = plain_arguments(arguments)

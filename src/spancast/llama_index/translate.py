@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..capture.answer import NO_ANSWER, is_handed_on
+from ..capture.endpoint import endpoint_of
 from ..capture.snapshot import plain_data
 from ..capture.tools import tools_of
 from ..record.json import JSON
@@ -91,6 +92,8 @@ def tool(captured: CapturedOperation) -> Content:
         description=held.get("description"),
         call_id=held.get("call_id"),
         declared=not held.get("undeclared"),
+        is_mcp="mcp" in held,
+        transport=held.get("mcp"),
     )
     given, made = as_data(held.get("input")), as_data(held.get("output"))
     return Content(input=given, output=made, detail=detail, **_about(captured))
@@ -100,7 +103,11 @@ def retrieval(captured: CapturedOperation) -> Content:
     """Translate a retrieval."""
     held = captured.snapshots
     query = as_data(held.get("input"))
-    detail = Retrieval(query=query if isinstance(query, str) else "", documents=to_documents(held.get("output")))
+    detail = Retrieval(
+        query=query if isinstance(query, str) else "",
+        documents=to_documents(held.get("output")),
+        top_k=held.get("top_k"),
+    )
     return Content(input=query, output=as_data(held.get("output")), detail=detail, **_about(captured))
 
 
@@ -165,6 +172,7 @@ def generation(captured: CapturedOperation) -> Content:
         prompt_template=_template(template),
         prompt_variables=_mapping(as_data(variables)),
         service_tier=answer.service_tier,
+        endpoint=endpoint_of(held.get("address")),
     )
     return Content(detail=detail, **_about(captured))
 
@@ -198,7 +206,12 @@ def _mapping(value: JSON) -> Mapping[str, JSON]:
 def _about(captured: CapturedOperation) -> dict[str, Any]:
     """Return what every kind says alike: the user's tags, the agent around it, the step that it is."""
     held = captured.snapshots
-    return {"metadata": _metadata(captured), "agent": held.get("within"), "node": held.get("step")}
+    return {
+        "metadata": _metadata(captured),
+        "agent": held.get("within"),
+        "node": held.get("step"),
+        "workflow": "workflow" in held,
+    }
 
 
 def _metadata(captured: CapturedOperation) -> Mapping[str, JSON]:

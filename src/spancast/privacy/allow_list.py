@@ -93,12 +93,19 @@ def _detail(detail: Detail) -> Detail:
             input_messages=(),
             output_messages=(),
             tools=(),
+            endpoint=name_or_hash(detail.endpoint),
             prompt_template=None,
             prompt_variables=NOTHING,
         )
     if isinstance(detail, ToolUse):
         name = detail.name if detail.declared else name_hash(detail.name)
-        return replace(detail, name=name, description=None, call_id=name_or_hash(detail.call_id))
+        return replace(
+            detail,
+            name=name,
+            description=None,
+            call_id=name_or_hash(detail.call_id),
+            transport=name_or_hash(detail.transport),
+        )
     if isinstance(detail, Retrieval):
         source = name_or_hash(detail.data_source)
         return replace(detail, query="", data_source=source, documents=_document_refs(detail.documents))
@@ -148,7 +155,7 @@ def _safe_parameters(parameters: Mapping[str, JSON]) -> Mapping[str, JSON]:
 
 def _is_safe_parameter(key: str, value: JSON) -> bool:
     if isinstance(value, str):
-        return key in ("model", "model_name")
+        return key in ("model", "model_name", "reasoning_effort")
     return key in CONTENT_FREE and isinstance(value, (bool, int, float))
 
 

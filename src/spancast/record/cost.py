@@ -16,6 +16,8 @@ class Cost:
         total: The whole charge.
         input: The part for the prompt.
         output: The part for the completion.
+        cache_read, cache_write: The parts of *input* for what was read from and written to a cache, where they are known.
+        reasoning: The part of *output* for reasoning.
         source: Where it comes from: `provider` (billed), `estimate` (a price list), `cache` (a cached answer: 0).
     """
 
@@ -23,3 +25,6 @@ class Cost:
     input: float | None = None
     output: float | None = None
     source: str = "provider"
+    cache_read: float | None = None
+    cache_write: float | None = None
+    reasoning: float | None = None

@@ -20,10 +20,17 @@ class Text:
 @fast_frozen
 @dataclass(frozen=True, slots=True)
 class Reasoning:
-    """What a model thought aloud; *signature* is the provider's seal on it."""
+    """What a model thought aloud.
+
+    *signature* is the provider's seal on it, *id* its id of the item; *data* is a thought that the provider has hidden
+    (Anthropic's `redacted_thinking`), *encrypted* the sealed copy that OpenAI wants back.
+    """
 
     text: str
     signature: str | None = None
+    id: str | None = None
+    data: str | None = None
+    encrypted: str | None = None
 
 
 @fast_frozen
@@ -53,13 +60,17 @@ class Media:
 @fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
-    """A model asks for a tool. *server* says that the provider runs it; *error* that the call could not be read."""
+    """A model asks for a tool. *server* says that the provider runs it; *error* that the call could not be read.
+
+    *signature* is the provider's seal on the reasoning that led to it (Gemini's `thoughtSignature`).
+    """
 
     name: str
     arguments: JSON
     id: str | None = None
     server: bool = False
     error: str | None = None
+    signature: str | None = None
 
 
 @fast_frozen

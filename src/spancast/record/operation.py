@@ -43,6 +43,7 @@ class Kind(StrEnum):
     GUARDRAIL = "GUARDRAIL"
     EVALUATOR = "EVALUATOR"
     PROMPT = "PROMPT"
+    DECISION = "DECISION"
 
 
 CHAIN, AGENT, LLM = Kind.CHAIN, Kind.AGENT, Kind.LLM
@@ -93,7 +94,7 @@ class ToolDefinition:
 @fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """What belongs to an operation of kind LLM.
+    """What belongs to an operation of kind LLM or DECISION.
 
     Attributes:
         operation: `chat` or `text_completion`.
@@ -104,6 +105,7 @@ class Generation:
         cached: The answer came from the framework's own cache: nothing was spent.
         prompt_template, prompt_variables: What the input messages were made of, where the framework says it.
         service_tier: The tier that the provider served it in (`flex`, `priority`), in the provider's word.
+        endpoint: The server that was asked, `host` or `host:port`, where the application has set one.
     """
 
     operation: str = "chat"
@@ -124,6 +126,7 @@ class Generation:
     prompt_template: str | None = None
     prompt_variables: Mapping[str, JSON] = NOTHING
     service_tier: str | None = None
+    endpoint: str | None = None
 
 
 @fast_frozen
@@ -133,12 +136,16 @@ class ToolUse:
 
     Attributes:
         declared: Whether the program has a tool of that name; False where a model made the name up.
+        is_mcp: A server of the Model Context Protocol runs it.
+        transport: Over what the call goes to that server, in OpenTelemetry's word: `pipe`, `tcp`.
     """
 
     name: str
     description: str | None = None
     call_id: str | None = None
     declared: bool = True
+    is_mcp: bool = False
+    transport: str | None = None
 
 
 @fast_frozen
@@ -155,11 +162,12 @@ class Document:
 @fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retrieval:
-    """What belongs to an operation of kind RETRIEVER."""
+    """What belongs to an operation of kind RETRIEVER; *top_k*: how many documents it was to find at most."""
 
     query: str = ""
     documents: tuple[Document, ...] = ()
     data_source: str | None = None
+    top_k: int | None = None
 
 
 @fast_frozen
@@ -250,6 +258,8 @@ class Operation:
         input, output: Plain data, or text.
         agent: The name of the agent that it belongs to.
         node: The node of an execution graph that it is.
+        node_parent: The node that ran before it and led to it; None for a graph's first nodes.
+        workflow: It is the outermost chain or graph of the framework's that made it.
         failure: Set when the operation failed.
         ending: How it ended when it neither finished nor failed: `cancelled`, `abandoned`, `interrupted`, `incomplete`.
         attributes: Set by the application itself on the current span.
@@ -278,3 +288,5 @@ class Operation:
     events: tuple[Event, ...] = ()
     links: tuple[Link, ...] = ()
     attributes: Mapping[str, JSON] = NOTHING
+    node_parent: str | None = None
+    workflow: bool = False

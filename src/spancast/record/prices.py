@@ -83,7 +83,15 @@ class _Rates:
         plain = (usage.input_tokens or 0) - read - write
         asked = self.input * plain + self.cache_read * read + self.cache_write * write
         made = self.output * (usage.output_tokens or 0)
-        return Cost(total=float(self.request + asked + made), input=float(asked), output=float(made), source="estimate")
+        return Cost(
+            total=float(self.request + asked + made),
+            input=float(asked),
+            output=float(made),
+            source="estimate",
+            cache_read=float(self.cache_read * read) if read else None,
+            cache_write=float(self.cache_write * write) if write else None,
+            reasoning=float(self.output * usage.reasoning_tokens) if usage.reasoning_tokens else None,
+        )
 
 
 def _priced(prices: Any, usage: Usage, model: str, provider: str | None, tier: str | None) -> Cost | None:

@@ -23,6 +23,8 @@ class Usage:
         output_audio_tokens: The part of the output that was audio.
         input_text_tokens, output_text_tokens: The parts that were text, where the provider counts by modality.
         input_image_tokens, output_image_tokens: The parts that were images.
+        input_video_tokens: The part of the input that was video.
+        cached_text_tokens, cached_image_tokens, cached_audio_tokens: The parts of what was read from a cache.
     """
 
     input_tokens: int | None = None
@@ -37,3 +39,7 @@ class Usage:
     output_text_tokens: int | None = None
     input_image_tokens: int | None = None
     output_image_tokens: int | None = None
+    input_video_tokens: int | None = None
+    cached_text_tokens: int | None = None
+    cached_image_tokens: int | None = None
+    cached_audio_tokens: int | None = None

@@ -27,7 +27,10 @@ _operation = positional(Operation)
 class Content:
     """What an adapter's translation makes of the snapshots of an operation."""
 
-    __slots__ = ("agent", "attributes", "detail", "events", "input", "metadata", "node", "output", "tags")
+    __slots__ = (
+        *("agent", "attributes", "detail", "events", "input", "metadata"),
+        *("node", "node_parent", "output", "tags", "workflow"),
+    )
 
     def __init__(
         self,
@@ -40,6 +43,8 @@ class Content:
         agent: str | None = None,
         node: str | None = None,
         attributes: Mapping[str, JSON] = NOTHING,
+        node_parent: str | None = None,
+        workflow: bool = False,
     ) -> None:
         self.input = input
         self.output = output
@@ -50,6 +55,8 @@ class Content:
         self.agent = agent
         self.node = node
         self.attributes = attributes
+        self.node_parent = node_parent
+        self.workflow = workflow
 
 
 Translate = Callable[["CapturedOperation"], Content]
@@ -155,4 +162,6 @@ def _finished(captured: CapturedOperation) -> Operation:
         (*captured.events, *content.events),
         captured.links,
         attributes,
+        content.node_parent,
+        content.workflow,
     )

@@ -242,6 +242,12 @@ def root_of(operation: OpenOperation) -> OpenOperation:
     return operation
 
 
+def mark_workflow(operation: OpenOperation) -> None:
+    """Mark a chain that no other run of a framework surrounds: the outermost one, or one in a block of the application."""
+    if operation.kind is Kind.CHAIN and (operation.parent is None or operation.parent.is_block):
+        operation.snapshots["workflow"] = True
+
+
 Place = tuple[Kind, str, int, int, int, "TraceState", bool, object, int]
 
 

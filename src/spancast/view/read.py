@@ -32,6 +32,7 @@ _KINDS = {
 _HEX = re.compile("[0-9a-fA-F]+")
 _MAX_DEPTH = 64  # levels of a value; what lies deeper is left out: nothing could write it as JSON again
 _MAX_TEXT = 10_000  # characters of a name, an error, an id: what is shown on one line
+_MODELS = frozenset({"LLM", "DECISION"})  # a call of a model, whose tokens and cost count
 _MOST = 1e15  # dollars, tokens or seconds: more is no figure but a mistake, and would need a column of its own width
 _INPUT_TOKENS = ("llm.token_count.prompt", "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens")
 _USER = ("user.id", "langfuse.user.id", "traceloop.association.properties.user_id")
@@ -246,8 +247,8 @@ def traces_of(spans: Iterable[ViewSpan]) -> dict[str, list[ViewSpan]]:
 
 def counted_once(spans: Sequence[ViewSpan]) -> list[ViewSpan]:
     """Return *spans* without model calls directly inside a model call: the same one, told again by its gateway."""
-    counting = {span.span_id for span in spans if span.kind == "LLM" and span.input_tokens is not None}
-    return [span for span in spans if span.kind != "LLM" or span.parent_span_id not in counting]
+    counting = {span.span_id for span in spans if span.kind in _MODELS and span.input_tokens is not None}
+    return [span for span in spans if span.kind not in _MODELS or span.parent_span_id not in counting]
 
 
 def view_span(span: Mapping[str, Any], attributes: dict[str, Any], service: str | None = None) -> ViewSpan:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from ... import validation
 from ...conventions.span import Span
+from ...conventions.versions import checked as checked_convention
 from ...diagnostics.result import CheckResult, Step
 from ...otlp.outcome import DELIVERED, Outcome, Verdict
 from ..destination import Destination, Exporter, ResourceSource
@@ -84,7 +85,9 @@ def through_provider(
             f"tracer_provider is a {type(provider).__name__}: give the opentelemetry.sdk.trace.TracerProvider "
             "that your application set up."
         )
-    chosen = convention or ("openinference" if expects_openinference(provider) else "gen_ai")
+    chosen = (convention and checked_convention(convention)) or (
+        "openinference" if expects_openinference(provider) else "gen_ai"
+    )
     return local_destination("tracer_provider", ProviderTarget(provider), chosen, common or {})
 
 
