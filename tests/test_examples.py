@@ -12,18 +12,20 @@ from pathlib import Path
 
 import pytest
 
+from .receivers.score_apis import score_apis
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 MAX_LINES = 60
 LLAMA_INDEX = pytest.mark.skipif(find_spec("llama_index") is None, reason="llama-index-core is not installed")
 
 
-def run(name: str, folder: Path) -> str:
+def run(name: str, folder: Path, *arguments: str, **variables: str) -> str:
     """Run an example in *folder* and return what it printed."""
-    settings = ("OTEL_", "ARIZE_", "OPENROUTER_", "SPANCAST_")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(settings)}
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / name)], cwd=folder, env=environment, capture_output=True, text=True, timeout=120
-    )
+    settings = ("OTEL_", "ARIZE_", "OPENROUTER_", "SPANCAST_", "PHOENIX_", "LANGFUSE_", "LANGSMITH_")
+    own = {key: value for key, value in os.environ.items() if not key.startswith(settings)}
+    command = [sys.executable, str(EXAMPLES / name), *arguments]
+    environment = {**own, "NO_PROXY": "127.0.0.1", **variables}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
     assert (0, "") == (done.returncode, done.stderr)
     return done.stdout
 
@@ -181,6 +183,24 @@ def test_a_thumb_reaches_its_trace(tmp_path: Path) -> None:
     kinds = [kind for line in printed.splitlines() for kind in ("CHAIN Ask", "LLM chat", "EVALUATOR") if kind in line]
     assert ["CHAIN Ask", "LLM chat", "EVALUATOR"] == kinds
     assert "EVALUATOR helpful  1 thumbs-up" in printed
+
+
+def test_a_thumb_reaches_the_backends_own_apis(tmp_path: Path) -> None:
+    """The endpoint's score, and that of another process with the ids of a log line, at three backends at once."""
+    with score_apis() as apis:
+        keys = {"PHOENIX_COLLECTOR_ENDPOINT": apis.url, "LANGFUSE_PUBLIC_KEY": "pk-1", "LANGFUSE_SECRET_KEY": "sk-1"}
+        more = {"LANGFUSE_BASE_URL": apis.url, "LANGSMITH_API_KEY": "lsv2_1", "LANGSMITH_ENDPOINT": apis.url}
+        printed = run("feedback.py", tmp_path, **keys, **more)
+        found = re.search(r"answered trace_id=(\w+) span_id=(\w+)", printed)
+        assert found is not None
+        later = run("feedback.py", tmp_path, *found.groups(), **keys, **more)
+    assert ("delivered: True" in printed, "delivered: True" in later, []) == (True, True, apis.refused)
+    trace_id, span_id = found.groups()
+    annotations = [each for body in apis.bodies("/v1/span_annotations") for each in body["data"]]
+    assert [("helpful", span_id), ("resolved", span_id)] == [(each["name"], each["span_id"]) for each in annotations]
+    scores = [each for body in apis.bodies("/api/public/scores") for each in body]
+    assert [("helpful", trace_id), ("resolved", trace_id)] == [(each["name"], each["traceId"]) for each in scores]
+    assert ["helpful", "resolved"] == [body["key"] for body in apis.bodies("/feedback")]
 
 
 def test_the_job_reports_and_ends_well(tmp_path: Path) -> None:

@@ -6,8 +6,13 @@ Slow: it is installed from PyPI and started on loopback with authentication on (
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
+import time
+import urllib.error
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +22,7 @@ from spancast import destinations
 from spancast.destinations import MemoryDestination
 
 from .receivers.arize_phoenix import Phoenix, running_phoenix
+from .test_examples import run
 
 pytestmark = [
     pytest.mark.slow,
@@ -135,6 +141,60 @@ def test_a_resumed_run_ends_its_trace(phoenix: Phoenix) -> None:
     for output in (shown["lastOutput"], root["output"]):
         assert "done: yes" in output["truncatedValue"]
     assert (1, "support", "OK") == (shown["numTraces"], root["name"], root["statusCode"])
+
+
+def annotations(phoenix: Phoenix, scope: str, ids: str, most: int) -> list[dict[str, Any]]:
+    """Return what Phoenix's API shows of the annotations of a span, a trace or a session, once *most* are there."""
+    end = time.monotonic() + 60
+    found: list[dict[str, Any]] = []
+    while len(found) < most and time.monotonic() < end:
+        time.sleep(0.5)
+        with suppress(urllib.error.HTTPError):  # 404 until the project, or the session, is stored
+            found = phoenix.get(f"/v1/projects/{PROJECT}/{scope}_annotations?{scope}_ids={ids}")["data"]
+    return found
+
+
+def test_scores_are_annotations(phoenix: Phoenix) -> None:
+    """A score stands on its span, its trace and its session in Phoenix's API, and no span was made of it."""
+    backend = destinations.phoenix(phoenix.url, api_key=ADMIN, project_name=PROJECT)
+    with spancast.Pipeline(backend) as pipeline:
+        with spancast.trace(trace_name="Ask", session_id="scored-session") as trace:
+            spancast.score("grounded", 0.8, annotator="llm", explanation="Cites both pages.", metadata={"judge": "j1"})
+        trace.score("helpful", True, label="thumbs-up", identifier="u1")
+        spancast.score("complete", 1, trace_id=trace.trace_id)
+        spancast.score("solved", 0, session_id="scored-session")
+        assert True is pipeline.flush(30)
+        report = pipeline.report()["phoenix"]
+    assert (1, 4, 4) == (report.delivered, report.scores.recorded, report.scores.delivered)
+
+    on_span = {each["name"]: each for each in annotations(phoenix, "span", trace.span_id, 2)}
+    grounded, helpful = on_span["grounded"], on_span["helpful"]
+    assert ("LLM", 0.8, "Cites both pages.", {"judge": "j1"}) == (
+        grounded["annotator_kind"],
+        grounded["result"]["score"],
+        grounded["result"]["explanation"],
+        grounded["metadata"],
+    )
+    assert ("HUMAN", 1.0, "thumbs-up", "u1") == (
+        helpful["annotator_kind"],
+        helpful["result"]["score"],
+        helpful["result"]["label"],
+        helpful["identifier"],
+    )
+    assert ["complete"] == [each["name"] for each in annotations(phoenix, "trace", trace.trace_id, 1)]
+    assert ["solved"] == [each["name"] for each in annotations(phoenix, "session", "scored-session", 1)]
+    assert ["Ask"] == [span["name"] for span in stored(phoenix, trace.trace_id, 1)]
+
+
+def test_the_examples_thumb_stands_on_its_span(phoenix: Phoenix, tmp_path: Path) -> None:
+    """The endpoint's score, and that of another process with the ids of a log line."""
+    where = {"PHOENIX_COLLECTOR_ENDPOINT": phoenix.url, "PHOENIX_API_KEY": ADMIN, "PHOENIX_PROJECT": PROJECT}
+    printed = run("feedback.py", tmp_path, **where)
+    found = re.search(r"answered trace_id=(\w+) span_id=(\w+)", printed)
+    assert found is not None
+    assert "delivered: True" in run("feedback.py", tmp_path, *found.groups(), **where)
+    names = {each["name"] for each in annotations(phoenix, "span", found.group(2), 2)}
+    assert {"helpful", "resolved"} == names
 
 
 def test_phoenix_takes_what_goes_through_a_provider_of_its_own(phoenix: Phoenix) -> None:

@@ -10,6 +10,8 @@ from spancast.view.tree import trace_tree
 
 def print_traces(path=".spancast/traces.jsonl", last=1):
     """Print the newest *last* traces of *path*, the newest last."""
+    if not Path(path).exists():  # the spans went elsewhere
+        return
     console = Console(width=110)
     for spans in list(traces_of(read_lines(Path(path))).values())[-last:]:
         console.print(trace_tree(spans), "")

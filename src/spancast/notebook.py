@@ -10,7 +10,7 @@ from .destinations.targets.file import FileTarget
 from .destinations.targets.memory import MemorySpan, MemoryTarget
 from .runtime.default import flush, in_use
 from .view.notebook import ShownTrace, trace_in_file
-from .view.read import ViewSpan, view_span
+from .view.read import ViewSpan, is_score, view_span
 
 _FLUSH_TIMEOUT = 5.0  # seconds for spans that are still on their way
 
@@ -47,7 +47,10 @@ def _spans_of(destination: Destination, trace_id: str | None) -> list[ViewSpan]:
     if not isinstance(target, MemoryTarget) or not target.spans:
         return []
     kept = list(target.spans)
-    matching = [span for span in kept if span.trace_id.startswith(trace_id.lower())] if trace_id else kept[-1:]
+    if trace_id:
+        matching = [span for span in kept if span.trace_id.startswith(trace_id.lower())]
+    else:  # a score may come days later, and that of a session is no trace
+        matching = [next((span for span in reversed(kept) if not is_score(span_of_memory(span))), kept[-1])]
     wanted = matching[-1].trace_id if matching else None
     return [span_of_memory(span) for span in kept if span.trace_id == wanted]
 

@@ -127,5 +127,8 @@ def test_a_report_becomes_plain_data() -> None:
         "replayed": 0,
         "reasons": {"HTTP 401": 1},
         "last_error": None,
+        "kept_by": {},
+        "decided_early": 0,
+        "scores": {"recorded": 0, **dict.fromkeys(COLUMNS, 0), "reasons": {}},
     }
     assert {"d": expected} == report.as_dict()

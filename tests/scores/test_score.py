@@ -23,12 +23,15 @@ import spancast
 from spancast import Pipeline, destinations
 from spancast.conventions import gen_ai
 from spancast.destinations import MemoryDestination
-from spancast.destinations.backends.langfuse import langfuse_gen_ai
 from spancast.langchain import SpancastCallbackHandler
-from spancast.record.operation import Kind, Link, Operation, Score
+from spancast.record.operation import Generation, Kind, Operation, Score
 from spancast.recording import guard
+from spancast.scores.score import MAX_ON_A_SPAN
+from spancast.testing import record
 from spancast.view.content import content_of
+from spancast.view.query import Filters, list_traces, session_data, trace_data
 from spancast.view.read import read_lines
+from spancast.view.store import Store
 from spancast.view.tree import trace_tree
 
 TRACE, SPAN = "4b" * 16, "7a" * 8
@@ -47,24 +50,38 @@ def links_of(span: Any) -> list[tuple[str, str]]:
 
 # ---------------------------------------------------------------- what is judged
 def test_a_score_inside_a_trace_judges_the_open_span(pipeline: Pipeline, memory: MemoryDestination) -> None:
-    """Without ids: a closed EVALUATOR in the same trace, without a parent, with one link to the open span."""
-    with pipeline, pipeline.trace(trace_name="Ask", session_id="s1", user="u1") as trace:
+    """Without ids it stands on the span that is open, as the conventions ask; a second one beside it."""
+    with pipeline, pipeline.trace(trace_name="Ask", session_id="s1", user="u1"):
         assert True is spancast.score("helpful", 0.5, label="so-so", explanation="It missed a part.", annotator="llm")
+        assert True is spancast.score("short", True)
 
-    (span,) = scores_of(memory)
-    assert ("helpful", trace.trace_id, None) == (span.name, span.trace_id, span.parent_span_id)
-    assert [(trace.trace_id, trace.span_id)] == links_of(span)
+    (span,) = memory.spans
+    assert ("Ask", "CHAIN", ()) == (span.name, span.kind, span.links)
     assert {
-        "openinference.span.kind": "EVALUATOR",
+        "openinference.span.kind": "CHAIN",
         "session.id": "s1",
         "user.id": "u1",
+        "evaluations.1.evaluation.name": "short",
+        "evaluations.1.evaluation.score": 1.0,
+        "evaluations.1.evaluation.annotator_kind": "HUMAN",
         EVALUATION + "name": "helpful",
         EVALUATION + "score": 0.5,
         EVALUATION + "label": "so-so",
         EVALUATION + "explanation": "It missed a part.",
         EVALUATION + "annotator_kind": "LLM",
     } == dict(span.attributes)
-    assert ("OK", span.start_ns) == (span.status, span.end_ns)
+
+
+def test_more_scores_than_a_span_carries_go_by_themselves(pipeline: Pipeline, memory: MemoryDestination) -> None:
+    """A loop that scores one open span for ever does not let it grow: what is beyond the bound is carried beside it."""
+    with pipeline, pipeline.trace(trace_name="Ask") as trace:
+        for number in range(MAX_ON_A_SPAN + 2):
+            assert True is spancast.score(f"s{number}", 1)
+
+    beside = scores_of(memory)
+    assert [[(trace.trace_id, trace.span_id)]] * 2 == [links_of(span) for span in beside]
+    (root,) = [span for span in memory.spans if span.kind is Kind.CHAIN]
+    assert MAX_ON_A_SPAN == sum(name.endswith(".evaluation.name") for name in root.attributes)
 
 
 def test_a_handle_judges_its_span_after_the_end(pipeline: Pipeline, memory: MemoryDestination) -> None:
@@ -379,16 +396,68 @@ def test_another_process_scores_with_an_id(tmp_path: Path) -> None:
     assert ("CHAIN", "EVALUATOR", trace.trace_id) == (asked.kind, scored.kind, scored.trace_id)
 
 
-def test_at_langfuse_a_score_lies_under_its_span() -> None:
-    """There a span without a parent names the whole trace: the score's link becomes its parent as well."""
+@pytest.mark.parametrize("private", [False, True])
+def test_gen_ai_has_an_event_on_the_open_span(private: bool) -> None:
+    """The event stands on the span that is judged, also in privacy mode, there without the explanation."""
+    memory = destinations.memory(convention="gen_ai", privacy_mode=private)
+    with Pipeline(memory), spancast.trace(trace_name="Ask"):
+        spancast.score("grounded", 0.8, explanation="Cites both.", annotator="llm")
+
+    (span,) = memory.spans
+    (event,) = span.events
+    assert ("gen_ai.evaluation.result", 0.8) == (event.name, event.attributes["gen_ai.evaluation.score.value"])
+    assert private is ("gen_ai.evaluation.explanation" not in event.attributes)
+    assert "gen_ai.evaluation.name" not in span.attributes
+
+
+def test_the_event_names_the_answer_that_is_judged() -> None:
+    """On a model call the event has the answer's id."""
+    detail = Generation(response_id="chatcmpl-1")
     operation = Operation(
-        kind=Kind.EVALUATOR,
-        name="helpful",
+        kind=Kind.LLM,
+        name="m",
         trace_id=1,
         span_id=2,
         start_ns=1,
-        end_ns=1,
-        detail=Score(name="helpful", value=1.0),
-        links=(Link(trace_id=1, span_id=3),),
+        end_ns=2,
+        detail=detail,
+        scores=(Score(name="helpful", value=1.0),),
     )
-    assert (3, None) == (langfuse_gen_ai(operation).parent_span_id, gen_ai.render(operation).parent_span_id)
+    (event,) = gen_ai.render(operation).events
+    assert "chatcmpl-1" == event.attributes["gen_ai.response.id"]
+
+
+@pytest.mark.parametrize("convention", ["openinference", "gen_ai"])
+def test_the_tree_shows_a_score_where_it_belongs(convention: str, tmp_path: Path) -> None:
+    """One of an open span stands behind its name; one of later under it; that of a session is no trace of its own."""
+    path = tmp_path / "traces.jsonl"
+    with Pipeline(destinations.file(path, convention=convention)) as pipeline:
+        with pipeline.trace(trace_name="Ask", session_id="s1") as trace, pipeline.trace(trace_name="Look up"):
+            spancast.score("grounded", 0.8)
+        trace.score("helpful", 1)
+        spancast.score("solved", 1, session_id="s1")
+
+    console = Console(width=100, record=True, file=StringIO())
+    console.print(str(spancast.show(file=path)))
+    shown = console.export_text()
+    assert True is ("CHAIN Look up  grounded 0.8" in shown)
+    assert True is ("EVALUATOR helpful  1" in shown and "solved" not in shown)
+    store = Store(None)
+    store.add(read_lines(path))
+    assert ["Ask"] == [row["name"] for row in list_traces(store, Filters())]
+    session = session_data(store, "s1")
+    assert (["Ask"], ["solved"]) == ([row["name"] for row in session["traces"]], [s["name"] for s in session["scores"]])
+    (helpful,) = [span for span in trace_data(store.spans(trace.trace_id))["spans"] if span["name"] == "helpful"]
+    assert trace.span_id == helpful["parent_span_id"]
+
+
+def test_a_score_of_a_session_is_not_the_newest_trace(pipeline: Pipeline, memory: MemoryDestination) -> None:
+    """`show()` and the fixture `traces` mean the newest trace, whatever is judged later."""
+    with record() as traces:
+        with spancast.trace(trace_name="Ask"):
+            pass
+        spancast.score("solved", 1, session_id="s1")
+        assert ("Ask", 1) == (traces.last.name, len(traces))
+        shown = spancast.show()
+    assert shown is not None
+    assert "Ask" in str(shown)

@@ -23,6 +23,7 @@ from ..delivery.words import spans
 from ..destinations import otlp
 from ..destinations.destination import Destination
 from ..destinations.targets.http import HttpTarget
+from ..destinations.targets.scores import score_destination
 from ..otlp.encoding import ENCODINGS
 from ..validation import SettingsError
 from .output import FAILED, print_json, stop
@@ -89,6 +90,8 @@ def waiting(
     Spans go to where they would have gone: same name, URL, headers and privacy mode. *by_url*: the user named the URL;
     *keep_protocol*: and not the protocol, so it is the one in which they would have gone.
     """
+    scores = [by_api for destination in destinations if (by_api := score_destination(destination)) is not None]
+    destinations = (*destinations, *scores)
     own = {folder_of(base, destination): destination for destination in destinations} if base.is_dir() else {}
     urls = {destination.target.describe(): destination for destination in destinations} if by_url else {}
     found = []

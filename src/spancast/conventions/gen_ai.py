@@ -17,8 +17,13 @@ from dataclasses import replace
 from ..record.json import JSON, as_text, dumps
 from ..record.message import Media, Message, Other, Part, Reasoning, Refusal, Text, ToolCall, ToolResult, all_written
 from ..record.operation import Agent, Embedding, Generation, Kind, Operation, Reranking, Retrieval, Score, ToolUse
+<<<<<<< HEAD
 from .outline import Writable, attribute, mcp, outline, say, under
 from .span import CLIENT, INTERNAL, AttributeValue, Span, SpanEvent
+=======
+from .outline import Writable, attribute, outline, say, under
+from .span import CLIENT, EVALUATION_EVENT, INTERNAL, AttributeValue, Span, SpanEvent
+>>>>>>> 5b9c8c2 (scores: by each backend's own API, on the judged span while it is open, and in the report; evaluators of both frameworks)
 
 _PROVIDERS = {
     "azure": "azure.ai.openai",
@@ -103,7 +108,8 @@ def render(operation: Operation, *, cost: bool = True) -> Span:
             attributes["gen_ai.workflow.name"] = operation.name
         _chain(attributes, operation)
     kind = CLIENT if operation.kind in _CLIENTS else INTERNAL
-    return outline(operation, operation.given_name or name, kind, attributes)
+    span = outline(operation, operation.given_name or name, kind, attributes)
+    return _with_results(span, operation) if operation.scores else span
 
 
 def _joined(operation: str, name: str | None) -> str:
@@ -196,7 +202,31 @@ def _reranking(attributes: Writable, detail: Reranking) -> None:
 
 
 def _evaluation(attributes: Writable, detail: Score, operation: Operation) -> Span:
-    """The result stands on the span, and once more as the conventions' event; what they have no name for, under our own."""
+    """The result stands on the span, and once more as the conventions' event."""
+    result = _result(detail)
+    attributes.update(result)
+    if operation.input is not None:
+        attributes["span.input"] = as_text(operation.input)
+    if operation.output is not None:
+        attributes["span.output"] = as_text(operation.output)
+    span = outline(operation, operation.given_name or operation.name, INTERNAL, attributes)
+    event = SpanEvent(name=EVALUATION_EVENT, time_ns=operation.end_ns, attributes=result)
+    return replace(span, events=(*span.events, event))
+
+
+def _with_results(span: Span, operation: Operation) -> Span:
+    """Return the span of a judged operation with one event a result, as the conventions ask: on the span that is judged."""
+    detail = operation.detail
+    answer = {"gen_ai.response.id": detail.response_id} if isinstance(detail, Generation) and detail.response_id else {}
+    results = [
+        SpanEvent(name=EVALUATION_EVENT, time_ns=operation.end_ns, attributes={**_result(score), **answer})
+        for score in operation.scores
+    ]
+    return replace(span, events=(*span.events, *results))
+
+
+def _result(detail: Score) -> Writable:
+    """Return a result as the conventions name it; what they have no name for, under our own."""
     result: Writable = {"gen_ai.evaluation.name": detail.name}
     say(result, "gen_ai.evaluation.score.value", detail.value)
     say(result, "gen_ai.evaluation.score.label", detail.label)
@@ -206,10 +236,7 @@ def _evaluation(attributes: Writable, detail: Score, operation: Operation) -> Sp
     say(result, "spancast.evaluation.identifier", detail.identifier)
     if detail.metadata:
         result["spancast.evaluation.metadata"] = dumps(detail.metadata)
-    attributes.update(result)
-    span = outline(operation, operation.given_name or operation.name, INTERNAL, attributes)
-    event = SpanEvent(name="gen_ai.evaluation.result", time_ns=operation.end_ns, attributes=result)
-    return replace(span, events=(*span.events, event))
+    return result
 
 
 def _document(document: object) -> JSON:

@@ -75,7 +75,9 @@ def render(operation: Operation, *, flat_metadata: bool = True) -> Span:
         elif isinstance(detail, Reranking):
             _reranking(attributes, detail)
         elif isinstance(detail, Score):
-            _score(attributes, detail)
+            _score(attributes, detail, 0)
+    for index, score in enumerate(operation.scores):
+        _score(attributes, score, index)
     return outline(operation, operation.given_name or operation.name, INTERNAL, attributes)
 
 
@@ -366,11 +368,11 @@ def _reranking(attributes: Writable, detail: Reranking) -> None:
             _document(attributes, f"reranker.{side}_documents.{index}.document.", document)
 
 
-def _score(attributes: Writable, detail: Score) -> None:
-    """As the specification's page on annotations says for feedback after the fact; without a result there is no object."""
+def _score(attributes: Writable, detail: Score, index: int) -> None:
+    """As the specification's page on annotations says, on the judged span or its carrier; without a result no object."""
     if detail.value is None and not detail.label and not detail.explanation:
         return
-    prefix = _SCOPES[detail.scope]
+    prefix = f"{_SCOPES[detail.scope]}{index}.evaluation."
     attributes[prefix + "name"] = detail.name
     say(attributes, prefix + "score", detail.value)
     say(attributes, prefix + "label", detail.label)
@@ -382,7 +384,8 @@ def _score(attributes: Writable, detail: Score) -> None:
 
 
 _SCOPES = {
-    "span": "evaluations.0.evaluation.",
-    "trace": "trace.evaluations.0.evaluation.",
-    "session": "session.evaluations.0.evaluation.",
+    "evaluator": "evaluations.",
+    "span": "evaluations.",
+    "trace": "trace.evaluations.",
+    "session": "session.evaluations.",
 }

@@ -13,6 +13,7 @@ Attributes = Mapping[str, AttributeValue]
 
 INTERNAL, CLIENT = 1, 3  # OTLP SpanKind
 UNSET, OK, ERROR = 0, 1, 2  # OTLP StatusCode
+EVALUATION_EVENT = "gen_ai.evaluation.result"  # of the gen_ai conventions: one result, on the span that it judges
 
 
 @fast_frozen

@@ -21,9 +21,31 @@ A plain tuple of atoms: the garbage collector looks at it once and then never ag
 """
 
 
+class Scored:
+    """An encoded span that carries scores, on its way into the buffer, which counts them.
+
+    Attributes:
+        payload: What the exporter takes.
+        scores: How many.
+    """
+
+    __slots__ = ("payload", "scores")
+
+    def __init__(self, payload: Any, scores: int) -> None:
+        self.payload = payload
+        self.scores = scores
+
+
 def size_of(payload: Any) -> int:
     """Return how many bytes an encoded span takes, in a request and, nearly, in memory."""
-    return len(payload) + FRAME_BYTES if type(payload) is bytes else _OBJECT_BYTES
+    if type(payload) is bytes:
+        return len(payload) + FRAME_BYTES
+    return size_of(payload.payload) if type(payload) is Scored else _OBJECT_BYTES
+
+
+def scores_of(payloads: Sequence[Any]) -> int:
+    """Return how many scores *payloads* carry, before they are in a buffer."""
+    return sum([payload.scores for payload in payloads if type(payload) is Scored])
 
 
 class Claim:
@@ -48,10 +70,10 @@ class Claim:
     def settle(self, entries: Sequence[Entry], column: str, reason: str | None = None) -> int:
         """Count *entries* in *column* of the ledger, those that are still this claim's; return how many that were."""
         with self._buffer.lock:
-            settled = sum([self._left.pop(entry[0], None) is not None for entry in entries])
-            self._buffer.ledger.move(column, settled, reason)
+            settled = [entry[0] for entry in entries if self._left.pop(entry[0], None) is not None]
+            self._buffer.ledger.move(column, len(settled), reason, scores=self._buffer.scores_among(settled))
             self._buffer.look(self)
-        return settled
+        return len(settled)
 
     def give_back(self) -> None:
         """Put what is left of the claim back to the front of the queue."""
@@ -83,6 +105,7 @@ class SpanBuffer:
         self.bytes = 0
         self._queue: deque[Entry] = deque()
         self._claims: dict[int, Claim] = {}
+        self._scores: dict[int, int] = {}  # of what is in it, by number: how many scores a span carries
 
     def __len__(self) -> int:
         """Return how many spans are queued."""
@@ -108,10 +131,13 @@ class SpanBuffer:
     def put(self, payloads: Sequence[Any], offered_at: float) -> None:
         """Queue encoded spans that were offered at about *offered_at*. It has no bound: `spill` decides what may stay."""
         with self.lock:
-            self.ledger.enter("queued", len(payloads))
+            self.ledger.enter("queued", len(payloads), scores=scores_of(payloads))
             number = self.accepted
             for payload in payloads:
                 number += 1
+                if type(payload) is Scored:
+                    self._scores[number] = payload.scores
+                    payload = payload.payload
                 self._queue.append((number, offered_at, payload))
                 self.bytes += size_of(payload)
             self.accepted = number
@@ -152,7 +178,8 @@ class SpanBuffer:
         """Count everything in *column* and forget it: what threads report of their claims counts for nothing any more."""
         with self.lock:
             left = len(self._queue) + sum([len(claim._left) for claim in self._claims.values()])
-            self.ledger.move(column, left, reason)
+            self.ledger.move(column, left, reason, scores=sum(self._scores.values()))
+            self._scores = {}
             for claim in self._claims.values():
                 claim._left = {}
             self._claims = {}
@@ -162,6 +189,10 @@ class SpanBuffer:
         return left
 
     # ------------------------------------------------------------------ with the lock taken
+    def scores_among(self, numbers: Sequence[int]) -> int:
+        """Return how many scores the spans carry that leave now. Call it with the lock taken."""
+        return sum([self._scores.pop(number, 0) for number in numbers]) if self._scores else 0
+
     def _claimed(self, entries: list[Entry], revocable: bool) -> Claim:
         claim = Claim(self, entries, revocable)
         self._claims[id(claim)] = claim

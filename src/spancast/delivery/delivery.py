@@ -7,15 +7,17 @@ signal handler, in a greenlet. They take no lock; who waits polls.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from ..recording.captured import CapturedOperation
 from .counting import Counter, MetricsReport
 from .encoder import Encoder, weight
 from .inbox import Inbox, Marker
 from .lane import Lane
-from .ledger import DestinationReport
+from .ledger import DestinationReport, with_own_scores
+from .score_lanes import with_score_lanes
 from .threads import ARE_GREENLETS, get_ident, thread_sleep
 from .worker import Worker
 
@@ -32,11 +34,15 @@ class Delivery:
         max_bytes: int,
         ending: Callable[[], bool | None] = lambda: None,
         counters: Sequence[Counter] = (),
+        score_lanes: Mapping[int, Lane] = MappingProxyType({}),
     ) -> None:
-        self.lanes = tuple(lanes)
+        """*score_lanes*: the lanes of backends' own APIs for scores, by the place of the destination's lane in *lanes*."""
+        own = tuple(lanes)
+        self.score_lanes = with_score_lanes(own, score_lanes)
+        self.lanes = (*own, *[each.lane for each in self.score_lanes])
         self.counters = tuple(counters)
         self.inbox = Inbox(max_bytes, weight)
-        self.encoder = Encoder(self.inbox, self.lanes, max_bytes, ending, counters)
+        self.encoder = Encoder(self.inbox, own, max_bytes, ending, counters, self.score_lanes)
         self.worker = Worker("encoder", self.encoder.step)
         self._seen_losses = 0
 
@@ -182,7 +188,7 @@ class Delivery:
         inbox = self.inbox
         self.encoder.stopped = True
         left = inbox.take_all()
-        for lane in self.lanes:
+        for lane in self._span_lanes:
             if left:
                 lane.ledger.enter("dropped", left, "shutdown deadline")
         self.inbox.wake()
@@ -229,18 +235,23 @@ class Delivery:
             queued, sampler = inbox.waiting, self.encoder.sampler
             more = {"dropped": full + late, "sampled_out": skipped}
             reasons = {name: count for name, count in (("queue full", full), ("after shutdown", late)) if count}
-            found = tuple(
-                [
-                    replace(
-                        lane.ledger.report({**more, "queued": queued + waiting}, reasons),
-                        kept_by=dict(kept),
-                        decided_early=early,
-                    )
-                    for lane, waiting, kept, early in zip(
-                        self.lanes, self.encoder.waiting, list(sampler.kept), list(sampler.early), strict=True
-                    )
-                ]
-            )
+            found = [
+                replace(
+                    lane.ledger.report({**more, "queued": queued + waiting}, reasons),
+                    kept_by=dict(kept),
+                    decided_early=early,
+                )
+                for lane, waiting, kept, early in zip(
+                    self._span_lanes, self.encoder.waiting, list(sampler.kept), list(sampler.early), strict=True
+                )
+            ]
+            for each in self.score_lanes:
+                place = each.owner.bit_length() - 1
+                found[place] = with_own_scores(found[place], each.lane.ledger.report())
             if version == inbox.version and not version % 2:
                 break
-        return found
+        return tuple(found)
+
+    @property
+    def _span_lanes(self) -> tuple[Lane, ...]:
+        return self.lanes[: len(self.lanes) - len(self.score_lanes)]

@@ -25,6 +25,7 @@ from .counting import Counter
 from .inbox import MAX_AGE, Inbox, Marker
 from .lane import Lane
 from .sampling_marks import SamplingMarks
+from .score_lanes import NOWHERE, Routed, ScoreLane, marked, routed, scores_captured
 from .threads import thread_sleep
 
 CHUNK: Final = 32  # spans that are encoded between two chances for the application's threads (5 ms: a switch interval)
@@ -69,23 +70,25 @@ class Encoder:
         max_bytes: int,
         ending: Callable[[], bool | None] = lambda: None,
         counters: Sequence[Counter] = (),
+        score_lanes: tuple[ScoreLane, ...] = (),
     ) -> None:
         """*ending* says whether the server around has begun to end the process; None: there is no server.
 
-        *counters* count every operation, whatever is sampled.
+        *counters* count every operation, whatever is sampled. *score_lanes* stand behind *lanes* in the order of all.
         """
         self.deadline = float("inf")
         self.stopped = False
         self._inbox = inbox
-        self._lanes = tuple(lanes)
         self._counters = tuple(counters)
+        self._lanes = (*lanes, *[each.lane for each in score_lanes])
+        self._score_lanes = score_lanes
         self._everyone = (1 << len(lanes)) - 1
         self._renderings = _renderings(lanes)
         self._ending = ending
         self.sampler = TailSampler([lane.destination.keep_rules for lane in lanes], max_bytes, self._decided)
         self.waiting: tuple[int, ...] = (0,) * len(lanes)
         self._marks = [SamplingMarks(lane.destination) for lane in lanes]
-        self._made = _Made(len(lanes))
+        self._made = _Made(len(self._lanes))
         self._offered_at = 0.0
         self._idle_since = time.monotonic()
         self._is_warm = self._was_ending = False
@@ -192,19 +195,31 @@ class Encoder:
         for index in range(len(self._lanes)):
             if asked >> index & 1 and not chosen >> index & 1:
                 self._made.skipped[index] += 1
+                self._made.judged[index] += scores_captured(captured)
         operation: Operation | None = None
+        routes = NOWHERE
+        if self._score_lanes and chosen and scores_captured(captured):
+            try:
+                operation = captured.operation()
+                routes = self._route(operation, chosen)
+            except Exception as error:
+                self._drop(chosen, "could not be rendered")
+                report_fault("render", error)
+                return
         for rendering in self._renderings:
-            wanted = chosen & rendering.mask
+            wanted = chosen & rendering.mask & ~routes.taken
             if not wanted:
                 continue
             try:
                 operation = operation or captured.operation()
-                self._make(rendering, operation, wanted, reasons)
+                self._make(rendering, operation, wanted, reasons, routes.unmarked)
             except Exception as error:  # one span that cannot be rendered affects no other
                 self._drop(wanted, "could not be rendered")
                 report_fault("render", error)
 
-    def _make(self, rendering: _Rendering, operation: Operation, wanted: int, reasons: Mapping[int, str]) -> None:
+    def _make(
+        self, rendering: _Rendering, operation: Operation, wanted: int, reasons: Mapping[int, str], unmarked: int
+    ) -> None:
         plain = rendering.render(operation)
         fitted = []
         made: list[tuple[Any, Span, Any]] = []  # what spans were marked with, the span, and its bytes
@@ -218,10 +233,19 @@ class Encoder:
                     made.append(same)
                 fitted.append((index, lane.sender.fit(same[2], same[1])))
         for index, own in fitted:
-            self._made.ready[index].append(own)
+            self._made.ready[index].append(own if unmarked >> index & 1 else marked(own, plain, operation))
+
+    def _route(self, operation: Operation, chosen: int) -> Routed:
+        """Make what the backends' own APIs take of an operation's scores."""
+        routes = routed(self._score_lanes, operation, chosen)
+        for index, payload in routes.ready:
+            self._made.ready[index].append(payload)
+        for index in routes.refused:
+            self._made.dropped.append((index, "kind of score not taken", 1))
+        return routes
 
     def _drop(self, mask: int, reason: str) -> None:
-        self._made.dropped += [(index, reason) for index in range(len(self._lanes)) if mask >> index & 1]
+        self._made.dropped += [(index, reason, 0) for index in range(len(self._lanes)) if mask >> index & 1]
 
     def _hand_over(self) -> None:
         """Put what is ready into the outboxes; from here on the lanes count it."""
@@ -232,11 +256,11 @@ class Encoder:
         inbox.version += 1
         for index, lane in enumerate(self._lanes):
             if made.skipped[index]:
-                lane.ledger.enter("sampled_out", made.skipped[index])
+                lane.ledger.enter("sampled_out", made.skipped[index], scores=made.judged[index])
             if made.ready[index]:
                 lane.put(made.ready[index], self._offered_at)
-        for index, reason in made.dropped:
-            self._lanes[index].ledger.enter("dropped", 1, reason)
+        for index, reason, scores in made.dropped:
+            self._lanes[index].ledger.enter("dropped", 1, reason, scores=scores)
         inbox.in_hand -= made.count
         self.waiting = tuple(self.sampler.waiting)
         inbox.version += 1
@@ -254,14 +278,15 @@ class _Made:
     *finished*: what metrics count.
     """
 
-    __slots__ = ("count", "dropped", "finished", "ready", "skipped")
+    __slots__ = ("count", "dropped", "finished", "judged", "ready", "skipped")
 
     def __init__(self, lanes: int) -> None:
         self.count = 0
         self.ready: list[list[Any]] = [[] for _ in range(lanes)]
         self.skipped = [0] * lanes
-        self.dropped: list[tuple[int, str]] = []
         self.finished: list[CapturedOperation] = []
+        self.judged = [0] * lanes  # scores among what a lane skips
+        self.dropped: list[tuple[int, str, int]] = []
 
 
 def _renderings(lanes: Sequence[Lane]) -> list[_Rendering]:

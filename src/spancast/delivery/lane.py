@@ -21,7 +21,7 @@ from ..otlp.json import encode_span
 from ..otlp.outcome import Outcome, Verdict
 from ..recording.guard import report_fault
 from ..resource import import_for_decoding, import_for_sending
-from .buffer import Claim, SpanBuffer, size_of
+from .buffer import Claim, SpanBuffer, scores_of, size_of
 from .circuit import Backoff, CircuitBreaker
 from .inbox import MAX_AGE, Marker
 from .ledger import Ledger
@@ -103,7 +103,7 @@ class Lane:
     def put(self, payloads: Sequence[Any], offered_at: float) -> None:
         """Queue encoded spans that were offered at about *offered_at*, and see that the thread runs."""
         if self.phase.state is LaneState.CLOSED:
-            return self.ledger.enter("dropped", len(payloads), "after shutdown")
+            return self.ledger.enter("dropped", len(payloads), "after shutdown", scores=scores_of(payloads))
         fitting = payloads if self.writer is not None else self._fitting(payloads)
         if fitting:
             self.outbox.put(fitting, offered_at)
@@ -122,7 +122,8 @@ class Lane:
             if room >= 0 or not (fitting or len(self.outbox)):
                 fitting.append(payload)
         if len(fitting) < len(payloads):
-            self.ledger.enter("dropped", len(payloads) - len(fitting), "queue full")
+            lost = scores_of(payloads) - scores_of(fitting)
+            self.ledger.enter("dropped", len(payloads) - len(fitting), "queue full", scores=lost)
         return fitting
 
     def prepare_for_end(self, ending: bool) -> None:

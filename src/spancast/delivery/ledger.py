@@ -14,6 +14,40 @@ COLUMNS = ("delivered", "rejected", "spooled", "dropped", "sampled_out", "queued
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreReport:
+    """What happened to the scores of one destination, in the columns of spans; recorded is their sum.
+
+    Where the backend has an API of its own for scores, these are requests to it; elsewhere a score is part of a span.
+
+    Attributes:
+        reasons: How many were rejected, spooled or dropped for which reason, by that API.
+    """
+
+    recorded: int = 0
+    delivered: int = 0
+    rejected: int = 0
+    spooled: int = 0
+    dropped: int = 0
+    sampled_out: int = 0
+    queued: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Say it in one line, leaving out empty columns."""
+        return _columns(self) or "none recorded"
+
+    __repr__ = __str__
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data, for scripts."""
+        return {name: getattr(self, name) for name in ("recorded", *COLUMNS, "reasons")}
+
+
+def _columns(report: ScoreReport | DestinationReport) -> str:
+    return ", ".join(f"{count} {column.replace('_', ' ')}" for column in COLUMNS if (count := getattr(report, column)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationReport:
     """The outcome of the spans of one destination; recorded is the sum of the other columns.
 
@@ -31,6 +65,7 @@ class DestinationReport:
         last_error: The newest failure, in plain words.
         kept_by: Where rules beside the sampling rate keep traces: how many traces were kept for which reason.
         decided_early: How many traces had to be decided before their root closed: too many waited, or for too long.
+        scores: What happened to the scores.
     """
 
     name: str
@@ -46,10 +81,11 @@ class DestinationReport:
     last_error: str | None = None
     kept_by: Mapping[str, int] = field(default_factory=dict)
     decided_early: int = 0
+    scores: ScoreReport = ScoreReport()
 
     def __str__(self) -> str:
         """Say it in one line, leaving out empty columns."""
-        parts = [f"{count} {column.replace('_', ' ')}" for column in COLUMNS if (count := getattr(self, column))]
+        parts = [columns] if (columns := _columns(self)) else []
         if self.kept_by:
             why = ", ".join(f"{count} {reason}" for reason, count in self.kept_by.items())
             parts.append(f"traces kept by {why}")
@@ -58,6 +94,8 @@ class DestinationReport:
         if self.replayed:
             parts.append(f"{self.replayed} replayed for other processes")
         text = f"{self.name}: {', '.join(parts) or 'nothing recorded'}"
+        if self.scores.recorded:
+            text += f"; scores: {self.scores}"
         return f"{text} ({self.last_error})" if self.last_error else text
 
     __repr__ = __str__
@@ -95,7 +133,10 @@ class DeliveryReport:
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """Return plain data, for scripts."""
         names = ("recorded", *COLUMNS, "replayed", "reasons", "last_error", "kept_by", "decided_early")
-        return {report.name: {name: getattr(report, name) for name in names} for report in self.destinations}
+        return {
+            report.name: {**{name: getattr(report, name) for name in names}, "scores": report.scores.as_dict()}
+            for report in self.destinations
+        }
 
     def __repr__(self) -> str:
         """Say it in one line a destination."""
@@ -109,6 +150,7 @@ class _Counts:
     """One moment of a ledger; replaced whole, so that who reads it needs no lock."""
 
     columns: Mapping[str, int]
+    scores: Mapping[str, int]
     reasons: Mapping[str, int] = field(default_factory=dict)
     replayed: int = 0
     last_error: str | None = None
@@ -127,28 +169,31 @@ class Ledger:
     def __init__(self, name: str) -> None:
         self.name = name
         self._lock = allocate_lock()
-        self._counts = _Counts(dict.fromkeys(COLUMNS, 0))
+        self._counts = _Counts(dict.fromkeys(COLUMNS, 0), dict.fromkeys(COLUMNS, 0))
 
     # ------------------------------------------------------------------ writing
-    def enter(self, column: str, count: int = 1, reason: str | None = None) -> None:
-        """Record *count* new spans, straight into *column*."""
-        self._change({column: count}, reason)
+    def enter(self, column: str, count: int = 1, reason: str | None = None, *, scores: int = 0) -> None:
+        """Record *count* new spans, straight into *column*; they carry so many *scores*."""
+        self._change({column: count}, reason, {column: scores} if scores else None)
 
-    def move(self, column: str, count: int, reason: str | None = None, *, origin: str = "queued") -> None:
+    def move(
+        self, column: str, count: int, reason: str | None = None, *, origin: str = "queued", scores: int = 0
+    ) -> None:
         """Move *count* spans from *origin* to *column*; *reason* says why, where it is not their delivery."""
         if count:
-            self._change({column: count, origin: -count}, reason)
+            self._change({column: count, origin: -count}, reason, {column: scores, origin: -scores} if scores else None)
 
-    def _change(self, changes: Mapping[str, int], reason: str | None) -> None:
+    def _change(self, changes: Mapping[str, int], reason: str | None, scores: Mapping[str, int] | None) -> None:
         with self._lock:
             before = self._counts
-            columns = {**before.columns, **{name: before.columns[name] + count for name, count in changes.items()}}
+            columns = _sums(before.columns, changes)
+            judged = before.scores if scores is None else _sums(before.scores, scores)
             reasons = before.reasons
             if reason is not None:
                 if reason not in reasons and len(reasons) >= _MAX_REASONS:
                     reason = "other reasons"
                 reasons = {**reasons, reason: reasons.get(reason, 0) + max(changes.values())}
-            self._counts = replace(before, columns=columns, reasons=reasons)
+            self._counts = replace(before, columns=columns, scores=judged, reasons=reasons)
 
     def replay(self, count: int) -> None:
         """Count spans of other processes that were delivered from the disk."""
@@ -202,4 +247,29 @@ class Ledger:
             dropped=columns["dropped"],
             sampled_out=columns["sampled_out"],
             queued=columns["queued"],
+            scores=_score_report(counts.scores),
         )
+
+
+def _score_report(columns: Mapping[str, int], reasons: Mapping[str, int] | None = None) -> ScoreReport:
+    return ScoreReport(
+        recorded=sum(columns.values()),
+        delivered=columns["delivered"],
+        rejected=columns["rejected"],
+        spooled=columns["spooled"],
+        dropped=columns["dropped"],
+        sampled_out=columns["sampled_out"],
+        queued=columns["queued"],
+        reasons=reasons or {},
+    )
+
+
+def with_own_scores(report: DestinationReport, api: DestinationReport) -> DestinationReport:
+    """Return *report* with the scores that went by the backend's own API beside those that are parts of spans."""
+    sums = {name: getattr(report.scores, name) + getattr(api, name) for name in COLUMNS}
+    scores = _score_report(sums, api.reasons)
+    return replace(report, scores=scores, last_error=report.last_error or api.last_error)
+
+
+def _sums(columns: Mapping[str, int], changes: Mapping[str, int]) -> dict[str, int]:
+    return {**columns, **{name: columns[name] + count for name, count in changes.items()}}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from ..conventions.results import scores_in
 from ..conventions.span import Attributes, Span
 from ..destinations.destination import Destination
 from ..otlp.outcome import Outcome, Verdict
@@ -32,6 +33,7 @@ class ReplayResult:
         reasons: How many were rejected for which reason.
         failure: The last answer that was no success.
         learned: How large a request may be, as far as refusals have taught (`Sender.learned`).
+        scores: How many scores were in what was delivered, rejected or lost, by column.
     """
 
     file: SpoolFile
@@ -43,6 +45,7 @@ class ReplayResult:
     reasons: dict[str, int] = field(default_factory=dict)
     failure: Outcome | None = None
     learned: int | None = None
+    scores: dict[str, int] = field(default_factory=dict)
 
     @property
     def answered(self) -> bool:
@@ -100,6 +103,9 @@ def _send(
             except Exception:  # what flipped bits have made of a span: it alone is lost
                 result.lost += 1
         for sent in sender.deliver(entries, time_left):
+            for column, settled in (("delivered", sent.delivered), ("rejected", sent.rejected)):
+                judged = sum([scores_in(spans[entry[0]]) for entry in settled])
+                result.scores[column] = result.scores.get(column, 0) + judged
             result.delivered += len(sent.delivered)
             result.rejected += len(sent.rejected)
             if sent.failure is not None:

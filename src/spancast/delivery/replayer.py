@@ -142,13 +142,15 @@ class SpoolReplayer:
             self.breaker.succeeded()
         elif done.failure is not None:
             self.breaker.failed(now, done.failure.retry_after, is_limited=done.failure.is_limited)
-        self._account(done.file, "delivered", done.delivered, None)
+        self._account(done.file, "delivered", done.delivered, None, done.scores.get("delivered", 0))
+        judged = done.scores.get("rejected", 0)
         for reason, count in done.reasons.items():
-            self._account(done.file, "rejected", count, reason)
+            self._account(done.file, "rejected", count, reason, judged)
+            judged = 0
         self._account(done.file, "dropped", done.lost, "torn line on disk")
 
-    def _account(self, file: SpoolFile, column: str, count: int, reason: str | None) -> None:
+    def _account(self, file: SpoolFile, column: str, count: int, reason: str | None, scores: int = 0) -> None:
         if file.owner == self._spool.owner:
-            self._ledger.move(column, count, reason, origin="spooled")
+            self._ledger.move(column, count, reason, origin="spooled", scores=scores)
         elif column == "delivered":
             self._ledger.replay(count)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from .. import _version
@@ -123,6 +123,8 @@ class Sender:
     def send(self, entries: Sequence[Entry], timeout: float) -> SendResult:
         """Send *entries* in one request, within *timeout* seconds. What asks for a smaller request is in `retry`."""
         outcome = self._exporter.export([entry[2] for entry in entries], timeout)
+        if outcome.parts:
+            return _result_of_parts(entries, outcome)
         if outcome.verdict is Verdict.DELIVERED:
             self._has_arrived()
             rejected = min(len(entries), max(0, outcome.rejected))
@@ -174,7 +176,12 @@ class Sender:
             result = self.send(part, left)
             outcome = result.outcome
             verdict = outcome.verdict if outcome is not None else Verdict.REFUSED
-            if verdict is Verdict.TOO_LARGE:
+            if outcome is not None and outcome.parts:
+                if result.retry:
+                    yield replace(result, retry=_joined(list(result.retry), parts))
+                    return
+                yield result
+            elif verdict is Verdict.TOO_LARGE:
                 smaller = self._smaller(part)
                 parts.extend(smaller)
                 yield SendResult(outcome=outcome) if smaller else SendResult(rejected=part, outcome=outcome)
@@ -208,6 +215,17 @@ class Sender:
             return []
         short = self._trimmed(decode(payload), size_of(payload) // 2)
         return [[(number, offered_at, short)]] if short is not None else []
+
+
+def _result_of_parts(entries: Sequence[Entry], outcome: Outcome) -> SendResult:
+    """Return the result of a batch each of which had an answer of its own."""
+    pairs = list(zip(entries, outcome.parts, strict=True))
+    return SendResult(
+        delivered=[entry for entry, part in pairs if part.verdict is Verdict.DELIVERED],
+        rejected=[entry for entry, part in pairs if part.verdict in (Verdict.REFUSED, Verdict.TOO_LARGE)],
+        retry=[entry for entry, part in pairs if part.verdict is Verdict.RETRY],
+        outcome=outcome,
+    )
 
 
 class _Search:

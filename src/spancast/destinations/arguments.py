@@ -82,6 +82,11 @@ def traces_url(
     return parts._replace(path=path_of_base + path).geturl()
 
 
+def without_path(url: str, path: str) -> str:
+    """Return the address beneath which an API has *path*, of a URL that ends with it; a query goes."""
+    return urlsplit(url)._replace(query="", fragment="").geturl().removesuffix(path)
+
+
 def host_part(value: object, argument: str, example: str) -> str:
     """Return a piece of a host name, such as a region or a site."""
     text = single_line(value, argument, example)

@@ -86,6 +86,7 @@ class Destination:
         limits: OpenTelemetry's limits of a span, where the environment sets them.
         metrics: Where the metrics of all operations go, whatever is sampled; None: none are made.
         sends_spans: Whether spans go there; False for a receiver of metrics alone.
+        scores: The backend's own API for scores; None: a score goes there as a span.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Destination:
     limits: SpanLimits | None = None
     metrics: MetricsTarget | None = None
     sends_spans: bool = True
+    scores: Target | None = None
 
     @property
     def keep_rules(self) -> KeepRules:

@@ -18,7 +18,9 @@ from ..privacy.redaction import Redact
 from ..recording.tail_sampling import TraceSummary
 from .destination import DEFAULT_REQUEST_BYTES, MAX_ATTRIBUTE_LENGTH, Destination, Target
 from .metrics import BackendMetrics, checked_option, metrics_target
+from .scores import ScoreApi
 from .targets.http import HttpTarget
+from .targets.scores import ScoreTarget
 
 
 class CommonKeywords(TypedDict, total=False):
@@ -92,8 +94,14 @@ def http_destination(
     compression: str | None = None,
     metrics: BackendMetrics | None = None,
     rate_attribute: str | None = None,
+    scores: tuple[str, ScoreApi] | None = None,
+    score_headers: Mapping[str, str] | None = None,
 ) -> Destination:
-    """Return a checked HTTP destination: the preset's own values, with the user's *common* keywords over them."""
+    """Return a checked HTTP destination: the preset's own values, with the user's *common* keywords over them.
+
+    *scores* is the URL of the backend's API for scores, and that API; *score_headers* its own headers, where they are others
+    than those for spans.
+    """
     settings = validated_keywords(preset, common)
     own = headers or {}
     users = settings["headers"]
@@ -105,6 +113,12 @@ def http_destination(
         timeout=settings["timeout"],
         tls=settings["tls"],
     )
+    score_target = None
+    if scores is not None:
+        score_own = own if score_headers is None else score_headers
+        score_target = ScoreTarget(
+            url=scores[0], api=scores[1], headers=_merged(score_own, users), timeout=target.timeout, tls=target.tls
+        )
     made = build_destination(
         settings,
         target,
@@ -114,6 +128,7 @@ def http_destination(
         span_attributes=span_attributes,
         max_request_bytes=max_request_bytes,
         max_attribute_length=max_attribute_length,
+        scores=score_target,
     )
     counted = metrics_target(preset, settings["metrics"], metrics, target.headers, settings)
     return (
@@ -133,6 +148,7 @@ def build_destination(
     span_attributes: Mapping[str, Any] | None = None,
     max_request_bytes: int = DEFAULT_REQUEST_BYTES,
     max_attribute_length: int = MAX_ATTRIBUTE_LENGTH,
+    scores: ScoreTarget | None = None,
 ) -> Destination:
     """Return a destination of checked *settings*, with a preset's own values where they say nothing."""
     convention = settings["convention"] or convention
@@ -155,7 +171,12 @@ def build_destination(
         max_attribute_length=max_attribute_length,
         resource={**(resource or {}), **settings["resource"]},
         span_attributes=span_attributes or {},
+<<<<<<< HEAD
         render=at_version(render(parsed(convention)[0]), convention),
+=======
+        render=render(convention),
+        scores=scores,
+>>>>>>> 5b9c8c2 (scores: by each backend's own API, on the judged span while it is open, and in the report; evaluators of both frameworks)
     )
 
 

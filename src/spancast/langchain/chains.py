@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+<<<<<<< HEAD
 from ..record.operation import AGENT, LLM, Kind
 from ..recording.captured import Translate
+=======
+from ..capture.evaluations import judgement_of
+from ..record.operation import AGENT, LLM, Kind
+>>>>>>> 5b9c8c2 (scores: by each backend's own API, on the judged span while it is open, and in the report; evaluators of both frameworks)
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
 from . import translate
 from .agents import kind_of_hook
 from .content import capture
+<<<<<<< HEAD
 from .evaluators import EVALUATORS
+=======
+from .evaluators import result_in
+>>>>>>> 5b9c8c2 (scores: by each backend's own API, on the judged span while it is open, and in the report; evaluators of both frameworks)
 from .metadata import prompt_identity
 from .tools import show_uncalled
 
@@ -89,6 +98,8 @@ def capture_chain_end(
             operation.snapshots["output"] = capture(outputs, operation)
         if inputs is not None:
             operation.snapshots["input"] = capture(inputs, operation)
+    if operation.kind is Kind.EVALUATOR and isinstance(outputs, Mapping):
+        operation.snapshots["judgement"] = judgement_of(operation.name, result_in(outputs), content=operation.capture)
     if outputs is not None and operation.mapping and "langgraph_node" in operation.mapping:
         show_uncalled(recorder, operation, outputs)
     # a synchronous stream that its consumer closed early is reported as finished, while its model is still open

@@ -39,6 +39,13 @@ def chain(captured: CapturedOperation) -> Content:
     return _content(captured, as_data(snapshots.get("input")), as_data(snapshots.get("output")))
 
 
+def evaluation(captured: CapturedOperation) -> Content:
+    """Translate an evaluator's run: what it was asked, and its score."""
+    content = chain(captured)
+    content.detail = captured.snapshots.get("judgement")
+    return content
+
+
 def agent(captured: CapturedOperation) -> Content:
     """Translate an agent: its input and output are conversations where its state holds messages."""
     snapshots = captured.snapshots

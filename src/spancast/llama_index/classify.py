@@ -11,6 +11,7 @@ from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.base.embeddings.base_sparse import BaseSparseEmbedding
 from llama_index.core.base.llms.base import BaseLLM
 from llama_index.core.chat_engine.types import BaseChatEngine, StreamingAgentChatResponse
+from llama_index.core.evaluation.base import BaseEvaluator
 from llama_index.core.image_retriever import BaseImageRetriever
 from llama_index.core.llms.structured_llm import StructuredLLM
 from llama_index.core.multi_modal_llms import MultiModalLLM
@@ -30,6 +31,7 @@ EMBEDDING: Final = "embedding"
 RETRIEVAL: Final = "retrieval"
 RERANKING: Final = "reranking"
 TOOL: Final = "tool"
+EVALUATION: Final = "evaluation"
 QUERY: Final = "query"  # query engines, chat engines, synthesizers: text in, text out
 TRANSFORM: Final = "transform"
 RUN: Final = "run"  # of a workflow
@@ -47,6 +49,7 @@ KINDS: Final = {
     RERANKING: Kind.RERANKER,
     TOOL: Kind.TOOL,
     AGENT: Kind.AGENT,
+    EVALUATION: Kind.EVALUATOR,
 }
 
 _FAMILIES: Final[tuple[tuple[Any, str], ...]] = (
@@ -56,6 +59,7 @@ _FAMILIES: Final[tuple[tuple[Any, str], ...]] = (
     ((BaseRetriever, BaseImageRetriever), RETRIEVAL),
     (BaseNodePostprocessor, RERANKING),
     (BaseTool, TOOL),
+    (BaseEvaluator, EVALUATION),
     ((BaseQueryEngine, BaseChatEngine, BaseSynthesizer), QUERY),
     (BaseWorkflowAgent, AGENT),
     (Workflow, RUN),

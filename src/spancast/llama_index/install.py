@@ -28,6 +28,7 @@ from ..recording.guard import guarded
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
 from .agents import ORIGIN
+from .evaluators import Evaluators
 from .events import EventHandler
 from .global_name import GlobalName
 from .options import InstrumentationOptions
@@ -165,6 +166,7 @@ def install(
         if not any(handler is _events for handler in root.event_handlers):
             root.add_event_handler(_events)
         _global_name.add()
+        _evaluators.add()
         _join_callbacks()
         _installed = True
 
@@ -212,6 +214,7 @@ def uninstrument() -> None:
         if manager is not None:
             manager.handlers[:] = [item for item in manager.handlers if not isinstance(item, SpancastCallbackHandler)]
         _global_name.remove()
+        _evaluators.remove()
         _installed = False
     _spans.abandon()
 
@@ -221,6 +224,7 @@ def unfinished_calls() -> int:
     return _spans.unfinished
 
 
+_evaluators = Evaluators()
 _global_name = GlobalName(install)
 _global_name.add()
 if hasattr(os, "register_at_fork"):

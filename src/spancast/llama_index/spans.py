@@ -18,6 +18,7 @@ from workflows.events import Event
 
 from ..capture.endings import ending_of
 from ..record.operation import Kind
+from ..recording.captured import SCORES
 from ..recording.current import nearest
 from ..recording.fields import TraceFields
 from ..recording.guard import guarded, report_fault
@@ -26,7 +27,21 @@ from ..recording.recorder import Recorder
 from . import agents, arguments, classify, models, propagation, resumption, tools, workflow
 from .agents import ORIGIN
 from .calls import Call, mark_parents, visible
-from .classify import AGENT, CALL, EMBEDDING, GENERATION, INTERNAL, OWN_REQUEST, QUERY, RERANKING, RUN, STEP, TOOL
+from .classify import (
+    AGENT,
+    CALL,
+    EMBEDDING,
+    EVALUATION,
+    GENERATION,
+    INTERNAL,
+    OWN_REQUEST,
+    QUERY,
+    RERANKING,
+    RUN,
+    STEP,
+    TOOL,
+)
+from .evaluators import capture_evaluation
 from .options import InstrumentationOptions
 from .pending import PendingStreams, is_beneath
 from .translate import TRANSLATIONS, call
@@ -187,7 +202,9 @@ class SpanHandler(BaseSpanHandler[Any]):
         if outer is None or self.options.everything or around.has_visible_children:
             around.role = CALL
             operation.kind, operation.translate = Kind.CHAIN, call
-            operation.snapshots = {"within": operation.snapshots.get("within")}
+            operation.snapshots = {
+                key: operation.snapshots.get(key) for key in ("within", SCORES) if key in operation.snapshots
+            }
             if operation.given_name == operation.fields.generation_name:
                 operation.given_name = None
             arguments.capture_arguments(CALL, around.arguments, operation)
@@ -348,6 +365,8 @@ class SpanHandler(BaseSpanHandler[Any]):
             models.capture_own_answer(result, operation)
             return None
         arguments.capture_result(ended.role, result, operation, vectors=self.options.vectors)
+        if ended.role == EVALUATION:
+            capture_evaluation(ended.instance, result, operation)
         run = ended.outer
         if ended.role == STEP and run is not None and classify.is_agent_step(run.instance, ended.method):
             agents.end_step(ended, operation, result)

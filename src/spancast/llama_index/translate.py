@@ -222,6 +222,13 @@ def _metadata(captured: CapturedOperation) -> Mapping[str, JSON]:
     return {key: plain_data(value) for key, value in kept.items()} or NOTHING
 
 
+def evaluation(captured: CapturedOperation) -> Content:
+    """Translate an evaluator's call: what it was asked, and its score."""
+    content = call(captured)
+    content.detail = captured.snapshots.get("judgement")
+    return content
+
+
 TRANSLATIONS: Mapping[str, Translate] = {
     classify.GENERATION: generation,
     classify.OWN_REQUEST: generation,
@@ -230,4 +237,5 @@ TRANSLATIONS: Mapping[str, Translate] = {
     classify.RERANKING: reranking,
     classify.TOOL: tool,
     classify.AGENT: agent,
+    classify.EVALUATION: evaluation,
 }

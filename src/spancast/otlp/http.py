@@ -93,23 +93,29 @@ class HttpExporter:
 
     def post(self, body: bytes, timeout: float, extra: Mapping[str, str] | None = None) -> Outcome:
         """Send one request body; *extra* headers are laid over the destination's."""
+        return self.exchange("POST", body, timeout, extra)[0]
+
+    def exchange(
+        self, method: str, body: bytes, timeout: float, extra: Mapping[str, str] | None = None
+    ) -> tuple[Outcome, bytes]:
+        """Make one request, within *timeout* seconds; return what its answer means, and the answer."""
         try:
             headers = self._all_headers(extra)
         except _HeaderError as error:
-            return Outcome(verdict=Verdict.RETRY, reason="headers", message=str(error))
+            return Outcome(verdict=Verdict.RETRY, reason="headers", message=str(error)), b""
         except Exception as error:  # a callable that fetches a token may fail for a while
             kind = type(error).__name__
-            return Outcome(verdict=Verdict.RETRY, reason="headers", message=f"the headers callable raised {kind}")
+            return Outcome(verdict=Verdict.RETRY, reason="headers", message=f"the headers callable raised {kind}"), b""
         if self._gzip and len(body) > _GZIP_ABOVE:
             body = gzip.compress(body, _GZIP_LEVEL)
             headers["Content-Encoding"] = "gzip"
         self._deadline.at = time.monotonic() + timeout
         try:
-            return self._exchange(body, headers, timeout)
+            return self._exchange(method, body, headers, timeout)
         except ProxyAddressError as error:
-            return Outcome(verdict=Verdict.RETRY, reason="no connection", message=str(error), code="E204")
+            return Outcome(verdict=Verdict.RETRY, reason="no connection", message=str(error), code="E204"), b""
         except urllib3.exceptions.HTTPError as error:
-            return _unreached(error, urlsplit(self._url).netloc, timeout)
+            return _unreached(error, urlsplit(self._url).netloc, timeout), b""
 
     def close(self) -> None:
         """Close the connections."""
@@ -125,11 +131,11 @@ class HttpExporter:
             headers[name] = _sendable(name, value)
         return headers
 
-    def _exchange(self, body: bytes, headers: Mapping[str, str], timeout: float) -> Outcome:
+    def _exchange(self, method: str, body: bytes, headers: Mapping[str, str], timeout: float) -> tuple[Outcome, bytes]:
         response = self._connections().request(
-            "POST",
+            method,
             self._url,
-            body=body,
+            body=body or None,
             headers=headers,
             timeout=urllib3.Timeout(total=timeout),
             redirect=False,
@@ -143,7 +149,7 @@ class HttpExporter:
         if content:  # it may repeat the key that it refuses
             own = {name: value for name, value in headers.items() if name.lower() not in _OURS}
             secrets = hidden(own, self._url)
-        return read_answer(response.status, response.headers, content, secrets)
+        return read_answer(response.status, response.headers, content, secrets), content
 
     def _connections(self) -> Any:
         if self._pool is None:

@@ -28,6 +28,7 @@ class Outcome:
         code: Where there was no answer: why, for `spancast explain`.
         retry_after: Seconds that the receiver asks to wait, at most an hour.
         status: The HTTP status, where there was one.
+        parts: What happened to each of a batch, where each had an answer of its own; else empty.
         content_type: Of a success: what the answer says it is; a web page is no receiver's answer.
     """
 
@@ -41,6 +42,7 @@ class Outcome:
     is_limited: bool = False
     status: int | None = None
     content_type: str = ""
+    parts: tuple[Outcome, ...] = ()
 
     @property
     def is_broken(self) -> bool:

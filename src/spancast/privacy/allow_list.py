@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from ..conventions.cutting import cut
 from ..conventions.limits import shorten
-from ..conventions.span import Span
+from ..conventions.span import EVALUATION_EVENT, Attributes, Span
 from ..record.json import JSON
 from ..record.operation import (
     NOTHING,
@@ -53,6 +53,7 @@ def without_content(operation: Operation) -> Operation:
         links=tuple(replace(link, attributes=NOTHING) for link in operation.links),
         tags=(),
         attributes={},
+        scores=tuple(map(_score, operation.scores)) if operation.scores else (),
     )
 
 
@@ -120,15 +121,13 @@ def _detail(detail: Detail) -> Detail:
         return replace(detail, provider=provider, request_model=model, parameters=parameters, texts=(), vectors=())
     if isinstance(detail, Agent):
         return Agent(name=detail.name)
-    if isinstance(detail, Score):
-        return replace(
-            detail,
-            label=short_name(detail.label) if detail.label else None,
-            identifier=short_name(detail.identifier) if detail.identifier else None,
-            explanation=None,
-            metadata=NOTHING,
-        )
-    return detail
+    return _score(detail) if isinstance(detail, Score) else detail
+
+
+def _score(score: Score) -> Score:
+    label = short_name(score.label) if score.label else None
+    identifier = short_name(score.identifier) if score.identifier else None
+    return replace(score, label=label, identifier=identifier, explanation=None, metadata=NOTHING)
 
 
 def _document_refs(documents: tuple[Document, ...]) -> tuple[Document, ...]:
@@ -160,14 +159,19 @@ def _is_safe_parameter(key: str, value: JSON) -> bool:
 
 
 def only_safe(span: Span) -> Span:
-    """Return *span* with only the attributes on the list, and without events, status text and link attributes."""
+    """Return *span* with only the attributes on the list; of its events only results of evaluations, no status text."""
+    events = [event for event in span.events if event.name == EVALUATION_EVENT] if span.events else ()
     return replace(
         span,
-        attributes={name: value for name, value in span.attributes.items() if is_safe(name)},
-        events=(),
+        attributes=_safe(span.attributes),
+        events=tuple(replace(event, attributes=_safe(event.attributes)) for event in events),
         status_message="",
         links=tuple(replace(link, attributes={}) for link in span.links),
     )
+
+
+def _safe(attributes: Attributes) -> Attributes:
+    return {name: value for name, value in attributes.items() if is_safe(name)}
 
 
 def with_short_content(span: Span, limit: int) -> Span:

@@ -67,6 +67,7 @@ class Redaction:
             attributes=self._mapping(operation.attributes),
             metadata=self._mapping(operation.metadata),
             tags=tuple(self._text(tag) for tag in operation.tags),
+            scores=tuple(map(self._detail, operation.scores)) if operation.scores else (),
         )
 
     def _optional(self, text: str | None) -> str | None:

@@ -217,16 +217,18 @@ class Reranking:
 @fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """What belongs to an operation of kind EVALUATOR that carries a judgement of a span, a trace or a session.
+    """A judgement of a span, a trace or a session.
 
-    Which span or trace is judged, the operation's link and trace id say; which session, its `session_id`.
+    Of an operation that was judged while it was open it is one of `scores`. Afterwards it is the detail of an operation of
+    kind EVALUATOR, its *carrier*: which span or trace is judged, the carrier's link and trace id say; which session, its
+    `session_id`. An evaluator's run has it as its detail too: what that judges was its input, and has no id.
 
     Attributes:
         name: The criterion: `helpful`, `correctness`.
         value: The number, in the range and the direction that the criterion has.
         label: The category: `yes`, `hallucinated`.
         annotator: Who judged: `human`, `llm` or `code`.
-        scope: What is judged: `span`, `trace` or `session`.
+        scope: What is judged: `span`, `trace` or `session`; `evaluator` where this is the result of an evaluator's run.
         identifier: Tells scores of one name on one target apart.
     """
 
@@ -263,6 +265,7 @@ class Operation:
         failure: Set when the operation failed.
         ending: How it ended when it neither finished nor failed: `cancelled`, `abandoned`, `interrupted`, `incomplete`.
         attributes: Set by the application itself on the current span.
+        scores: Judgements of this operation that were made while it was open.
     """
 
     kind: Kind
@@ -288,5 +291,9 @@ class Operation:
     events: tuple[Event, ...] = ()
     links: tuple[Link, ...] = ()
     attributes: Mapping[str, JSON] = NOTHING
+<<<<<<< HEAD
     node_parent: str | None = None
     workflow: bool = False
+=======
+    scores: tuple[Score, ...] = ()
+>>>>>>> 5b9c8c2 (scores: by each backend's own API, on the judged span while it is open, and in the report; evaluators of both frameworks)

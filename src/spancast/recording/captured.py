@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..record.fast_frozen import positional
 from ..record.json import JSON
@@ -20,6 +20,8 @@ from .guard import report_fault
 if TYPE_CHECKING:
     from .tail_sampling import TraceDecision
 
+
+SCORES: Final = "scores"  # of snapshots: judgements of the operation while it was open, a tuple of Score
 
 _operation = positional(Operation)
 
@@ -162,6 +164,10 @@ def _finished(captured: CapturedOperation) -> Operation:
         (*captured.events, *content.events),
         captured.links,
         attributes,
+<<<<<<< HEAD
         content.node_parent,
         content.workflow,
+=======
+        captured.snapshots.get(SCORES, ()),
+>>>>>>> 5b9c8c2 (scores: by each backend's own API, on the judged span while it is open, and in the report; evaluators of both frameworks)
     )

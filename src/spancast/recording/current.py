@@ -31,6 +31,7 @@ from ..record.operation import Event, Failure, Link
 from .failure import MAX_MESSAGE, failure_of
 from .guard import guarded
 from .open_operation import OpenOperation, placeholder
+from .safe_set import safe_set
 
 _KEY = otel_context.create_key("spancast")
 
@@ -45,6 +46,7 @@ class _PublicContext:
 # The ContextVar behind those functions, where there is one: get and set cost 0.1 us instead of 0.8.
 _variable = getattr(otel_context._RUNTIME_CONTEXT, "_current_context", None)
 running: Any = _variable if isinstance(_variable, ContextVar) else _PublicContext
+set_running = safe_set(running.set)
 _put = dict.__setitem__  # a Context refuses changes, because others may share it; a new one is nobody's yet
 # where OpenTelemetry keeps the current span in a context
 _SPAN_KEY = next(iter(set_span_in_context(INVALID_SPAN, otel_context.Context())))
@@ -301,7 +303,7 @@ def activate(operation: OpenOperation, within: CurrentSpan | None = None) -> Cur
     span.inside = inside
     span.left = span.siblings = None
     operation.current = span
-    running.set(inside)
+    set_running(inside)
     return span
 
 
@@ -337,7 +339,7 @@ def deactivate(operation: OpenOperation, keep_place: bool = False) -> None:
         return
     operation.current = None
     if span.inside is running.get():
-        running.set(span.before)
+        set_running(span.before)
         if keep_place:
             span.operation, span.before, span.inside = placeholder(operation), None, None
             return
@@ -348,7 +350,7 @@ def detach(operation: OpenOperation) -> None:
     """Put back what was current before *operation*, which stays open: its stream is consumed later, elsewhere."""
     span = operation.current
     if span is not None and is_inside(operation):
-        running.set(span.before)
+        set_running(span.before)
 
 
 class Attachment:

@@ -10,7 +10,7 @@ from ..capture.endings import ending_of
 from ..capture.shapes import class_name
 from ..record.operation import Kind
 from .block_content import ShownRuns, translate_block
-from .current import running
+from .current import running, set_running
 from .decorator import Call, decorated
 from .fields import EMPTY, FieldScope, ReservedPlace, field_scope, fields_from_kwargs
 from .guard import report_fault
@@ -28,10 +28,12 @@ from .notice import warn_once
 from .open_operation import OpenOperation
 from .parent_context import current_parent_context
 from .recorder import Recorder
+from .safe_set import safe_set
 
 __all__ = ["TraceHandle", "current_trace", "recorder_in_use", "trace", "trace_into", "use_recorder"]
 F = TypeVar("F", bound=Callable[..., Any])
 _ORIGIN = object()
+_set_scope = safe_set(field_scope.set)
 
 
 class Block:
@@ -53,11 +55,11 @@ class Block:
             self._scope, self.handle = _place_of(merged, outer)
         else:
             self._scope, self.handle = self._open(block, name, FieldScope(merged))
-        field_scope.set(self._scope)
+        _set_scope(self._scope)
 
     def _open(self, block: trace, name: str, scope: FieldScope) -> tuple[FieldScope, TraceHandle]:
         recorder = block._recorder()
-        field_scope.set(scope)
+        _set_scope(scope)
         operation = recorder.open(object(), block._kind or Kind.CHAIN, name, origin=_ORIGIN, translate=translate_block)
         if operation.given_name is None:
             operation.given_name = name  # under a parent `trace_name` is not the root's; the block's span takes it
@@ -83,8 +85,8 @@ class Block:
             self._suspends = True
             self._inside = field_scope.get(), running.get()
             self._around = None
-            field_scope.set(outer[0])
-            running.set(outer[1])
+            _set_scope(outer[0])
+            set_running(outer[1])
 
     def resume(self) -> None:
         """Go on inside the block, and inside what was begun in it, in the context that is running now."""
@@ -92,15 +94,15 @@ class Block:
         if inside is not None:
             self._around = field_scope.get(), running.get()
             self._inside = None
-            field_scope.set(inside[0])
-            running.set(inside[1])
+            _set_scope(inside[0])
+            set_running(inside[1])
 
     def end(self, error: BaseException | None) -> None:
         """End the block's span; streams and tasks that were begun inside go on."""
         self.resume()
         around = self._around
         if field_scope.get() is self._scope:
-            field_scope.set(around[0])
+            _set_scope(around[0])
         operation, recorder = self._operation, self._recorder
         if recorder is None or operation is None:
             return
@@ -109,8 +111,8 @@ class Block:
         ended, ending = ending_of(error)
         recorder.close(operation, error=ended, ending=ending, keep_children=True, keep_place=True)
         if self._suspends:  # by value: the last piece may have been asked for in another context than the first
-            field_scope.set(around[0])
-            running.set(around[1])
+            _set_scope(around[0])
+            set_running(around[1])
 
 
 class trace:  # noqa: N801  (used as a verb: `with trace(...)`)

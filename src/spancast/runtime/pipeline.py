@@ -18,6 +18,7 @@ from ..delivery.ledger import DeliveryReport
 from ..delivery.threads import get_ident, start_new_thread
 from ..destinations.destination import Destination
 from ..destinations.targets.memory import MemoryTarget
+from ..destinations.targets.scores import score_destination
 from ..recording.captured import CapturedOperation
 from ..recording.notice import warn_once
 from ..recording.paused import Pauses
@@ -131,20 +132,23 @@ class Pipeline:
     # ------------------------------------------------------------------ the process
     def _delivery_made(self, *, forked: bool = False) -> Delivery:
         resolved = self._resolved
-        lanes = [
-            Lane(
+
+        def lane(destination: Destination) -> Lane:
+            return Lane(
                 destination,
                 resource_source(resolved.service_name, resolved.resource, destination.resource),
                 max_bytes=resolved.max_queue_bytes,
                 spool=spool_of(resolved.spool_folder, destination, resolved.max_spool_bytes),
             )
-            for destination in resolved.destinations
-            if destination.sends_spans
-        ]
+
+        sending = [each for each in resolved.destinations if each.sends_spans]
+        own = [score_destination(each) for each in sending]
+        scores = {index: lane(each) for index, each in enumerate(own) if each is not None}
         counters = [
             metrics_lane(each, resolved.service_name, resolved.resource, forked=forked) for each in self._counted
         ]
-        return Delivery(lanes, resolved.max_queue_bytes, process.server_is_ending, counters)
+        lanes = [lane(each) for each in sending]
+        return Delivery(lanes, resolved.max_queue_bytes, process.server_is_ending, counters, scores)
 
     def _delivery(self) -> Delivery:
         """Return this process's ways out. One that was forked gets its own, whether or not a hook told us of the fork."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from time import time_ns
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from ..record.operation import NOTHING, Kind, Link, Score
-from ..recording.captured import CapturedOperation, Content
+from ..recording.captured import SCORES, CapturedOperation, Content
 from ..recording.fields import TraceFields, field_scope
 from ..recording.guard import report_fault
 from ..recording.handle import TraceHandle, use_scorer
@@ -19,6 +19,8 @@ from ..recording.parent_context import current_parent_context
 from ..recording.recorder import Recorder
 from ..recording.trace import recorder_in_use
 from .reading import Target, UnusableScoreError, read_score, read_target
+
+MAX_ON_A_SPAN: Final = 32  # scores that an open span carries itself; further ones are carried by spans of their own
 
 
 def score(
@@ -121,6 +123,8 @@ def _place(target: Target) -> tuple[Target, OpenOperation | None]:
 def _record(judgement: Score, target: Target, operation: OpenOperation | None) -> None:
     """Hand an operation over that carries *judgement*; *operation*: one in the target's trace, if there is any."""
     recorder = _recorder_of(operation)
+    if operation is not None and _carried_by(operation, judgement, target):
+        return
     scope = "span" if target.span_id else "trace" if target.trace_id else "session"
     trace_id = target.trace_id or new_trace_id()
     now = time_ns()
@@ -134,11 +138,30 @@ def _record(judgement: Score, target: Target, operation: OpenOperation | None) -
     carrier.state = _state(recorder, trace_id, target, operation)
     carrier.capture = recorder.sees_content(carrier.state.sampled)
     if not carrier.capture:
-        judgement = replace(judgement, explanation=None, metadata=NOTHING)
+        judgement = _without_content(judgement)
     carrier.snapshots["score"] = replace(judgement, scope=scope)
     carrier.size = len(judgement.explanation or "")
     carrier.translate = translate_score
     recorder.hand_over(carrier.captured())
+
+
+def _carried_by(operation: OpenOperation, judgement: Score, target: Target) -> bool:
+    """Let an open operation that is the target carry its judgement itself, as both conventions ask; return whether it does.
+
+    The mapping of snapshots is what `close` hands over: where the operation ends in this moment, the score is still in it.
+    """
+    earlier = operation.snapshots.get(SCORES, ())
+    if operation.end_ns or operation.span_id != target.span_id or len(earlier) >= MAX_ON_A_SPAN:
+        return False
+    if operation.trace_id != target.trace_id or not operation.state.sampled:
+        return False
+    operation.snapshots[SCORES] = (*earlier, judgement if operation.capture else _without_content(judgement))
+    operation.size += len(judgement.explanation or "")
+    return True
+
+
+def _without_content(judgement: Score) -> Score:
+    return replace(judgement, explanation=None, metadata=NOTHING)
 
 
 def _recorder_of(operation: OpenOperation | None) -> Recorder:

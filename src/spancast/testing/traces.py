@@ -15,7 +15,7 @@ from ..runtime.default import as_default
 from ..runtime.pipeline import Pipeline
 from ..view.content import content_of
 from ..view.notebook import ShownTrace
-from ..view.read import ViewSpan, counted_once, traces_of
+from ..view.read import ViewSpan, counted_once, is_score, parent_of, traces_of
 from ..view.tree import in_order
 
 _MOST_SHOWN = 4000  # characters of arguments and results in the message of a failed check
@@ -153,6 +153,17 @@ class RecordedTrace:
         """What failed, as `name: error`."""
         return [f"{span.name}: {span.error}" for span in self.spans if span.error]
 
+    @property
+    def scores(self) -> list[dict[str, Any]]:
+        """The scores, of evaluators and of `spancast.score`: `name`, and `value`, `label`, `explanation` where given."""
+        found = [score for span in self.spans for score in content_of(span.attributes, span.events).get("scores", ())]
+        names = {"score": "value"}
+        return [{names.get(key, key): value for key, value in score.items()} for score in found]
+
+    def evaluator(self, name: str) -> Calls:
+        """Return the runs of an evaluator."""
+        return Calls(self, f"evaluator {name}", self._named("EVALUATOR", name))
+
     def tool(self, name: str) -> Calls:
         """Return the calls of a tool."""
         return Calls(self, f"tool {name}", self._named("TOOL", name))
@@ -211,7 +222,7 @@ class RecordedTrace:
         depth: dict[str | None, int] = {}
         lines = []
         for span in self.spans:
-            level = depth[span.span_id] = depth.get(span.parent_span_id, -1) + 1
+            level = depth[span.span_id] = depth.get(parent_of(span), -1) + 1
             mark = " !" if span.error else ""
             lines.append(f"{'  ' * level}{span.kind} {span.name}{mark}")
         return "\n".join(lines) + "\n"
@@ -231,7 +242,7 @@ class RecordedTraces:
 
     def _all(self) -> list[RecordedTrace]:
         spans = [span_of_memory(span) for span in self.destination.spans]
-        return [RecordedTrace(found) for found in traces_of(spans).values()]
+        return [RecordedTrace(found) for found in traces_of(spans).values() if not all(map(is_score, found))]
 
     @property
     def last(self) -> RecordedTrace:

@@ -422,6 +422,13 @@ def _exception(event: Mapping[str, Any]) -> Data:
     return {key: attributes[name] for key, name in names.items() if attributes.get(name)}
 
 
+def scores_in(attributes: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether there is a score among these, without reading them all."""
+    return any(".evaluation.name" in name for name in attributes) or any(
+        event.get("name") == "gen_ai.evaluation.result" for event in events
+    )
+
+
 def _scores(attributes: Mapping[str, Any], nested: Data, events: Sequence[Mapping[str, Any]]) -> list[Data]:
     """Read evaluations of spans, traces and sessions: OpenInference's attributes, and gen_ai's `gen_ai.evaluation.result`.
 

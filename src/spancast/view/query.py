@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from .content import content_of
-from .read import ViewSpan
-from .store import Store
+from .read import ViewSpan, parent_of
+from .store import SCORES_ONLY, Store
 
 MAX_LISTED = 1000
 _INT64 = 2**63 - 1  # what SQLite's integers reach to
+MAX_SCORES = 100  # of a session, the newest
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -45,8 +46,8 @@ def list_traces(
     store: Store, filters: Filters, *, limit: int = 50, only: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
     """Return the newest traces first. *only*: ids among which to look, as a search of a file found them."""
-    clauses: list[str] = ["1"]
-    values: list[Any] = []
+    clauses: list[str] = ["kind IS NOT ?"]
+    values: list[Any] = [SCORES_ONLY]
     for column, wanted in (("session", filters.session), ("user", filters.user)):
         if wanted is not None:
             clauses.append(f"{column} = ?")
@@ -80,7 +81,8 @@ def list_traces(
 def find_trace(store: Store, wanted: str) -> str | None:
     """Return the id of the trace that *wanted* names: an id, the beginning of one, or a number (1 is the newest)."""
     if wanted.isdigit() and len(wanted) < 6:
-        rows = store.rows("SELECT trace_id FROM traces ORDER BY start_ns DESC LIMIT 1 OFFSET ?", [int(wanted) - 1])
+        query = "SELECT trace_id FROM traces WHERE kind IS NOT ? ORDER BY start_ns DESC LIMIT 1 OFFSET ?"
+        rows = store.rows(query, [SCORES_ONLY, int(wanted) - 1])
         if rows and int(wanted) > 0:
             return str(rows[0]["trace_id"])
     rows = store.rows(
@@ -103,7 +105,7 @@ def span_data(span: ViewSpan) -> dict[str, Any]:
     """Return a span with its figures, what it shows, and its attributes."""
     return {
         "span_id": span.span_id,
-        "parent_span_id": span.parent_span_id,
+        "parent_span_id": parent_of(span),
         "name": span.name,
         "kind": span.kind,
         "start_ns": span.start_ns,
@@ -132,7 +134,11 @@ def session_data(store: Store, session: str, *, limit: int = 200) -> dict[str, A
         "SELECT * FROM (SELECT * FROM traces WHERE session = ? ORDER BY start_ns DESC LIMIT ?) ORDER BY start_ns",
         [session, limit],
     )
-    return {"session_id": session, "traces": [_listed(row) for row in rows]}
+    traces = [row for row in rows if row["kind"] != SCORES_ONLY]
+    alone = [row["trace_id"] for row in rows if row["kind"] == SCORES_ONLY][-MAX_SCORES:]
+    found = [content_of(span.attributes, span.events) for trace_id in alone for span in store.spans(trace_id)]
+    scores = [score for content in found for score in content.get("scores", ())]
+    return {"session_id": session, "traces": [_listed(row) for row in traces], "scores": scores}
 
 
 def since(text: str, now: datetime) -> int:

@@ -245,6 +245,18 @@ def traces_of(spans: Iterable[ViewSpan]) -> dict[str, list[ViewSpan]]:
     return traces
 
 
+def is_score(span: ViewSpan) -> bool:
+    """Return whether a span is there for its score only, and no part of what happened: it has no parent and no length."""
+    return span.kind == "EVALUATOR" and span.parent_span_id is None and span.start_ns == span.end_ns
+
+
+def parent_of(span: ViewSpan) -> str | None:
+    """Return the id of the span under which *span* is shown: a score under what it judges."""
+    if span.links and is_score(span) and span.links[0].get("trace_id") == span.trace_id:
+        return str(span.links[0]["span_id"])
+    return span.parent_span_id
+
+
 def counted_once(spans: Sequence[ViewSpan]) -> list[ViewSpan]:
     """Return *spans* without model calls directly inside a model call: the same one, told again by its gateway."""
     counting = {span.span_id for span in spans if span.kind in _MODELS and span.input_tokens is not None}

@@ -39,6 +39,9 @@ CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT);
 CREATE VIRTUAL TABLE texts USING fts5 (text, tokenize = 'unicode61');
 """
 _INT64 = 2**63 - 1
+SCORES_ONLY = (
+    "SCORES"  # the kind of a trace of which nothing but scores is here, as that of a session's: no list has it
+)
 
 
 class Store:
@@ -106,7 +109,9 @@ class Store:
         known = {row["span_id"] for row in rows}
         counting = {row["span_id"] for row in rows if row["kind"] == "LLM" and row["input_tokens"] is not None}
         # a score comes when it comes, maybe days later: the trace is what was before it
-        timed = [row for row in rows if row["kind"] != "EVALUATOR" or row["parent"]] or rows
+        timed = [row for row in rows if not _is_score(row)]
+        kind = None if timed else SCORES_ONLY
+        timed = timed or rows
         root = next((row for row in timed if row["parent"] not in known), timed[0])
         counted = [row for row in rows if row["kind"] != "LLM" or row["parent"] not in counting]
         costs = [row["cost"] for row in counted if row["cost"] is not None]
@@ -116,7 +121,7 @@ class Store:
             _INSERT_TRACE,
             (
                 *(trace_id, min(row["start_ns"] for row in timed), max(row["end_ns"] for row in timed)),
-                *(root["name"], root["kind"], failed, len(rows)),
+                *(root["name"], kind or root["kind"], failed, len(rows)),
                 *(sum(row["input_tokens"] or 0 for row in counted), sum(row["output_tokens"] or 0 for row in counted)),
                 sum(costs) if costs else None,
                 ", ".join(dict.fromkeys(row["model"] for row in rows if row["model"]))[:300] or None,
@@ -211,6 +216,12 @@ _COLUMNS = (
     "session, service, input, output, data, line_offset"
 )
 _INSERT_SPAN = f"INSERT OR IGNORE INTO spans ({_COLUMNS}) VALUES ({','.join('?' * 19)})"  # noqa: S608  (names of our own)
+
+
+def _is_score(row: Mapping[str, Any]) -> bool:
+    return row["kind"] == "EVALUATOR" and not row["parent"] and row["start_ns"] == row["end_ns"]
+
+
 _INSERT_TRACE = f"INSERT OR REPLACE INTO traces VALUES ({','.join('?' * 17)})"  # noqa: S608
 _TRACE_SUMMARY = (
     "SELECT span_id, parent, name, kind, start_ns, end_ns, error, input_tokens, output_tokens, cost, model, user, session, "

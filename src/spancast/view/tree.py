@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ..delivery.ledger import DeliveryReport, DestinationReport
-from .content import content_of
+from .content import content_of, scores_in
 from .figures import counted, duration, money
-from .read import ViewSpan, counted_once
+from .read import ViewSpan, counted_once, is_score, parent_of
 
+_MOST_SCORES = 3  # of one span that are shown behind its name
 _MOST_INDENT = 36  # characters: twelve levels; in a narrow terminal a third of its width
 _GAP = 2  # characters between two columns
 _HEADINGS = ("time", "first", "tokens", "cost")
@@ -94,7 +95,7 @@ def _error(prefix: str, error: str) -> RenderableType:
 
 
 def _headline(spans: Sequence[ViewSpan]) -> Text:
-    timed = [span for span in spans if span.kind != "EVALUATOR" or span.parent_span_id] or spans
+    timed = [span for span in spans if not is_score(span)] or spans
     first = timed[0]  # a score may have come days later
     once = counted_once(spans)
     total = sum(span.cost or 0 for span in once)
@@ -120,7 +121,8 @@ def _ordered(spans: Sequence[ViewSpan]) -> list[tuple[str, ViewSpan]]:
     known = {span.span_id for span in spans}
     children: dict[str | None, list[ViewSpan]] = {}
     for span in sorted(spans, key=lambda span: (span.start_ns, -span.end_ns)):
-        children.setdefault(span.parent_span_id if span.parent_span_id in known else None, []).append(span)
+        above = parent_of(span)
+        children.setdefault(above if above in known else None, []).append(span)
     rows: list[tuple[str, ViewSpan]] = []
     shown: set[str] = set()
     for root in (*children.get(None, []), *spans):  # spans that are each other's parents have no root among them
@@ -161,11 +163,13 @@ def _behind(span: ViewSpan) -> list[str]:
 
 
 def _score(span: ViewSpan) -> str | None:
-    """Return value and label of a span that carries a judgement, on one line."""
-    if span.kind != "EVALUATOR":
+    """Return value and label of a span that carries a judgement, on one line; of judgements of the span itself the names."""
+    if span.kind != "EVALUATOR" and not scores_in(span.attributes, span.events):
         return None
     scores = content_of(span.attributes, span.events).get("scores") or ()
-    found = [part for each in scores[:1] for part in (each.get("score", each.get("value")), each.get("label"))]
+    names = ("score", "value", "label") if span.kind == "EVALUATOR" else ("name", "score", "value", "label")
+    most = 1 if span.kind == "EVALUATOR" else _MOST_SCORES
+    found = [each[name] for each in scores[:most] for name in names if each.get(name) is not None]
     texts = [f"{part:g}" if isinstance(part, float) else str(part) for part in found if part is not None]
     return " ".join("".join(char for char in " ".join(texts)[:80] if char.isprintable()).split()) or None
 

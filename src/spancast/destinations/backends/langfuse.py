@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
 
 from ...conventions import CONVENTIONS, gen_ai
 from ...conventions.outline import attribute
 from ...conventions.span import AttributeValue, Span
 from ...diagnostics.hints import Hints
+from ...otlp.masking import words
+from ...otlp.outcome import Outcome, Verdict
 from ...record.json import dumps
-from ...record.operation import Generation, Operation, Score
+from ...record.operation import Generation, Operation
 from ...validation import SettingsError
-from ..arguments import argument_or_env, choice_of, required_secret, traces_url
+from ..arguments import argument_or_env, choice_of, required_secret, traces_url, without_path
 from ..destination import Destination
 from ..factory import http_destination, keywords_checked
 from ..registry import Preset
+from ..scores import Call, SentScore, Way
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ..factory import CommonKeywords
 
+_TRACES, _SCORES = "/api/public/otel/v1/traces", "/api/public/scores"
+_LONGEST_TEXT = 500  # characters of a score that is a text
 _NAMES = {"span.input": "langfuse.observation.input", "span.output": "langfuse.observation.output"}
 
 
@@ -42,7 +50,7 @@ def langfuse(
       cost goes as `langfuse.observation.cost_details`, and cache writes under one of their two names only;
     * metadata is `langfuse.trace.metadata.*`, on every span; kinds come from `openinference.span.kind`; a chain's input
       and output are `langfuse.observation.input` and `.output`;
-    * a span without a parent names its trace, so a score lies under the span that it judges;
+    * scores are sent to its own API: as a span without a parent one would give its name to the whole trace;
     * `Basic` of public and secret key; `x-langfuse-ingestion-version: 4` shows traces immediately (above 4: 400);
     * a content type that it does not know is 400, not 415; above the plan's usage it answers 403.
 
@@ -67,15 +75,17 @@ def langfuse(
         )
     named = None if region is not None else argument_or_env(base_url, "base_url", "LANGFUSE_BASE_URL", "LANGFUSE_HOST")
     base = named or choice_of(region or "eu", "region", hosts)
+    url = traces_url(base, "base_url", _TRACES)
     return http_destination(
         "langfuse",
-        traces_url(base, "base_url", "/api/public/otel/v1/traces"),
+        url,
         common,
         headers={
             "Authorization": f"Basic {b64encode(f'{public}:{private}'.encode()).decode()}",
             "x-langfuse-ingestion-version": "4",
         },
         render=lambda convention: langfuse_gen_ai if convention == "gen_ai" else CONVENTIONS[convention],
+        scores=(without_path(url, _TRACES), LangfuseScores()),
     )
 
 
@@ -94,10 +104,91 @@ def langfuse_gen_ai(operation: Operation) -> Span:
         amounts = {"input": cost.input, "output": cost.output, "total": cost.total}
         stated = {name: amount for name, amount in amounts.items() if amount is not None}
         attributes["langfuse.observation.cost_details"] = dumps(stated)
-    parent = span.parent_span_id
-    if parent is None and isinstance(operation.detail, Score) and operation.links:
-        parent = operation.links[0].span_id  # a span without a parent would give its name to the whole trace
-    return replace(span, attributes=attributes, parent_span_id=parent)
+    return replace(span, attributes=attributes)
+
+
+class LangfuseScores:
+    """Scores by `POST /api/public/scores` (read in langfuse 5.0.4): a list of them, and before that API one at a time.
+
+    A score has one value there: beside a number the label goes into the metadata. One of the same id replaces the former, so
+    the id of one with an identifier is made of its target, name and identifier.
+    """
+
+    def __init__(self) -> None:
+        self._takes_lists = True
+
+    def way(self, carrier: Operation) -> Way | str:
+        """Take all."""
+        return Way.API
+
+    def send(self, scores: Sequence[SentScore], call: Call) -> Sequence[Outcome]:
+        """Send them in one request, or, where Langfuse is too old for that, one by one."""
+        if self._takes_lists:
+            outcome, answer = call("POST", _SCORES, [_body(score) for score in scores])
+            if outcome.status != 400:
+                return _each(outcome, answer, len(scores))
+        outcomes = [call("POST", _SCORES, _body(score))[0] for score in scores]
+        if any(each.verdict is Verdict.DELIVERED for each in outcomes):
+            self._takes_lists = False
+        return outcomes
+
+
+def _each(outcome: Outcome, answer: Any, count: int) -> Sequence[Outcome]:
+    """Return what happened to each: a 207 says how many were rejected, and why, not which."""
+    rejected = answer.get("rejected") if isinstance(answer, Mapping) else 0
+    rejected = min(count, rejected) if isinstance(rejected, int) and rejected > 0 else 0
+    if not rejected:
+        return [outcome] * count
+    errors = answer.get("errors")
+    reasons = (
+        [str(each.get("message", "")) for each in errors if isinstance(each, Mapping)]
+        if isinstance(errors, list)
+        else []
+    )
+    refused = Outcome(
+        verdict=Verdict.REFUSED,
+        reason="refused score",
+        message="Langfuse refused a score",
+        words=words("; ".join(reasons), (), 200),
+        status=outcome.status,
+    )
+    return [*[refused] * rejected, *[outcome] * (count - rejected)]
+
+
+def _body(score: SentScore) -> dict[str, object]:
+    value: object = score.value
+    kind = "NUMERIC"
+    comment, more = score.explanation, {"annotator_kind": score.annotator, "identifier": score.identifier}
+    if value is not None:
+        more["label"] = score.label
+    elif score.label is not None:
+        value, kind = score.label, "CATEGORICAL"
+    else:
+        value, kind = (score.explanation or "")[:_LONGEST_TEXT], "TEXT"
+        comment = score.explanation if len(score.explanation or "") > _LONGEST_TEXT else None
+    target = {
+        "traceId": score.trace_id if score.scope != "session" else None,
+        "observationId": score.span_id if score.scope == "span" else None,
+        "sessionId": score.session_id if score.scope == "session" else None,
+    }
+    own = {
+        "id": _id(score, target),
+        **target,
+        "name": score.name,
+        "value": value,
+        "dataType": kind,
+        "comment": comment,
+        "timestamp": datetime.fromtimestamp(score.given_ns / 1e9, UTC).isoformat(),
+        "metadata": {**score.metadata, **{name: given for name, given in more.items() if given is not None}},
+    }
+    return {name: given for name, given in own.items() if given is not None}
+
+
+def _id(score: SentScore, target: Mapping[str, object]) -> str:
+    if score.identifier is None:
+        return f"spancast-{score.id}"
+    whose = "|".join([*map(str, target.values()), score.name, score.identifier])
+    return f"spancast-{sha256(whose.encode('utf-8', 'replace')).hexdigest()[:32]}"
 
 
 PRESET = Preset(
