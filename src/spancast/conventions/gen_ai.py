@@ -17,13 +17,8 @@ from dataclasses import replace
 from ..record.json import JSON, as_text, dumps
 from ..record.message import Media, Message, Other, Part, Reasoning, Refusal, Text, ToolCall, ToolResult, all_written
 from ..record.operation import Agent, Embedding, Generation, Kind, Operation, Reranking, Retrieval, Score, ToolUse
-<<<<<<< HEAD
 from .outline import Writable, attribute, mcp, outline, say, under
-from .span import CLIENT, INTERNAL, AttributeValue, Span, SpanEvent
-=======
-from .outline import Writable, attribute, outline, say, under
 from .span import CLIENT, EVALUATION_EVENT, INTERNAL, AttributeValue, Span, SpanEvent
->>>>>>> 5b9c8c2 (scores: by each backend's own API, on the judged span while it is open, and in the report; evaluators of both frameworks)
 
 _PROVIDERS = {
     "azure": "azure.ai.openai",

@@ -171,12 +171,8 @@ def build_destination(
         max_attribute_length=max_attribute_length,
         resource={**(resource or {}), **settings["resource"]},
         span_attributes=span_attributes or {},
-<<<<<<< HEAD
         render=at_version(render(parsed(convention)[0]), convention),
-=======
-        render=render(convention),
         scores=scores,
->>>>>>> 5b9c8c2 (scores: by each backend's own API, on the judged span while it is open, and in the report; evaluators of both frameworks)
     )
 
 

@@ -5,23 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-<<<<<<< HEAD
-from ..record.operation import AGENT, LLM, Kind
-from ..recording.captured import Translate
-=======
 from ..capture.evaluations import judgement_of
 from ..record.operation import AGENT, LLM, Kind
->>>>>>> 5b9c8c2 (scores: by each backend's own API, on the judged span while it is open, and in the report; evaluators of both frameworks)
+from ..recording.captured import Translate
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
 from . import translate
 from .agents import kind_of_hook
 from .content import capture
-<<<<<<< HEAD
-from .evaluators import EVALUATORS
-=======
-from .evaluators import result_in
->>>>>>> 5b9c8c2 (scores: by each backend's own API, on the judged span while it is open, and in the report; evaluators of both frameworks)
+from .evaluators import EVALUATORS, result_in
 from .metadata import prompt_identity
 from .tools import show_uncalled
 
@@ -35,7 +27,7 @@ def kind_of_chain(name: str, run_type: str | None, metadata: Mapping[str, Any] |
     if run_type == "prompt":
         return Kind.PROMPT, translate.chain
     if name in EVALUATORS:
-        return Kind.EVALUATOR, translate.chain
+        return Kind.EVALUATOR, translate.evaluation
     if "." in name and metadata and metadata.get("langgraph_node") == name:  # a middleware's `before_` or `after_` hook
         return kind_of_hook(name), translate.chain
     return Kind.CHAIN, translate.chain

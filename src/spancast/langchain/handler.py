@@ -96,15 +96,7 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
         try:
             name = name or _name_in(serialized) or "chain"
             agent = self._agent(name, inputs, parent_run_id, metadata) if metadata else None
-<<<<<<< HEAD
             kind, translator = (AGENT, translate.agent) if agent else kind_of_chain(name, run_type, metadata)
-=======
-            kind, translator = (AGENT, translate.agent) if agent else (CHAIN, translate.chain)
-            if run_type == "llm":
-                kind, translator = LLM, translate.decision
-            elif name in EVALUATORS:
-                kind, translator = Kind.EVALUATOR, translate.evaluation
->>>>>>> 5b9c8c2 (scores: by each backend's own API, on the judged span while it is open, and in the report; evaluators of both frameworks)
             operation = self._runs.open(
                 kind,
                 name,

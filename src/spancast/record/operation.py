@@ -291,9 +291,6 @@ class Operation:
     events: tuple[Event, ...] = ()
     links: tuple[Link, ...] = ()
     attributes: Mapping[str, JSON] = NOTHING
-<<<<<<< HEAD
     node_parent: str | None = None
     workflow: bool = False
-=======
     scores: tuple[Score, ...] = ()
->>>>>>> 5b9c8c2 (scores: by each backend's own API, on the judged span while it is open, and in the report; evaluators of both frameworks)

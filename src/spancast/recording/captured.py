@@ -164,10 +164,7 @@ def _finished(captured: CapturedOperation) -> Operation:
         (*captured.events, *content.events),
         captured.links,
         attributes,
-<<<<<<< HEAD
         content.node_parent,
         content.workflow,
-=======
         captured.snapshots.get(SCORES, ()),
->>>>>>> 5b9c8c2 (scores: by each backend's own API, on the judged span while it is open, and in the report; evaluators of both frameworks)
     )
