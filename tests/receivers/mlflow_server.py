@@ -12,6 +12,8 @@ from .ports import free_port
 from .program import Program, answers, fetch, until
 from .read_back import Spans, of_protobufs_json
 
+# without its runners of jobs: seven more processes, which no trace needs
+_ENVIRON = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 EXPERIMENT = "0"  # the one that every MLflow has, "Default"
 
 
@@ -47,6 +49,6 @@ def running_mlflow(folder: Path) -> Iterator[MLflow]:
     command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--workers", "1"]
     command += ["--default-artifact-root", str(folder / "artifacts")]
     url = f"http://127.0.0.1:{port}"
-    program = Program(command, folder, lambda: answers(f"{url}/health"), {"MLFLOW_DISABLE_TELEMETRY": "true"})
+    program = Program(command, folder, lambda: answers(f"{url}/health"), _ENVIRON)
     with program:
         yield MLflow(url, program)

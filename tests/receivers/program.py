@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,13 @@ class Program:
         """Start it, and wait until it is ready."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, env=self._environ, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self._command,
+                env=self._environ,
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # a group of its own: what it starts is ended with it
             )
         if not until(lambda: self._process.poll() is not None or self._ready(), bool, START):  # type: ignore[union-attr]
             self.stop()
@@ -90,24 +97,26 @@ class Program:
     def _end(self, how: signal.Signals) -> None:
         if self._process is None:
             return
-        self._process.send_signal(signal.SIGCONT)
-        self._process.send_signal(how)
-        try:
-            self._process.wait(30)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._signal(signal.SIGCONT)
+        self._signal(how)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(60)
+        self._signal(signal.SIGKILL)  # and what it left of its own
+        self._process.wait()
         self._process = None
+
+    def _signal(self, how: signal.Signals) -> None:
+        assert self._process is not None
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, how)
 
     def freeze(self) -> None:
         """Stop it as it is: its port accepts connections, and nothing answers."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let it go on."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
+        self._signal(signal.SIGCONT)
 
     def memory(self) -> int:
         """Return its resident memory in bytes, as Linux tells it."""

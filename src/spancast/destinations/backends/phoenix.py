@@ -32,11 +32,12 @@ def phoenix(
 ) -> Destination:
     """Send to Phoenix, of your own or in its cloud, in OpenInference as protobuf.
 
-    What it does differently (Phoenix's source; tried against Phoenix 20):
+    What it does differently (Phoenix's source; tried against Phoenix 20.26):
     * protobuf only, the content type compared exactly: JSON is answered with 415;
     * `Authorization: Bearer`, where Arize AX wants the key alone;
     * it answers before it stores: a trace is readable a second or two later; a full queue is 503, and sent again;
     * scores are annotations, sent to its REST API; a span's attributes `evaluations.*` are not read;
+    * it keeps times to the microsecond, and no links between spans;
     * the project is a resource attribute; `metadata` is read as one JSON text, and `metadata.<key>` beside it would clash.
 
     Args:
