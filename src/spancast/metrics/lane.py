@@ -103,7 +103,7 @@ class MetricsLane:
             for facts, measurements, origin in found:
                 self._sums.add(facts, measurements, origin)
             self._counts[0] += len(found)
-        if not self.worker.is_running:
+        if not self.worker.is_running():
             self.worker.start()
 
     def _origin(self, captured: CapturedOperation) -> Origin | None:
@@ -152,7 +152,7 @@ class MetricsLane:
         ticket, _, _ = self._asked
         self._asked = (ticket, 0.0, True)
         self.worker.wake.set()
-        while self.worker.is_running and not self.worker.is_own_thread and time.monotonic() < deadline:
+        while self.worker.is_running() and not self.worker.is_own_thread and time.monotonic() < deadline:
             time.sleep(0.001)
         state = self._state
         points = sum([count for _, count in self._unsent])
