@@ -15,7 +15,8 @@ from rich.console import Console
 
 from .. import openrouter, terminal
 from ..config.resolve import backends_of
-from ..destinations.targets.file import DEFAULT_FILE, file
+from ..destinations.targets.file import file
+from ..local_file import DEFAULT_FILE
 from ..runtime.pipeline import Pipeline
 from ..validation import SettingsError
 from ..view.read import read_lines, traces_of

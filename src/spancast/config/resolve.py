@@ -20,8 +20,9 @@ from ..destinations.destination import Destination
 from ..destinations.metrics import with_environment
 from ..destinations.otel_env import ENDPOINT, usable
 from ..destinations.registry import PRESETS
-from ..destinations.targets.file import DEFAULT_FILE, file
+from ..destinations.targets.file import file
 from ..destinations.targets.provider import through_provider
+from ..local_file import DEFAULT_FILE
 from ..setting import Environ, Setting
 from ..validation import SettingsError
 from . import folders, otel_sdk, schema, sources

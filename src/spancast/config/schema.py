@@ -14,7 +14,7 @@ from typing import Any
 from .. import redact, setting, validation
 from ..destinations import otel_env
 from ..destinations.registry import PRESETS
-from ..destinations.targets.file import DEFAULT_FILE
+from ..local_file import DEFAULT_FILE
 from ..setting import Setting
 from ..validation import SettingsError
 from . import folders, otel_sdk, project_file

@@ -11,7 +11,7 @@ from ..recording.captured import CapturedOperation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsReport:
-    """What became of the metrics of one destination.
+    """What happened to the metrics of one destination.
 
     Attributes:
         name: The destination's.
@@ -77,4 +77,4 @@ class Counter(Protocol):
         """Return whether *ident* is its thread."""
 
     def report(self, missed: int) -> MetricsReport:
-        """Return what became of it; *missed*: operations that never came here."""
+        """Return what happened to it; *missed*: operations that never came here."""

@@ -222,7 +222,7 @@ class Delivery:
         return sum([lane.ledger.lost for lane in self.lanes]) + refused
 
     def metrics_report(self) -> tuple[MetricsReport, ...]:
-        """Return what became of the metrics, per destination."""
+        """Return what happened to the metrics, per destination."""
         missed = self.inbox.refused_full.value + self.inbox.refused_late.value
         return tuple([counter.report(missed) for counter in self.counters])
 

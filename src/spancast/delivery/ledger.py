@@ -108,7 +108,7 @@ class DeliveryReport:
     Attributes:
         destinations: One report each.
         problems: Settings that could not be used, and variables of OpenTelemetry that have no effect, in sentences.
-        metrics: What became of the metrics, one report for each destination that takes some.
+        metrics: What happened to the metrics, one report for each destination that takes some.
     """
 
     destinations: tuple[DestinationReport, ...] = ()

@@ -90,7 +90,7 @@ class MetricsLane:
             if is_measured(captured):
                 try:
                     values = measured(captured.operation(), keys, latest)
-                except Exception as error:  # one operation that cannot be read takes no other along
+                except Exception as error:  # one operation that cannot be read affects no other
                     report_fault("metrics", error)
                     continue
                 if values is not None:
@@ -171,7 +171,7 @@ class MetricsLane:
         self._exporter.close()
 
     def report(self, missed: int) -> MetricsReport:
-        """Return what became of it."""
+        """Return what happened to it."""
         state = self._state
         return MetricsReport(
             name=self.name,
@@ -201,7 +201,7 @@ class MetricsLane:
         return 0.0
 
     def _settle(self, ticket: int, failure: Outcome | None, waits_until: float | None) -> None:
-        """Write down what became of an export, and when the next one is due."""
+        """Write down what happened to an export, and when the next one is due."""
         now, state, interval = time.monotonic(), self._state, self._target.interval
         if failure is None:
             self._state = replace(state, done=ticket, arrived=ticket, due=now + interval, failures=0)

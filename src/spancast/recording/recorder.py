@@ -237,7 +237,7 @@ class Recorder:
         scope: FieldScope | None,
         defaults: TraceFields,
     ) -> None:
-        """Lay what is said at *operation* for the first time over *state*, its parent's."""
+        """Lay what is set at *operation* for the first time over *state*, its parent's."""
         fields = fields_below(state, raw, scope, defaults)
         if fields is not state.fields:
             name_operation(operation, fields, root=False)

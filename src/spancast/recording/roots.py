@@ -85,7 +85,7 @@ def fields_said_here(raw: RawFields, scope: FieldScope | None, own: OpenOperatio
 
 
 def fields_below(state: TraceState, raw: RawFields, scope: FieldScope | None, defaults: TraceFields) -> TraceFields:
-    """Return the fields of an operation beneath one with *state*: what is said for the first time lies over its own."""
+    """Return the fields of an operation beneath one with *state*: what is set for the first time lies over its own."""
     fields = state.fields
     if defaults is not EMPTY:
         fields = fields.merged_over(defaults)
