@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 from spancast import redact
 from spancast.capture.snapshot import BUDGET, ShapeTable, Snapshot, plain_data
 from spancast.conventions.cutting import beginning, cut
+from spancast.conventions.span import Span
+from spancast.otlp.encoding import ENCODINGS
 from spancast.otlp.json_decoding import decode_request
 from spancast.privacy.allow_list import without_content
 from spancast.privacy.media import without_media
@@ -262,3 +264,47 @@ def test_any_bytes_can_be_read_as_otlp(data: bytes) -> None:
         list(read_protobuf(data))
     except ValueError:
         pass
+
+
+SPAN = Span(
+    name="n",
+    trace_id=1,
+    span_id=2,
+    parent_span_id=3,
+    parent_is_remote=False,
+    kind=1,
+    operation_kind=Kind.CHAIN,
+    start_ns=1,
+    end_ns=2,
+    attributes={"a": ["b", 1, 2.5, True, {"c": b"d"}], "e": "f" * 40},
+    events=(),
+    links=(),
+    status_code=2,
+    status_message="m",
+)
+
+
+@FUZZ
+@given(st.sampled_from(sorted(ENCODINGS)), st.data())
+def test_flipped_bytes_of_a_span_are_a_span_or_refused(protocol: str, data: st.DataObject) -> None:
+    """What a disk does to a span that waits, in either encoding: it reads as one, or is a `ValueError`."""
+    encoding = ENCODINGS[protocol]
+    damaged = bytearray(encoding.span(SPAN))
+    for _ in range(data.draw(st.integers(1, 6))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        found = encoding.decode(bytes(damaged))
+    except ValueError:
+        return
+    assert isinstance(found.name, str)
+
+
+@FUZZ
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_spooled_span_or_refused(data: bytes) -> None:
+    """In either encoding, and as a whole line."""
+    for read in (*[encoding.decode for encoding in ENCODINGS.values()], decode_request):
+        try:
+            read(data)
+        except ValueError:
+            continue
