@@ -45,7 +45,7 @@ def within(place: str, error: SettingsError) -> SettingsError:
     return SettingsError(f"{place}: {error}", error.code)
 
 
-def url(value: object, argument: str) -> str:
+def url(value: object, argument: str, *, grpc: bool = False) -> str:
     """Return *value* when it is an HTTP(S) URL that can be posted to."""
     if not isinstance(value, str) or not value.strip():
         raise SettingsError(
@@ -68,7 +68,7 @@ def url(value: object, argument: str) -> str:
         )
     if not parts.hostname:
         raise SettingsError(f"{argument}={shown!r} names no host: write it like {_EXAMPLE}.", "E104")
-    if _port(parts, argument) == 4317:
+    if _port(parts, argument) == 4317 and not grpc:
         raise SettingsError(
             f"{argument}={shown!r} is the gRPC port 4317: spancast sends OTLP over HTTP, "
             f"which listens on port 4318, usually at http://{parts.hostname}:4318/v1/traces.",
@@ -273,7 +273,7 @@ def choice(value: object, argument: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         names = " or ".join(repr(name) for name in allowed)
         hint = (
-            " spancast does not speak gRPC; every receiver of gRPC has an HTTP port beside it."
+            " Only destinations.otlp() takes 'grpc'; most receivers of gRPC have an HTTP port beside it."
             if value == "grpc"
             else ""
         )

@@ -86,7 +86,7 @@ def test_grpc_for_the_whole_platform_is_ignored_with_a_sentence(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
     assert [("otlp", "http://127.0.0.1:4318/v1/traces")] == described()
     assert "OTEL_EXPORTER_OTLP_PROTOCOL='grpc'" in caplog.text
-    assert "spancast does not speak gRPC" in caplog.text
+    assert "Only destinations.otlp() takes" in caplog.text
 
 
 @pytest.mark.parametrize("variable", ["OTEL_EXPORTER_OTLP_ENDPOINT", None])

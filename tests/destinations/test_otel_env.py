@@ -128,8 +128,8 @@ def test_a_variable_for_traces_wins_over_the_general_one() -> None:
         ("TIMEOUT", "nan", "is no number"),
         ("COMPRESSION", "deflate", "'gzip' or 'none'"),
         ("PROTOCOL", "http", "'http/json' or 'http/protobuf'"),
-        ("PROTOCOL", "grpc", "spancast does not speak gRPC; every receiver of gRPC has an HTTP port beside it."),
-        ("TRACES_PROTOCOL", "grpc", "does not speak gRPC"),
+        ("PROTOCOL", "grpc", "most receivers of gRPC have an HTTP port beside it."),
+        ("TRACES_PROTOCOL", "grpc", "Only destinations.otlp()"),
         ("CERTIFICATE", "/nowhere/ca.pem", "is no file"),
     ],
 )

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from .. import validation
 from ..validation import SettingsError
 from .span import AttributeValue, Span
 
@@ -113,13 +114,14 @@ def checked(convention: object) -> str:
         found = next((each for each in known if short == each or short.startswith(f"{each}.")), None)
         if not at or found is not None or version in _NEWEST:
             return f"{base}@{found}" if found is not None else base
+        shown = repr(version) if len(version) <= _MAX_SHOWN else "that"
         raise SettingsError(
-            f"convention={convention!r} is not known: the versions of {base} are {known[0]} to {known[-1]} and newest."
+            f"convention is not known: {base} has no version {shown}; use {known[0]} to {known[-1]}, or newest."
         )
-    shown = repr(convention) if isinstance(convention, str) else type(convention).__name__
-    raise SettingsError(
-        f"convention={shown} is not known: use 'openinference' or 'gen_ai', or one version of it, such as 'gen_ai@1.41'."
-    )
+    return validation.choice(convention, "convention", tuple(_TABLES)[::-1])
+
+
+_MAX_SHOWN = 12  # characters of a version that is shown in a message
 
 
 def parsed(convention: str) -> tuple[str, str | None]:

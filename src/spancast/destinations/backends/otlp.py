@@ -10,9 +10,10 @@ from ...validation import SettingsError
 from .. import otel_env
 from ..arguments import argument_or_env
 from ..destination import Destination
-from ..factory import http_destination, keywords_checked
+from ..factory import build_destination, http_destination, keywords_checked, validated_keywords
 from ..metrics import BackendMetrics, metrics_of
 from ..registry import Preset
+from ..targets.grpc import PROTOCOL, GrpcTarget, require_exporter
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
 
 @keywords_checked
 def otlp(endpoint: str | None = None, **common: Unpack[CommonKeywords]) -> Destination:
-    """Send to any OTLP/HTTP receiver, in gen_ai as JSON: Collector, Jaeger, Tempo, Axiom, and others.
+    """Send to any OTLP receiver, in gen_ai as JSON over HTTP: Collector, Jaeger, Tempo, Axiom, and others.
 
     What it does differently:
     * the URL is used as it is: nothing is appended (usually it ends in `/v1/traces`);
     * without an endpoint the OpenTelemetry variables are read: `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` as it is, or
-      `OTEL_EXPORTER_OTLP_ENDPOINT` with `/v1/traces` appended, and the headers that belong to them.
+      `OTEL_EXPORTER_OTLP_ENDPOINT` with `/v1/traces` appended, and the headers that belong to them;
+    * `protocol="grpc"`, with `spancast[grpc]` installed, sends to a receiver that has only port 4317
+      (`http://host:4317`) by OpenTelemetry's own exporter, which retries by its own rules and spools nothing.
 
     Args:
         endpoint: The URL that takes traces, used as it is; else the OpenTelemetry variables.
@@ -47,11 +50,23 @@ def otlp(endpoint: str | None = None, **common: Unpack[CommonKeywords]) -> Desti
         )
     url = argument_or_env(endpoint, "endpoint") if endpoint is not None else from_environment.endpoint
     argument = "endpoint" if endpoint is not None else from_environment.endpoint_variable
-    url = validation.url(url, argument)
+    over_grpc = keywords.get("protocol") == PROTOCOL
+    url = validation.url(url, argument, grpc=over_grpc)
+    if over_grpc:
+        return _over_grpc(url, keywords)
     if endpoint is None and keywords.get("metrics") is True:
         found = otel_env.otlp_environment(os.environ, with_endpoint=True, signal="METRICS")
         keywords["metrics"] = {"endpoint": found.endpoint, "headers": found.headers} if found.endpoint else True
     return http_destination("otlp", url, keywords, metrics=BackendMetrics(url=metrics_of(url)))
+
+
+def _over_grpc(url: str, common: dict[str, Any]) -> Destination:
+    require_exporter()
+    if common.get("metrics"):
+        raise SettingsError('metrics=True needs HTTP: give the receiver\'s port 4318, or leave protocol="grpc" out.')
+    settings = validated_keywords("otlp", {**common, "protocol": None})
+    target = GrpcTarget(url, settings["headers"], settings["compression"], settings["timeout"], settings["tls"])
+    return build_destination(settings, target, "gen_ai")
 
 
 PRESET = Preset(
