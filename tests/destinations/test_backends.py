@@ -119,6 +119,19 @@ TABLE: list[tuple[str, dict[str, Any], str, dict[str, str], str, str, dict[str, 
     ("weave", {"api_key": "k", "entity": "e", "project": "p", "base_url": "https://me.wandb.io/traces"},
      "https://me.wandb.io/traces/otel/v1/traces", {"wandb-api-key": "k"}, PROTOBUF, "openinference",
      {"wandb.entity": "e", "wandb.project": "p"}, 4 * MB, 10 * MB),
+    ("posthog", {"project_token": "phc_1"}, "https://us.i.posthog.com/i/v0/ai/otel", {"Authorization": "Bearer phc_1"},
+     PROTOBUF, "gen_ai", {}, 4 * MB, 10 * MB),
+    ("mlflow", {"base_url": "http://localhost:5000", "experiment_id": "7"}, "http://localhost:5000/v1/traces",
+     {"x-mlflow-experiment-id": "7"}, PROTOBUF, "gen_ai", {}, 4 * MB, 10 * MB),
+    ("sentry", {"dsn": "https://abc@o1.ingest.us.sentry.io/42"},
+     "https://o1.ingest.us.sentry.io/api/42/integration/otlp/v1/traces", {"x-sentry-auth": "sentry sentry_key=abc"},
+     PROTOBUF, "gen_ai", {}, 4 * MB, 10 * MB),
+    ("logfire", {"token": "t", "region": "eu"}, "https://logfire-eu.pydantic.dev/v1/traces", {"Authorization": "t"}, JSON,
+     "gen_ai", {}, 4 * MB, 10 * MB),
+    ("traceloop", {"api_key": "k"}, "https://api.traceloop.com/v1/traces", {"Authorization": "Bearer k"}, PROTOBUF,
+     "gen_ai", {}, 4 * MB, 10 * MB),
+    ("laminar", {"api_key": "k"}, "https://api.lmnr.ai/v1/traces", {"Authorization": "Bearer k"}, JSON, "gen_ai", {},
+     4 * MB, 10 * MB),
 ]  # fmt: skip
 IDS = [f"{row[0]}-{index}" for index, row in enumerate(TABLE)]
 
@@ -328,3 +341,21 @@ def test_a_reference_to_a_missing_variable_says_which() -> None:
         SettingsError, match=r"^headers\['Authorization'\] is env:NOT_THERE, and .* is not set: set NOT_THERE"
     ):
         destinations.otlp("https://c/v1/traces", headers={"Authorization": "Bearer env:NOT_THERE"})
+
+
+@pytest.mark.parametrize("dsn", ["abc", "https://o1.ingest.sentry.io/2", "https://k@o1.ingest.sentry.io", "ftp://k@h/1"])
+def test_sentry_says_what_a_dsn_looks_like(dsn: str) -> None:
+    """What is no DSN is one sentence, which does not show it: it has a key in it."""
+    with pytest.raises(SettingsError, match=r"dsn is no DSN: it has the form https://KEY@"):
+        destinations.sentry(dsn=dsn)
+
+
+def test_sentry_gets_metadata_under_a_name_that_it_keeps() -> None:
+    """It drops what begins with `trace.`."""
+    made = destinations.sentry(dsn="https://k@o1.ingest.sentry.io/2")
+    operation = Operation(
+        kind=Kind.CHAIN, name="n", trace_id=1, span_id=2, start_ns=1, end_ns=2, metadata={"team": "a"}, tags=("t",)
+    )
+    names = set(rendering_of(made)(operation).attributes)
+    assert {"metadata.team", "tags"} <= names
+    assert not [name for name in names if name.startswith("trace.")]

@@ -58,9 +58,7 @@ def render(operation: Operation, *, flat_metadata: bool = True) -> Span:
             attributes["graph.node.parent_id"] = operation.node_parent
     detail = operation.detail
     if isinstance(detail, Generation):
-        _generation(attributes, detail)
-        if operation.kind is Kind.DECISION:
-            _decision(attributes, detail)
+        _generation(attributes, detail, operation.kind)
     else:
         _value(attributes, "input", operation.input)
         _value(attributes, "output", operation.output)
@@ -109,8 +107,10 @@ def _conversation(attributes: Writable, side: str, messages: tuple[Message, ...]
     attributes[f"{side}.mime_type"] = JSON_TYPE
 
 
-def _generation(attributes: Writable, detail: Generation) -> None:
+def _generation(attributes: Writable, detail: Generation, kind: Kind) -> None:
     _model(attributes, detail)
+    if kind is Kind.DECISION:
+        _decision(attributes, detail)
     if detail.operation == "text_completion":
         _completion(attributes, detail)
     else:
