@@ -117,7 +117,7 @@ class Encoder:
         self._is_warm = True
         for lane in self._lanes:
             lane.sender.warm_up()
-            if fully and lane.writer is not None:
+            if fully and lane.disk is not None:
                 import_for_decoding()
                 import_for_sending()
 

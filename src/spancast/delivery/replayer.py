@@ -37,9 +37,19 @@ class SpoolReplayer:
     """
 
     def __init__(
-        self, destination: Destination, spool: Spool, ledger: Ledger, writer: SpoolWriter, backoff: Backoff
+        self,
+        destination: Destination,
+        spool: Spool,
+        ledger: Ledger,
+        writer: SpoolWriter,
+        backoff: Backoff,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """In the *ledger* are the spans of this process; of others' it counts only what was delivered for them."""
+        """In the *ledger* are the spans of this process; of others' it counts only what was delivered for them.
+
+        *clock* returns monotonic seconds.
+        """
+        self._clock = clock
         self.breaker = CircuitBreaker(backoff)
         self._destination = destination
         self._spool = spool
@@ -63,7 +73,7 @@ class SpoolReplayer:
 
     def look_later(self) -> None:
         """Look again in a while: other processes may leave something behind."""
-        self.look_at(time.monotonic() + LOOK_LATER)
+        self.look_at(self._clock() + LOOK_LATER)
 
     def after_fork_in_child(self) -> None:
         """Let go of the parent's lock on the folder."""
@@ -90,7 +100,7 @@ class SpoolReplayer:
         """Send the next file, unless another process is sending."""
         spool, written = self._spool, self._writer.written
         messages: list[str] = []
-        self._looked_at = time.monotonic()
+        self._looked_at = self._clock()
         try:
             with spool.try_lock() as alone:
                 files = self._files() if alone else []
@@ -137,7 +147,7 @@ class SpoolReplayer:
         return Replayed(result=done, messages=messages)
 
     def _book(self, done: ReplayResult) -> None:
-        now = time.monotonic()
+        now = self._clock()
         if done.answered or not done.left:
             self.breaker.succeeded()
         elif done.failure is not None:

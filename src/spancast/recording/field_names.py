@@ -53,10 +53,13 @@ def bytes_of(mapping: Mapping[str, object]) -> int:
     """Return about how many bytes the keys and values of metadata take; bounded work, whatever they are."""
     if not mapping:
         return 0
-    size = 0
-    for key, value in list(mapping.items())[:_MAX_ENTRIES]:
-        if type(key) is str:
-            size += len(key)
+    if len(mapping) > _MAX_ENTRIES:
+        mapping = dict(list(mapping.items())[:_MAX_ENTRIES])
+    try:
+        size = len("".join(mapping))  # one call for all names; a loop over them costs as much as all the rest
+    except TypeError:
+        size = sum([len(key) if type(key) is str else _OTHER_BYTES for key in list(mapping)])
+    for value in list(mapping.values()):
         kind = type(value)
         if kind is str:
             size += len(value)  # type: ignore[arg-type]
@@ -127,6 +130,8 @@ def _clean(value: JSON) -> JSON:
     return value
 
 
-@lru_cache(maxsize=4096)  # the same names of users, sessions and environments come again with each span
+# The same names of users, sessions and environments come again with each span. Ids that come once only, such as LangGraph's
+# of a checkpoint, fill it: so it is small (0.1 MB).
+@lru_cache(maxsize=512)
 def _known_text(text: str) -> str:
     return without_secrets(text)
