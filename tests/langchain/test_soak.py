@@ -347,7 +347,7 @@ def test_five_thousand_mixed_runs_leave_nothing(soaked: Soak, capsys: pytest.Cap
     shared = SpancastCallbackHandler()
     tracemalloc.start()
     try:
-        run_mixed(0, 1000, shared)  # every kind forty times: what is kept once is kept now, and small look-up tables are full
+        run_mixed(0, 1000, shared)  # every kind forty times: small look-up tables are full
         settle(soaked, shared)
         before, bytes_before = objects(), _traced()
         for start in range(1000, 5000, 400):
