@@ -6,7 +6,9 @@ import contextvars
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,11 +32,23 @@ KEY = "receivers-admin-secret-0123456789-abcdef"
 
 
 @pytest.fixture(scope="module")
-def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """Return a running receiver of the kind that the test asks for, one for all tests of this kind."""
-    receiver = RECEIVERS[request.param]
-    with (receiver.start_lasting or receiver.start)(tmp_path_factory.mktemp("receiver")) as running:
-        yield running
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Running]]:
+    """Return what starts a receiver once; each runs until the last test of this file."""
+    with ExitStack() as stack:
+
+        @cache
+        def start(name: str) -> Running:
+            return stack.enter_context(
+                (RECEIVERS[name].start_lasting or RECEIVERS[name].start)(tmp_path_factory.mktemp(name))
+            )
+
+        yield start
+
+
+@pytest.fixture
+def running(request: pytest.FixtureRequest, started: Callable[[str], Running]) -> Running:
+    """Return a running receiver of the kind that the test asks for."""
+    return started(request.param)
 
 
 def columns(pipeline: spancast.Pipeline, backend: Destination) -> tuple[int, int, int, int]:

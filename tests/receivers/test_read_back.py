@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 
 import pytest
 
@@ -24,10 +26,21 @@ COMBINATIONS = [
 
 
 @pytest.fixture(scope="module")
-def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """Return a running receiver of the kind that the test asks for, one for all tests of this kind."""
-    with RECEIVERS[request.param].start(tmp_path_factory.mktemp(request.param)) as running:
-        yield running
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Running]]:
+    """Return what starts a receiver once; each runs until the last test of this file."""
+    with ExitStack() as stack:
+
+        @cache
+        def start(name: str) -> Running:
+            return stack.enter_context(RECEIVERS[name].start(tmp_path_factory.mktemp(name)))
+
+        yield start
+
+
+@pytest.fixture
+def running(request: pytest.FixtureRequest, started: Callable[[str], Running]) -> Running:
+    """Return a running receiver of the kind that the test asks for."""
+    return started(request.param)
 
 
 @pytest.mark.parametrize("application", APPLICATIONS)
