@@ -47,6 +47,7 @@ CONVENTIONS = ("openinference", "gen_ai")
 # what a user has to give; everything else has a default
 GIVEN = {
     "GATEWAY_ENDPOINT": "gateway:4317",
+    "METRICS_ENDPOINT": "http://prometheus:9090/api/v1/otlp",
     "GATEWAY_HOST": "gateways.example.com",
     "KAFKA_BROKERS": "[kafka-1:9092,kafka-2:9092]",
     "ARIZE_API_KEY": "arize-key",
