@@ -81,12 +81,21 @@ READ = Usage(input_tokens=9, output_tokens=3, total_tokens=12)
         {"prompt_eval_count": 9, "eval_count": 3},
         {"amazon-bedrock-invocationMetrics": {"inputTokenCount": 9, "outputTokenCount": 3}},
         {"usage": None, "token_usage": USAGE},
+        {"token_count": {"input_tokens": 9.0, "output_tokens": 3.0}},
+        {"tokenUsage": {"promptTokens": 9, "completionTokens": 3, "totalTokens": 12}},
+        {"usage": {"prompt_tokens_count": 9, "completion_tokens_count": 3, "total_tokens_count": 12}},
+        {"estimated_token_usage": USAGE},
     ],
 )
 def test_usage_wherever_it_stands(facts: dict[str, Any]) -> None:
     """At the top, one level down, as an object or a mapping."""
     assert READ == read_answer(ONE, [(facts,)], ()).usage
     assert READ == read_answer(ONE, [({},)], (facts,)).usage
+
+
+def test_other_mappings_with_such_numbers_are_no_usage() -> None:
+    """A name that says nothing of usage or tokens is none: limits and prices have input and output too."""
+    assert read_answer(ONE, [({"limits": USAGE, "usage": "high", 7: USAGE},)], ()).usage is None  # type: ignore[dict-item]
 
 
 def test_usage_of_choices_counts_once() -> None:

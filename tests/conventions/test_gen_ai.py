@@ -252,6 +252,18 @@ def test_leading_system_messages_are_instructions() -> None:
     ] == content(span, "gen_ai.input.messages")
 
 
+def test_a_part_that_nobody_knows_has_a_type() -> None:
+    """The conventions' schema demands one: a block without one stands inside a part that has it."""
+    parts = (Other({"type": "new", "x": 1}), Other({"x": 1}), Other({"type": None, "x": 1}), Other("words"))
+    span = generation(output_messages=(Message(role="assistant", parts=parts),))
+    assert [
+        {"type": "new", "x": 1},
+        {"type": "other", "content": {"x": 1}},
+        {"type": "other", "content": {"type": None, "x": 1}},
+        {"type": "other", "content": "words"},
+    ] == content(span, "gen_ai.output.messages")[0]["parts"]
+
+
 def test_every_part_has_its_form() -> None:
     """Text, reasoning, calls, results and media have the forms of the conventions' message schema, in order."""
     parts = (

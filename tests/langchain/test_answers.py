@@ -153,6 +153,19 @@ def test_details_of_a_service_tier(tier: str, recorded: Recorded) -> None:
     assert tier == span.attributes["openai.response.service_tier"]
 
 
+@pytest.mark.parametrize("privacy_mode", [False, True])
+def test_usage_beside_the_content(privacy_mode: bool) -> None:
+    """Older integrations (Bedrock, Qianfan) put it into `additional_kwargs`; no content is needed to read it."""
+    usage = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
+    answer = AIMessage("SECRET", additional_kwargs={"usage": usage, "reasoning_content": "SECRET"})
+    memory = destinations.memory(convention="gen_ai", privacy_mode=privacy_mode)
+    with spancast.Pipeline(memory):
+        ScriptedChat(script=[answer]).invoke("q", {"callbacks": [SpancastCallbackHandler()]})
+    (span,) = memory.spans
+    assert [9, 3] == [span.attributes.get(f"gen_ai.usage.{name}_tokens") for name in ("input", "output")]
+    assert privacy_mode != ("SECRET" in str(span.attributes))
+
+
 class Wrapper(BaseChatModel):
     """Asks another model; hands its answer on, with *extra* tokens of its own."""
 

@@ -9,6 +9,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import StructuredTool
@@ -143,6 +145,46 @@ def test_an_abandoned_chain_stream(config: Any, memory: MemoryDestination, pipel
     assert "ERROR" not in {status for status, _ in endings(memory).values()}
     assert "abandoned" == endings(memory)["RunnableSequence"][1]
     assert 0 == pipeline.recorder.open_operations
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_what_a_model_said_until_its_chain_was_left(
+    config: Any, memory: MemoryDestination, pipeline: spancast.Pipeline, is_async: bool
+) -> None:
+    """The outermost generator is closed first: the model's own event comes after its chain's, and brings the words."""
+    chain: Any = ChatPromptTemplate.from_template("{q}") | ScriptedChat(script=["a b c d"])
+
+    async def go() -> None:
+        async for _ in (chain | StrOutputParser()).astream({"q": "?"}, config):
+            break
+        gc.collect()
+        await asyncio.sleep(0)
+
+    if is_async:
+        asyncio.run(go())
+    else:
+        for _ in chain.stream({"q": "?"}, config):
+            break
+        gc.collect()
+    ended = endings(memory)
+    ended.pop("ChatPromptTemplate")
+    assert {("UNSET", "abandoned")} == set(ended.values())
+    assert "a" == one(memory.spans, "ScriptedChat").attributes["output.value"].strip()
+    assert 0 == pipeline.recorder.open_operations
+
+
+def test_tokens_of_a_model_that_is_read_to_its_end(config: Any, memory: MemoryDestination) -> None:
+    """LangChain reads the model before a parser on after a sync stream was left: what was spent is counted."""
+    chain: Any = ChatPromptTemplate.from_template("{q}") | ScriptedChat(script=["a b c d"]) | StrOutputParser()
+    for _ in chain.stream({"q": "?"}, config):
+        break
+    gc.collect()
+    model = one(memory.spans, "ScriptedChat")
+    assert ("OK", "a b c d", 150) == (
+        str(model.status),
+        model.attributes["output.value"],
+        model.attributes["llm.token_count.total"],
+    )
 
 
 def test_a_sync_chain_stream_that_is_closed_early(config: Any, memory: MemoryDestination) -> None:

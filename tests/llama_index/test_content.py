@@ -26,6 +26,7 @@ from llama_index.core.base.llms.types import (
     ThinkingBlock,
     ToolCallBlock,
 )
+from llama_index.core.chat_engine import SimpleChatEngine
 from llama_index.core.llms import LLM, MockLLM
 from llama_index.core.prompts import ChatPromptTemplate
 from llama_index.core.retrievers import BaseRetriever
@@ -378,6 +379,14 @@ def test_kinds_are_told_by_the_instance() -> None:
     assert kinds.keys() == {family(instance) for instance in kinds.values()}
     misleading = type("SuperRetrieverAgent", (MockLLM,), {})()
     assert "generation" == family(misleading)
+
+
+def test_forgetting_a_chats_history_is_no_trace(memory: MemoryDestination) -> None:
+    """`reset` of a chat engine is one of LlamaIndex's calls, and nothing that a reader looks for."""
+    engine = SimpleChatEngine.from_defaults(llm=ScriptedLLM("hello"))
+    engine.chat("hi")
+    engine.reset()
+    assert ["SimpleChatEngine.chat", "ScriptedLLM.chat"] == sorted(span.name for span in memory.spans)[::-1]
 
 
 def test_providers_are_told_by_the_package() -> None:

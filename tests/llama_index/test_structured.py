@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
+from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.prompts import PromptTemplate
 from llama_index_instrumentation import get_dispatcher
@@ -256,3 +258,21 @@ def test_privacy_hides_what_a_models_own_request_says() -> None:
     (span,) = memory.spans
     assert "Berlin" not in repr(span.attributes)
     assert "gemini-2.5-flash" == span.attributes["llm.model_name"]
+
+
+def test_an_agents_object_stands_beside_its_answer(memory: MemoryDestination) -> None:
+    """An agent with an `output_cls` answers in words and makes an object of them: both are its output."""
+    told = {"response": "Berlin has three", "structured_response": {"name": "Berlin", "people": 3}}
+
+    async def go() -> None:
+        script = ("Berlin has three", calls(("City", {"name": "Berlin", "people": 3})))
+        agent = FunctionAgent(name="a", tools=[], llm=ScriptedLLM(*script), output_cls=City, streaming=False)
+        await agent.run("Berlin?")
+        agent = FunctionAgent(
+            name="b", description="b", tools=[], llm=ScriptedLLM(*script), output_cls=City, streaming=False
+        )
+        await AgentWorkflow(agents=[agent], root_agent="b", output_cls=City).run("Berlin?")
+
+    asyncio.run(go())
+    roots = [span for span in memory.spans if span.parent_span_id is None]
+    assert [told, told] == [json.loads(span.attributes["output.value"]) for span in roots]

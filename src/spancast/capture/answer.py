@@ -115,7 +115,11 @@ def _with_reasons(messages: Sequence[Message], reasons: Sequence[str | None]) ->
 
 
 def usage_of(usages: Iterable[object], sources: Sequence[Facts]) -> Usage | None:
-    """Return the usage, wherever the framework or the provider put it; at last one level further down than expected."""
+    """Return the usage, wherever the framework or the provider put it.
+
+    At last one level further down than expected, and under names that nobody knows but that say what they are
+    (`estimated_token_usage`).
+    """
     for usage in usages:
         if (read := read_usage(usage)) is not None:
             return read
@@ -124,12 +128,16 @@ def usage_of(usages: Iterable[object], sources: Sequence[Facts]) -> Usage | None
             if (read := read_usage(usage)) is not None:
                 return read
     for source in sources:
-        for value in list(source.values())[:64]:
+        for name, value in list(source.items())[:64]:
             inner = fields_of(value)
             for usage in values_at(inner, USAGE) if inner else ():
-                if usage is not inner and (read := read_usage(usage)) is not None:
+                if (usage is not inner or _names_usage(name)) and (read := read_usage(usage)) is not None:
                     return read
     return None
+
+
+def _names_usage(name: object) -> bool:
+    return type(name) is str and ("usage" in (lower := name[:64].lower()) or "token" in lower)
 
 
 def _cost(usages: Iterable[object], sources: Sequence[Facts]) -> Cost | None:

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+ABANDONED = "abandoned"
+
+# The exceptions that stop a call without a failure, by the package that defines them: an application's own class of the
+# same name is a failure.
+_ENDINGS = {
+    ("asyncio", "CancelledError"): "cancelled",
+    ("concurrent", "CancelledError"): "cancelled",
+    ("trio", "Cancelled"): "cancelled",
+    ("workflows", "WorkflowCancelledByUser"): "cancelled",
+    ("llama_index", "WorkflowCancelledByUser"): "cancelled",
+    ("workflows", "WaitingForEvent"): "interrupted",  # a tool asks a human; it is called again when the answer is there
+    ("llama_index", "WaitingForEvent"): "interrupted",
+    ("langgraph", "GraphInterrupt"): "interrupted",
+    ("langgraph", "NodeInterrupt"): "interrupted",
+    ("langgraph", "GraphDrained"): "cancelled",  # the run was asked to stop at its next checkpoint
+    ("langgraph", "GraphBubbleUp"): "handed over",  # a `Command` to a parent graph
+}
+
 
 def ending_of(error: BaseException | None) -> tuple[BaseException | None, str | None]:
     """Return the error when the operation failed, or the ending when it was only stopped.
 
     Cancelled and abandoned calls did not fail, nor did the frameworks' own control flow: LangGraph's comes as exceptions
     derived from GraphBubbleUp (interrupts, `Command` to a parent graph), LlamaIndex's as WaitingForEvent and
-    WorkflowCancelledByUser. All are told by their class, never by their text; no framework is imported.
+    WorkflowCancelledByUser. All are recognised by their class or a base of it, never by their text; no framework is
+    imported.
     """
     if error is None:
         return None, None
     if isinstance(error, GeneratorExit):
-        return None, "abandoned"
-    name = type(error).__name__
-    if name in ("CancelledError", "WorkflowCancelledByUser"):
-        return None, "cancelled"
-    if name == "WaitingForEvent":  # a tool asks a human; it is called again when the answer is there
-        return None, "interrupted"
+        return None, ABANDONED
     if type(error) is RuntimeError and error.args == ("dispatcher shutdown",):
         return None, "incomplete"
-    names = {base.__name__ for base in type(error).__mro__ if base.__module__.startswith("langgraph")}
-    if "GraphBubbleUp" in names:
-        return None, "interrupted" if names & {"GraphInterrupt", "NodeInterrupt"} else "handed over"
+    for base in type(error).__mro__:
+        ending = _ENDINGS.get((base.__module__.partition(".")[0], base.__name__))
+        if ending is not None:
+            return None, ending
     return error, None

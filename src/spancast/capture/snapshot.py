@@ -20,6 +20,7 @@ from typing import Any, cast
 from ..record.json import INT64, JSON
 from ..signal_errors import is_from_signal_handler
 from .class_cache import ClassCache
+from .exceptions import exception_shape
 from .shapes import MARK_KEY, Shape, class_name, general_shape, key_text, mark, whole_number
 
 BUDGET = 12_000
@@ -325,7 +326,7 @@ class ShapeTable:
     def __init__(self, find: Callable[[type], Shape | None] = lambda _: None, first: tuple[str, ...] = FIRST) -> None:
         """*find* returns an adapter's own shape for a class; None: the general one."""
         self.first = first
-        self.shape_of = ClassCache(lambda kind: find(kind) or general_shape(kind)).get
+        self.shape_of = ClassCache(lambda kind: find(kind) or exception_shape(kind) or general_shape(kind)).get
         self._order = {name: place - len(first) for place, name in enumerate(first)}
 
     def rank(self, key: str) -> int:

@@ -50,6 +50,7 @@ USAGE: Final[Paths] = (
     "usage",
     "token_usage",
     "usageMetadata",
+    "token_count",  # Cohere in LangChain
     "response.usage",  # OpenAI Responses, an event of its stream
     "x_groq.usage",  # Groq, the last chunk of a stream
     "metadata.usage",  # Bedrock Converse, an event of its stream
@@ -73,6 +74,8 @@ COUNTS: Final[Mapping[str, Paths]] = {
         "prompt_eval_count",
         "input_token_count",
         "inputTokenCount",
+        "promptTokens",
+        "prompt_tokens_count",  # SambaNova
     ),
     "output_tokens": (
         "output_tokens",
@@ -85,8 +88,10 @@ COUNTS: Final[Mapping[str, Paths]] = {
         "eval_count",
         "generated_token_count",
         "outputTokenCount",
+        "completionTokens",
+        "completion_tokens_count",
     ),
-    "total_tokens": ("total_tokens", "totalTokens", "total_token_count", "totalTokenCount"),
+    "total_tokens": ("total_tokens", "totalTokens", "total_token_count", "totalTokenCount", "total_tokens_count"),
     "cache_read_tokens": (
         "input_token_details.cache_read",
         "prompt_tokens_details.cached_tokens",

@@ -389,7 +389,11 @@ def _part(part: Part) -> JSON:
         return {"type": "tool_call_response", "id": part.id, "response": part.result}
     if isinstance(part, Media):
         return _media(part)
-    return part.value if isinstance(part, Other) else None
+    value = part.value if isinstance(part, Other) else None
+    # each part has a type: Bedrock's and Gemini's own blocks, and LangChain's non-standard ones, may have none
+    return (
+        value if isinstance(value, Mapping) and type(value.get("type")) is str else {"type": "other", "content": value}
+    )
 
 
 def _server_call(part: ToolCall) -> JSON:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..capture.endings import ABANDONED
 from ..capture.evaluations import judgement_of
 from ..record.operation import AGENT, LLM, Kind
 from ..recording.captured import Translate
@@ -95,7 +96,7 @@ def capture_chain_end(
     if outputs is not None and operation.mapping and "langgraph_node" in operation.mapping:
         show_uncalled(recorder, operation, outputs)
     # a synchronous stream that its consumer closed early is reported as finished, while its model is still open
-    return (None, "abandoned") if outputs is None and _has_open_model(operation) else None
+    return (None, ABANDONED) if outputs is None and _has_open_model(operation) else None
 
 
 def _has_open_model(operation: OpenOperation) -> bool:

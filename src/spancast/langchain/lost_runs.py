@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 from weakref import ref
 
+from ..capture.endings import ABANDONED
 from ..record.operation import Kind
 from ..recording.guard import report_fault
 from ..recording.open_operation import OpenOperation
@@ -53,7 +54,9 @@ def _gone(reference: Any) -> None:
     if operation is None or operation.key != reference.key:
         return  # ended, as most are
     try:
-        reference.recorder.end(operation, _ENDING)
+        parent = operation.parent
+        was_left = parent is not None and parent.ending == ABANDONED  # the stream around it
+        reference.recorder.end(operation, ABANDONED if was_left else _ENDING)
     except Exception as error:
         report_fault("run without an end", error)
 

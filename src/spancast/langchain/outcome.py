@@ -47,6 +47,7 @@ class AnswerSnapshot:
 
     def _read(self) -> ModelAnswer:
         facts: list[Sequence[Mapping[str, Any]]] = []
+        shared = [self.llm_output]
         usages, identity = [], None
         for choice in self.choices:
             message = choice.message
@@ -58,8 +59,18 @@ class AnswerSnapshot:
             usage = data.get("usage_metadata")
             if usage:
                 usages.append(usage)
+            elif beside := _usage_beside(data.get("additional_kwargs")):
+                shared.append(beside)
             identity = identity or data.get("id")
-        return read_answer([choice.read() for choice in self.choices], facts, (self.llm_output,), usages, identity)
+        return read_answer([choice.read() for choice in self.choices], facts, shared, usages, identity)
+
+
+_USAGE_BESIDE = ("usage", "token_usage", "usage_metadata")
+
+
+def _usage_beside(further: object) -> dict[str, Any]:
+    """Return the token counts that older integrations (Bedrock, Qianfan) put beside the content."""
+    return {name: further[name] for name in _USAGE_BESIDE if further.get(name)} if type(further) is dict else {}
 
 
 def hold_answer(response: Any, content: bool) -> tuple[AnswerSnapshot, int]:
@@ -77,7 +88,8 @@ def hold_answer(response: Any, content: bool) -> tuple[AnswerSnapshot, int]:
             snapshot, more = copy_message(message)
             size += more
             if not content:
-                snapshot.data.update(content="", tool_calls=(), invalid_tool_calls=(), additional_kwargs={})
+                counts = _usage_beside(snapshot.data.get("additional_kwargs"))
+                snapshot.data.update(content="", tool_calls=(), invalid_tool_calls=(), additional_kwargs=counts)
         elif content and isinstance(held.get("text"), str):
             words = held["text"]
             size += len(words)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from ..capture.endings import ending_of
+from ..capture.endings import ABANDONED, ending_of
 from ..record.operation import Kind
 from ..recording.captured import Translate
 from ..recording.fields import TraceFields
@@ -188,7 +188,11 @@ class Runs:
                 if outcome is not None:
                     error, ending = outcome
             finally:
-                recorder.close(operation, error, ending)
+                if ending == ABANDONED:
+                    _leave_models(recorder, operation)
+                    recorder.close(operation, error, ending, keep_children=True)
+                else:
+                    recorder.close(operation, error, ending)
                 if operation.kind not in CALLS:
                     recorder.remember(key, operation)
         except Exception as fault:
@@ -217,3 +221,15 @@ class Runs:
             return failed, ending
 
         self.close(event, run_id, outcome, value, inputs)
+
+
+def _leave_models(recorder: Recorder, operation: OpenOperation) -> None:
+    """End what is open beneath a stream that was left, except the models: their own last event brings what they said.
+
+    Python closes the outermost generator first, so LangChain reports a chain as left before its model. Some models are
+    even read to their end then, and their tokens count.
+    """
+    for child in list(operation.children or ()):
+        if child.kind is not Kind.LLM:
+            _leave_models(recorder, child)
+            recorder.close(child, ending=ABANDONED, keep_children=True)

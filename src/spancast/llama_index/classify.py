@@ -89,6 +89,8 @@ def role_of(instance: object, method: str, in_run: bool) -> str:
         return OWN_REQUEST if method in STRUCTURED and _is_integrations_own(instance, method) else INTERNAL
     if found == EMBEDDING and method in ("__call__", "acall"):
         return INTERNAL  # embedding nodes in an ingestion: the batch beneath it is the embedding
+    if found == QUERY and method == "reset":
+        return INTERNAL  # a chat engine forgets its history
     if found == TRANSFORM and method not in _TRANSFORMS:
         return INTERNAL  # splitting single texts
     if found in (RUN, AGENT) and method != "run":

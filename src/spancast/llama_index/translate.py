@@ -45,7 +45,8 @@ def _shown(value: object) -> JSON:
     if isinstance(value, dict) and set(value) == {"result"}:
         result = value["result"]
         if isinstance(result, dict) and "current_agent_name" in result and "response" in result:
-            result = result["response"]  # of a run of several agents: what the last one answered
+            # of a run of several agents: what the last one answered
+            return _with_structure(_shown(result["response"]), result)
         return _shown(result)
     return as_data(value)
 
@@ -67,7 +68,7 @@ def agent(captured: CapturedOperation) -> Content:
     )
     return Content(
         input=_shown(given),
-        output=output if told else _shown(held.get("output")),
+        output=_with_structure(output, held.get("output")) if told else _shown(held.get("output")),
         detail=detail,
         **_about(captured),
     )
@@ -75,6 +76,14 @@ def agent(captured: CapturedOperation) -> Content:
 
 def _as_assistant(message: Message) -> Message:
     return Message(role="assistant", parts=message.parts, name=message.name)
+
+
+def _with_structure(answer: JSON, output: object) -> JSON:
+    """Add the object that an agent with an `output_cls` made besides its answer."""
+    if isinstance(output, dict) and isinstance(output.get("result"), dict):
+        output = output["result"]
+    structured = output.get("structured_response") if isinstance(output, dict) else None
+    return answer if structured is None else {"response": answer, "structured_response": as_data(structured)}
 
 
 def _answer(output: object) -> object:

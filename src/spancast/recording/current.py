@@ -24,11 +24,12 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
+from ..capture.exceptions import MAX_MESSAGE
 from ..capture.shapes import key_text
 from ..capture.snapshot import sized_data
 from ..record.json import INT64
 from ..record.operation import Event, Failure, Link
-from .failure import MAX_MESSAGE, failure_of
+from .failure import failure_of
 from .guard import guarded
 from .open_operation import OpenOperation, placeholder
 from .safe_set import safe_set

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import re
-import reprlib
-import sysconfig
 import traceback
-from collections.abc import Callable, Iterator
-from types import FunctionType, WrapperDescriptorType
-from typing import Any
+from collections.abc import Iterator
 
-from ..capture.class_cache import ClassCache
-from ..capture.shapes import class_name, inherited
+from ..capture.exceptions import MAX_MESSAGE, message_of, type_name
+from ..capture.shapes import class_name
 from ..capture.snapshot import plain_data
 from ..record.operation import Failure
 
-MAX_MESSAGE = 10_000  # characters
-MAX_STACKTRACE = 20_000
+MAX_STACKTRACE = 20_000  # characters
 _MAX_FRAMES = 40  # of each exception, the innermost
 _MAX_CHAIN = 8  # exceptions that led to one, the nearest
 _MAX_MEMBERS = 16  # exceptions of a group, at any depth
 _MAX_NOTES = 16
-_MAX_NESTED = 3  # exceptions in the arguments of one another
-_PLAIN = frozenset({str, bytes, int, float, bool, type(None)})
-_arguments = BaseException.__dict__["args"].__get__
-_short = reprlib.Repr()
-_short.maxlevel, _short.maxdict, _short.maxlist, _short.maxstring = 4, 32, 32, 1_000
-_INSTALLED = re.compile(r"[\\/](site|dist)-packages[\\/]")
-_STANDARD = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})
 
 Messages = dict[int, str]  # by the id of the exception: each is asked once for its text
 
@@ -42,7 +29,7 @@ def failure_of(error: BaseException, *, content: bool = True) -> Failure:
     A group of exceptions names its members in the message. The work is bounded: of a long chain of causes and of a large
     group the first are written, and what is left out is marked.
     """
-    name = _type_name(error)
+    name = type_name(error)
     if not content:
         return Failure(type=name)
     try:
@@ -59,70 +46,17 @@ def _written(error: BaseException, name: str) -> Failure:
     return Failure(type=name, message=message[:MAX_MESSAGE], stacktrace=_stacktrace(error, messages)[-MAX_STACKTRACE:])
 
 
-def _type_name(error: BaseException) -> str:
-    kind = type(error)
-    module = kind.__module__
-    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
-
-
 def _message(error: BaseException, messages: Messages) -> str:
     """Return the exception's message; its own code is asked at most once, and only where it is that of a library."""
     message = messages.get(id(error))
     if message is None:
-        message = messages[id(error)] = _asked(error)
+        message = messages[id(error)] = message_of(error, plain_data)
     return message
-
-
-def _asked(error: BaseException, depth: int = _MAX_NESTED) -> str:
-    """Return the text of an exception: what `str` makes of it, without running code of the application's.
-
-    The thread is the application's, and a `__str__` of its own may take any time. Such a class is shown by its arguments.
-    """
-    kind = type(error)
-    try:
-        arguments = _arguments(error)
-        writes, whatever = _writers.get(kind)
-        if writes is not None and (whatever or all(map(_is_plain, arguments))):
-            return str.__getitem__(writes(error), slice(0, MAX_MESSAGE))
-        parts = [_argument(each, depth) for each in arguments[:_MAX_NOTES]]
-        text = parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
-        return text[:MAX_MESSAGE] if parts else class_name(kind)
-    except Exception:  # of an exception that cannot be written the class name is left
-        return class_name(kind)
-
-
-def _is_plain(value: object) -> bool:
-    kind = type(value)
-    return kind in _PLAIN or (kind is tuple and _PLAIN.issuperset(map(type, value)))  # type: ignore[call-overload]
-
-
-def _argument(value: object, depth: int) -> str:
-    if isinstance(value, BaseException):
-        return _asked(value, depth - 1) if depth else class_name(type(value))
-    data = plain_data(value)
-    return data if isinstance(data, str) else _short.repr(data)
-
-
-def _writer(kind: type) -> tuple[Callable[[Any], str] | None, bool]:
-    """Return what writes exceptions of a class, None where that is the application's code; and whether any arguments do.
-
-    The interpreter's own classes ask the arguments for their text in turn.
-    """
-    found = inherited(kind, "__str__")
-    if type(found) is FunctionType:
-        file = found.__code__.co_filename
-        return (found, True) if _INSTALLED.search(file) or file.startswith(_STANDARD) else (None, False)
-    if type(found) is not WrapperDescriptorType:
-        return None, False
-    return found, found is BaseExceptionGroup.__str__ or found.__objclass__.__module__ != "builtins"
-
-
-_writers = ClassCache(_writer)
 
 
 def _members_text(group: BaseExceptionGroup[BaseException], messages: Messages) -> str:
     members = list(_members(group))
-    text = "; ".join(f"{_type_name(member)}: {_message(member, messages)}" for member in members[:_MAX_MEMBERS])
+    text = "; ".join(f"{type_name(member)}: {_message(member, messages)}" for member in members[:_MAX_MEMBERS])
     return f"{text}; ..." if len(members) > _MAX_MEMBERS else text
 
 
@@ -185,7 +119,7 @@ def _alone(error: BaseException, messages: Messages) -> str:
     return "".join(
         [
             frames,
-            f"{_type_name(error)}: {message}\n" if message else f"{_type_name(error)}\n",
+            f"{type_name(error)}: {message}\n" if message else f"{type_name(error)}\n",
             *(f"{n}\n" for n in lines),
         ]
     )
