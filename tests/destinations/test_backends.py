@@ -343,7 +343,9 @@ def test_a_reference_to_a_missing_variable_says_which() -> None:
         destinations.otlp("https://c/v1/traces", headers={"Authorization": "Bearer env:NOT_THERE"})
 
 
-@pytest.mark.parametrize("dsn", ["abc", "https://o1.ingest.sentry.io/2", "https://k@o1.ingest.sentry.io", "ftp://k@h/1"])
+@pytest.mark.parametrize(
+    "dsn", ["abc", "https://o1.ingest.sentry.io/2", "https://k@o1.ingest.sentry.io", "ftp://k@h/1"]
+)
 def test_sentry_says_what_a_dsn_looks_like(dsn: str) -> None:
     """What is no DSN is one sentence, which does not show it: it has a key in it."""
     with pytest.raises(SettingsError, match=r"dsn is no DSN: it has the form https://KEY@"):
