@@ -154,3 +154,34 @@ def test_what_a_receiver_refuses_is_said_and_counted(receiver: Receiver, caplog:
     assert (2, 0) == (report.failed, report.exports)
     assert report.lost > 0
     assert 1 == len([record for record in caplog.records if "metrics were not accepted" in record.message])
+
+
+def test_exemplars_lead_to_traces_that_are_kept(receiver: Receiver) -> None:
+    """Of two calls, one in a trace that is kept for its error: its ids stand on the histogram, the other's do not."""
+    memory = destinations.memory(sampling_rate=0.0001, keep_errors=True)
+    with spancast.Pipeline(memory, otlp_metrics(receiver)):
+        ask(answer())
+        with pytest.raises(KeyError):
+            ask(KeyError("no"))
+        kept = {span.trace_id for span in memory.spans}
+
+    found = {trace for point in points(receiver.requests) for _, trace, _ in point.exemplars}
+    assert 1 == len(kept)
+    assert kept == found
+
+
+def test_calls_of_an_agent_are_counted_on_it(receiver: Receiver) -> None:
+    """Model and tool calls beneath it; those of an agent inside it are that one's own."""
+    with (
+        spancast.Pipeline(destinations.memory(), otlp_metrics(receiver)),
+        spancast.trace(span_name="outer", kind="AGENT"),
+    ):
+        ask(answer())
+        with spancast.trace(span_name="look", kind="TOOL"), spancast.trace(span_name="inner", kind="AGENT"):
+            ask(answer(), answer())
+
+    def of(name: str, agent: str) -> float:
+        return totals(receiver.requests, f"gen_ai.invoke_agent.{name}", agent_name=agent)[1]
+
+    assert (1, 1) == (of("inference_calls", "outer"), of("tool_calls", "outer"))
+    assert (2, 0) == (of("inference_calls", "inner"), of("tool_calls", "inner"))
