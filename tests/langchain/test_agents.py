@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any, TypedDict
 from uuid import uuid4
 
@@ -13,10 +14,12 @@ from langchain_core.callbacks import CallbackManager
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.runnables.config import get_callback_manager_for_config
 from langchain_core.tools import tool
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.prebuilt import create_react_agent
 
 import spancast
+from spancast import destinations
 from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler
 
@@ -65,6 +68,26 @@ def test_a_react_agent_called_asynchronously_is_an_agent(config: Any, memory: Me
     """The same events in async code."""
     asyncio.run(create_react_agent(ScriptedChat(script=["hi"]), [look_up], name="support").ainvoke(ASK, config))
     assert [("support", "support")] == agents(memory)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"version": "v1"}, {"post_model_hook": lambda state: {}}, {"checkpointer": InMemorySaver()}],
+    ids=["v2", "v1", "post_model_hook", "second_turn"],
+)
+def test_all_that_a_react_agent_said(options: dict[str, Any], config: Any) -> None:
+    """From its first tool call on: its graph is an agent only after the first node has begun."""
+    memory = destinations.memory(convention="gen_ai")
+    config = {**config, "configurable": {"thread_id": "t"}}
+    model = ScriptedChat(script=[call("look_up", {"order": 1}), "shipped"])
+    agent = create_react_agent(model, [look_up], **options)
+    for _ in range(2 if "checkpointer" in options else 1):
+        memory.clear()
+        with spancast.Pipeline(memory):
+            agent.invoke(ASK, config)
+    (root,) = [span for span in memory.spans if span.parent_span_id is None]
+    said = [message["role"] for message in json.loads(root.attributes["gen_ai.output.messages"])]
+    assert ["assistant", "tool", "assistant"] == said
 
 
 def test_a_graph_of_ones_own_is_no_agent(config: Any, memory: MemoryDestination) -> None:

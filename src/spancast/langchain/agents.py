@@ -72,4 +72,7 @@ def mark_prebuilt(inputs: Any, metadata: Mapping[str, Any], parent: OpenOperatio
         return
     state = inputs if type(inputs) is dict else getattr(inputs, "__dict__", None)
     if type(state) is dict and "remaining_steps" in state:
-        mark_agent(parent.parent)
+        graph = parent.parent
+        mark_agent(graph)
+        if "input" in parent.snapshots:  # the graph was no agent yet when its first node began
+            graph.snapshots.setdefault("began_with", parent.snapshots["input"])
