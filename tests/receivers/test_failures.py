@@ -130,8 +130,11 @@ def test_a_wrong_path_is_named(running: Running) -> None:
 
 @pytest.mark.parametrize("running", ALL, indirect=True)
 def test_a_long_text_is_cut_so_that_it_is_taken(running: Running) -> None:
-    """An attribute of 25 MB, above the limit of the Collector's receiver: the span arrives, and says that it was cut."""
-    backend = running.destination()
+    """An attribute of 25 MB, above the limit of the Collector's receiver: the span arrives, and says that it was cut.
+
+    Jaeger here stores in Badger, which takes 65,000 bytes: more is 503 without end, as the preset says.
+    """
+    backend = running.destination(**({"max_content_chars": 60_000} if "jaeger" in running.arguments else {}))
     with spancast.Pipeline(backend) as pipeline:
         with spancast.trace(trace_name="long") as handle:
             handle.set_attribute("value.long", "x" * 25_000_000)
