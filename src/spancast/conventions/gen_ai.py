@@ -239,6 +239,16 @@ def _document(document: object) -> JSON:
     return {name: value for name in names if (value := getattr(document, name)) not in (None, "", {})}
 
 
+def _prompt(attributes: Writable, detail: Generation) -> None:
+    prompt = detail.prompt
+    if prompt is None:
+        return
+    say(attributes, "gen_ai.prompt.name", prompt.name or prompt.id)
+    say(attributes, "gen_ai.prompt.version", prompt.version)
+    for key, value in detail.prompt_variables.items():
+        say(attributes, under("gen_ai.prompt.variable.", key), as_text(value) if value is not None else None)
+
+
 def _generation(attributes: Writable, detail: Generation, cost: bool) -> None:
     attributes["gen_ai.operation.name"] = detail.operation
     if detail.provider:
@@ -272,6 +282,7 @@ def _generation(attributes: Writable, detail: Generation, cost: bool) -> None:
         attributes["gen_ai.tool.definitions"] = dumps([_definition(tool) for tool in detail.tools])
     if detail.cached:
         attributes["gen_ai.response.cache_hit"] = True
+    _prompt(attributes, detail)
 
 
 def _server(attributes: Writable, endpoint: str) -> None:

@@ -53,9 +53,7 @@ def render(operation: Operation, *, flat_metadata: bool = True) -> Span:
     if operation.tags:
         attributes["tag.tags"] = list(operation.tags)
     if operation.node:
-        attributes["graph.node.id"] = attributes["graph.node.name"] = operation.node
-        if operation.node_parent:
-            attributes["graph.node.parent_id"] = operation.node_parent
+        _node(attributes, operation)
     detail = operation.detail
     if isinstance(detail, Generation):
         _generation(attributes, detail, operation.kind)
@@ -74,9 +72,15 @@ def render(operation: Operation, *, flat_metadata: bool = True) -> Span:
             _reranking(attributes, detail)
         elif isinstance(detail, Score):
             _score(attributes, detail, 0)
-    for index, score in enumerate(operation.scores):
-        _score(attributes, score, index)
+    if operation.scores:
+        _scores(attributes, operation.scores)
     return outline(operation, operation.given_name or operation.name, INTERNAL, attributes)
+
+
+def _node(attributes: Writable, operation: Operation) -> None:
+    attributes["graph.node.id"] = attributes["graph.node.name"] = operation.node
+    if operation.node_parent:
+        attributes["graph.node.parent_id"] = operation.node_parent
 
 
 def _who(attributes: Writable, operation: Operation) -> None:
@@ -146,6 +150,11 @@ def _template(attributes: Writable, detail: Generation) -> None:
         attributes["llm.prompt_template.template"] = detail.prompt_template
     if detail.prompt_variables:
         attributes["llm.prompt_template.variables"] = dumps(detail.prompt_variables)
+    if (prompt := detail.prompt) is not None:
+        say(attributes, "llm.prompt_template.version", prompt.version)
+        say(attributes, "prompt.id", prompt.id or prompt.name)  # the conventions have no name for the name
+        say(attributes, "prompt.url", prompt.url)
+        say(attributes, "prompt.vendor", prompt.vendor)
 
 
 def _schema(tool: ToolDefinition) -> JSON:
@@ -366,6 +375,11 @@ def _reranking(attributes: Writable, detail: Reranking) -> None:
     for side, documents in (("input", detail.input_documents), ("output", detail.output_documents)):
         for index, document in enumerate(documents):
             _document(attributes, f"reranker.{side}_documents.{index}.document.", document)
+
+
+def _scores(attributes: Writable, scores: tuple[Score, ...]) -> None:
+    for index, score in enumerate(scores):
+        _score(attributes, score, index)
 
 
 def _score(attributes: Writable, detail: Score, index: int) -> None:

@@ -30,6 +30,7 @@ from ..record.operation import (
     ToolUse,
 )
 from ..record.parameters import CONTENT_FREE
+from ..record.prompt import PromptIdentity
 from .keys import is_safe
 from .names import class_name, composed_name, name_hash, name_or_hash, short_name
 
@@ -97,6 +98,7 @@ def _detail(detail: Detail) -> Detail:
             endpoint=name_or_hash(detail.endpoint),
             prompt_template=None,
             prompt_variables=NOTHING,
+            prompt=_prompt(detail.prompt),
         )
     if isinstance(detail, ToolUse):
         name = detail.name if detail.declared else name_hash(detail.name)
@@ -122,6 +124,14 @@ def _detail(detail: Detail) -> Detail:
     if isinstance(detail, Agent):
         return Agent(name=detail.name)
     return _score(detail) if isinstance(detail, Score) else detail
+
+
+def _prompt(prompt: PromptIdentity | None) -> PromptIdentity | None:
+    if prompt is None:
+        return None
+    texts = (prompt.name, prompt.version, prompt.id)
+    name, version, own = ["/".join(map(short_name, text.split("/"))) if text else None for text in texts]
+    return replace(prompt, name=name, version=version, id=own, url=None)
 
 
 def _score(score: Score) -> Score:

@@ -59,7 +59,11 @@ KEYS: Mapping[str, bool] = {
     "llm.output_messages.N.*": CONTENT,
     "llm.prompt_template.template": CONTENT,
     "llm.prompt_template.variables": CONTENT,
+    "llm.prompt_template.version": SAFE,
     "llm.prompts.N.*": CONTENT,
+    "prompt.id": SAFE,
+    "prompt.url": CONTENT,
+    "prompt.vendor": SAFE,
     "llm.provider": SAFE,
     "llm.request.model_name": SAFE,
     "llm.response.model_name": SAFE,
@@ -108,6 +112,9 @@ KEYS: Mapping[str, bool] = {
     # gen_ai
     "gen_ai.agent.name": SAFE,
     "gen_ai.conversation.id": SAFE,
+    "gen_ai.prompt.name": SAFE,
+    "gen_ai.prompt.variable.*": CONTENT,
+    "gen_ai.prompt.version": SAFE,
     "gen_ai.data_source.id": SAFE,
     "gen_ai.evaluation.explanation": CONTENT,
     "gen_ai.evaluation.name": SAFE,
@@ -161,6 +168,8 @@ KEYS: Mapping[str, bool] = {
     "langfuse.observation.cost_details": SAFE,
     "langfuse.observation.input": CONTENT,
     "langfuse.observation.output": CONTENT,
+    "langfuse.observation.prompt.name": SAFE,
+    "langfuse.observation.prompt.version": SAFE,
     "langfuse.trace.metadata.*": SAFE,
 }
 SAFE_NAMES = frozenset(name for name, safe in KEYS.items() if safe and not name.endswith("*"))

@@ -10,6 +10,7 @@ from .cost import Cost
 from .fast_frozen import fast_frozen
 from .json import JSON
 from .message import Message
+from .prompt import PromptIdentity
 from .usage import Usage
 
 
@@ -103,6 +104,7 @@ class Generation:
         time_to_first_token_ns: From the start to the first piece of a streamed answer.
         stream: Whether the answer came in pieces.
         cached: The answer came from the framework's own cache: nothing was spent.
+        prompt: Which prompt of a store the messages were made of, as trace fields, LangChain's hub or Langfuse say it.
         prompt_template, prompt_variables: What the input messages were made of, where the framework says it.
         service_tier: The tier that the provider served it in (`flex`, `priority`), in the provider's word.
         endpoint: The server that was asked, `host` or `host:port`, where the application has set one.
@@ -127,6 +129,7 @@ class Generation:
     prompt_variables: Mapping[str, JSON] = NOTHING
     service_tier: str | None = None
     endpoint: str | None = None
+    prompt: PromptIdentity | None = None
 
 
 @fast_frozen

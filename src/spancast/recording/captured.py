@@ -7,12 +7,13 @@ times as much.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ..record.fast_frozen import positional
 from ..record.json import JSON
-from ..record.operation import NOTHING, Detail, Event, Failure, Kind, Link, Operation
+from ..record.operation import NOTHING, Detail, Event, Failure, Generation, Kind, Link, Operation
+from ..record.prompt import KEYS, prompt_in, without_prompt
 from .field_names import without_secret_values
 from .fields import TraceFields
 from .guard import report_fault
@@ -134,6 +135,11 @@ def _finished(captured: CapturedOperation) -> Operation:
     metadata = content.metadata
     if fields.metadata:
         metadata = {**fields.metadata, **metadata}
+    detail = content.detail
+    if metadata and not KEYS.isdisjoint(metadata):
+        if isinstance(detail, Generation) and (prompt := prompt_in(metadata)) is not None:
+            detail = replace(detail, prompt=prompt)
+        metadata = without_prompt(metadata)
     if metadata:
         metadata = without_secret_values(metadata)
     if attributes:
@@ -156,7 +162,7 @@ def _finished(captured: CapturedOperation) -> Operation:
         content.tags,
         content.input,
         content.output,
-        content.detail,
+        detail,
         content.agent,
         content.node,
         captured.failure,

@@ -99,6 +99,11 @@ def langfuse_gen_ai(operation: Operation) -> Span:
         attributes[_NAMES.get(name, name)] = value
     for key, value in operation.metadata.items():
         attributes[f"langfuse.trace.metadata.{key}"] = attribute(value)
+    prompt = operation.detail.prompt if isinstance(operation.detail, Generation) else None
+    if prompt is not None and prompt.name:
+        attributes["langfuse.observation.prompt.name"] = prompt.name
+        if prompt.version is not None and prompt.version.isdecimal():  # Langfuse's versions are numbers
+            attributes["langfuse.observation.prompt.version"] = int(prompt.version)
     cost = operation.detail.cost if isinstance(operation.detail, Generation) else None
     if cost is not None:
         amounts = {"input": cost.input, "output": cost.output, "total": cost.total}
