@@ -24,7 +24,7 @@ FIELD = {"name": "triage", "version": 7, "id": "p1", "url": "https://prompts.exa
         ({"prompt": FIELD}, PromptIdentity(**{**FIELD, "version": "7"})),
         (HUB, PromptIdentity(name="shop/triage", version="abc123", vendor="langchain-hub")),
         ({**HUB, "lc_hub_owner": "-"}, PromptIdentity(name="triage", version="abc123", vendor="langchain-hub")),
-        ({"langfuse_prompt": {"name": "triage", "version": 3}}, PromptIdentity(name="triage", version="3", vendor="langfuse")),
+        ({"langfuse_prompt": {"name": "t", "version": 3}}, PromptIdentity(name="t", version="3", vendor="langfuse")),
         ({**HUB, "prompt": {"name": "own"}}, PromptIdentity(name="own")),
         ({"prompt": "You are a shop."}, None),
         ({"prompt": {"text": "You are a shop."}}, None),
