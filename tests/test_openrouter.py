@@ -111,7 +111,7 @@ def test_the_fields_say_where_we_are(pipeline: spancast.Pipeline) -> None:
 def test_what_was_not_said_is_not_sent(pipeline: spancast.Pipeline) -> None:
     """Inside a run without fields only the two ids go; LangChain's own names and metadata do not."""
     seen: list[dict[str, Any]] = []
-    chain = RunnableLambda(lambda _: seen.append(openrouter.broadcast_fields())).with_config(run_name="secret plan")
+    chain = RunnableLambda(lambda _: seen.append(openrouter.broadcast_fields())).with_config(run_name="secret plan")  # type: ignore[var-annotated]
     chain.invoke("x", {"callbacks": [SpancastCallbackHandler()], "metadata": {"internal": "thing"}, "tags": ["t"]})
     assert [{"trace"}] == [set(fields) for fields in seen]
     assert {"trace_id", "parent_span_id"} == set(seen[0]["trace"])

@@ -143,7 +143,7 @@ def test_a_resumed_run_ends_its_trace(phoenix: Phoenix) -> None:
     assert (1, "support", "OK") == (shown["numTraces"], root["name"], root["statusCode"])
 
 
-def annotations(phoenix: Phoenix, scope: str, ids: str, most: int) -> list[dict[str, Any]]:
+def annotations(phoenix: Phoenix, scope: str, ids: str, most: int) -> list[dict[str, Any]]:  # type: ignore[no-redef]
     """Return what Phoenix's API shows of the annotations of a span, a trace or a session, once *most* are there."""
     end = time.monotonic() + 60
     found: list[dict[str, Any]] = []

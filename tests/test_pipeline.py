@@ -194,7 +194,7 @@ def test_tasks_have_pipelines_of_their_own() -> None:
         return names(memory)
 
     async def both() -> list[list[str]]:
-        return await asyncio.gather(tenant("a"), tenant("b"))
+        return await asyncio.gather(tenant("a"), tenant("b"))  # type: ignore[return-value]
 
     assert [["a"], ["b"]] == asyncio.run(both())
 

@@ -165,7 +165,7 @@ def test_what_is_missing_is_asked_for(shell: Shell, receiver: Receiver) -> None:
         for prompt, typed in ((b"token", b"env:TOK\n"), (b"dataset", b"my-dataset\n")):
             # typed only once it is asked for: the terminal throws away what came before it stopped echoing
             while prompt not in out or not out.endswith(b": "):
-                ready, _, _ = select.select([process.stdout], [], [], 60)
+                ready, _, _ = select.select([process.stdout], [], [], 60)  # type: ignore[type-var]
                 piece = os.read(process.stdout.fileno(), 4096) if ready else b""  # type: ignore[union-attr]
                 assert b"" != piece, out
                 out += piece

@@ -38,7 +38,7 @@ def test_a_wake_up_counts_once_and_never_blocks() -> None:
 def test_a_tally_loses_nothing_between_threads() -> None:
     """Each step is one call in C."""
     tally = Tally()
-    threads = [threading.Thread(target=lambda: [tally.add() for _ in range(5000)]) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: [tally.add() for _ in range(5000)]) for _ in range(4)]  # type: ignore[func-returns-value]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -102,7 +102,7 @@ def test_people_can_see_whose_spans_these_are(spool: Spool) -> None:
 
 def test_two_threads_that_write_first_at_once_lose_nothing(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker and the keeper, or whoever shuts down: both make the folder, and what is kept about it."""
-    real, others = module.write_new, []
+    real, others = module.write_new, []  # type: ignore[var-annotated]
 
     def write(path: Path, data: bytes) -> None:
         real(path, data)

@@ -129,7 +129,7 @@ class ScriptedLLM(FunctionCallingLLM):
 
         return pieces()
 
-    def _prepare_chat_with_tools(
+    def _prepare_chat_with_tools(  # type: ignore[override]
         self, tools: Any, user_msg: Any = None, chat_history: Any = None, **kwargs: Any
     ) -> dict[str, Any]:
         messages = list(chat_history or [])
@@ -167,7 +167,7 @@ class PlainLLM(CustomLLM):
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         return CompletionResponse(text="own answer", raw={"usage": dict(USAGE)})
 
-    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> Iterator[CompletionResponse]:
+    def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> Iterator[CompletionResponse]:  # type: ignore[override]
         for word in ("own", " answer"):
             yield CompletionResponse(text=word, delta=word)
 

@@ -39,7 +39,7 @@ class Recorded:
         self.config: dict[str, Any] = {"callbacks": [SpancastCallbackHandler(pipeline=self.pipeline)]}
 
     def clear(self) -> None:
-        self.openinference.clear(), self.gen_ai.clear()
+        self.openinference.clear(), self.gen_ai.clear()  # type: ignore[func-returns-value]
 
     def spans(self, kind: str) -> list[Any]:
         """Return the gen_ai spans of a kind."""

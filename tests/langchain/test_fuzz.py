@@ -587,7 +587,7 @@ def test_any_messages_to_and_from_a_model(
 
 def test_ids_that_are_no_text(recorded: Recorded) -> None:
     """A server tool's call and result under an id of any type."""
-    content = [{"type": kind, "id": [{}], "tool_call_id": {}} for kind in ("server_tool_call", "server_tool_result")]
+    content = [{"type": kind, "id": [{}], "tool_call_id": {}} for kind in ("server_tool_call", "server_tool_result")]  # type: ignore[var-annotated]
     handler, run_id = SpancastCallbackHandler(), uuid4()
     message = HumanMessage("")
     message.content = content  # past pydantic

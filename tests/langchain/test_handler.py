@@ -424,7 +424,7 @@ def test_nothing_of_the_content_is_held_when_no_destination_may_see_it() -> None
     with spancast.Pipeline(private) as pipeline:
         operations: list[Any] = []
         offer = pipeline.recorder._offer
-        pipeline.recorder._offer = lambda captured: (operations.append(dict(captured.snapshots)), offer(captured))  # type: ignore[assignment]
+        pipeline.recorder._offer = lambda captured: (operations.append(dict(captured.snapshots)), offer(captured))  # type: ignore[assignment, func-returns-value]
         model = ScriptedChat(script=[call("search", {"q": "CANARY"}), "CANARY"])
 
         @tool
@@ -456,7 +456,7 @@ def _everything(value: Any) -> Any:
 
 def test_nothing_stays_open_after_many_kinds_of_runs(config: Any, pipeline: spancast.Pipeline) -> None:
     """Successes, failures and batches leave the table of open operations empty."""
-    chain = RunnableLambda(lambda text: 1 / int(text), name="divide")
+    chain = RunnableLambda(lambda text: 1 / int(text), name="divide")  # type: ignore[var-annotated]
     chain.batch(["1", "0", "2"], config, return_exceptions=True)
     asyncio.run(chain.abatch(["1", "0"], config, return_exceptions=True))
     assert 0 == pipeline.recorder.open_operations

@@ -172,7 +172,7 @@ def test_a_resume_inside_another_trace_links_to_the_first(
 def test_a_block_of_the_application_stays_the_root(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
     """A request's block ends with the request: the run that answers is the next request's, with a link."""
     compiled = graph(InMemorySaver())
-    for inputs in (QUESTION, Command(resume="yes")):
+    for inputs in (QUESTION, Command(resume="yes")):  # type: ignore[var-annotated]
         with spancast.trace(trace_name="Ask"):
             compiled.invoke(inputs, config())
     assert [None, None] == [span.parent_span_id for span in memory.spans if span.name == "Ask"]

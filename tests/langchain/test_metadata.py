@@ -62,7 +62,7 @@ def test_a_prompt_of_the_hub_is_known_on_prompt_and_model(
     template: Any, config: Any, memory: MemoryDestination
 ) -> None:
     """The hub notes owner, name and commit in the template's metadata: the call that it was made for has them too."""
-    again = RunnableLambda(lambda message: [message])
+    again = RunnableLambda(lambda message: [message])  # type: ignore[var-annotated]
     chain = template.model_copy(update={"metadata": dict(HUB)}) | ScriptedChat() | again | ScriptedChat()
     chain.invoke({"x": "hi"}, config)
     spans = [span for span in sorted(memory.spans, key=lambda span: span.start_ns) if span.name != "RunnableLambda"]

@@ -162,7 +162,7 @@ async def astreamed(config: Any) -> None:
 
 
 async def aabandoned(config: Any) -> None:
-    async with aclosing(chain().astream({"q": "x"}, config)) as stream:
+    async with aclosing(chain().astream({"q": "x"}, config)) as stream:  # type: ignore[type-var]
         async for _ in stream:
             break
 

@@ -352,7 +352,7 @@ def test_a_cancelled_reader_ends_the_stream(memory: MemoryDestination, pipeline:
     """Cancelled amid the answer: cancelled, not failed."""
 
     class Stalling(ScriptedLLM):
-        async def astream_chat(self, messages: Any, **kwargs: Any) -> AsyncIterator[ChatResponse]:
+        async def astream_chat(self, messages: Any, **kwargs: Any) -> AsyncIterator[ChatResponse]:  # type: ignore[override]
             async def pieces() -> AsyncIterator[ChatResponse]:
                 yield ChatResponse(message=ChatMessage(role="assistant", content="x"), delta="x")
                 await asyncio.sleep(30)

@@ -36,7 +36,7 @@ def both_frameworks(pipeline: spancast.Pipeline) -> None:
     llama_index.instrument()
     try:
         engine = RetrieverQueryEngine.from_args(PlainRetriever(), llm=_OpenAI("It is alpha"))
-        look_up = RunnableLambda(lambda question: str(engine.query(question))).with_config(run_name="look up")
+        look_up = RunnableLambda(lambda question: str(engine.query(question))).with_config(run_name="look up")  # type: ignore[var-annotated]
         chain = look_up | ScriptedChat(script=["Alpha, in short"])
         chain.invoke("What is it?", {"callbacks": [SpancastCallbackHandler(pipeline=pipeline)], "metadata": FIELDS})
     finally:

@@ -49,7 +49,7 @@ class Broker:
         """Make a topic."""
         from confluent_kafka.admin import AdminClient, NewTopic
 
-        admin = AdminClient({"bootstrap.servers": self.address, **_QUIET})
+        admin = AdminClient({"bootstrap.servers": self.address, **_QUIET})  # type: ignore[dict-item]
         for made in admin.create_topics([NewTopic(topic, partitions, 1)]).values():
             made.result(30)
 

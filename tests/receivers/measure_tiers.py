@@ -155,4 +155,4 @@ def _outage(tiers: Tiers, pipeline: spancast.Pipeline) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main())  # type: ignore[func-returns-value]

@@ -211,7 +211,7 @@ def test_a_stream_that_a_function_returns_stays_beneath_it(
 ) -> None:
     """LangChain begins such a run only when it is read: it has the function's trace and session, and its own output."""
     config: Any = {"callbacks": [SpancastCallbackHandler()]}
-    chain = RunnableLambda(lambda text: f"{text}!", name="first") | RunnableLambda(lambda text: text, name="last")
+    chain = RunnableLambda(lambda text: f"{text}!", name="first") | RunnableLambda(lambda text: text, name="last")  # type: ignore[var-annotated]
 
     @spancast.trace(trace_name="POST /ask", session_id="s1")
     def ask(question: str) -> Any:

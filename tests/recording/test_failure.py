@@ -32,7 +32,7 @@ def test_a_failure_is_written_as_python_writes_it() -> None:
 
     def work() -> None:
         try:
-            {}["missing"]
+            {}["missing"]  # type: ignore[index]
         except KeyError:
             raise ConnectionError("no route") from OSError("cable")
 
@@ -61,7 +61,7 @@ def test_what_happened_while_another_was_handled_is_written() -> None:
 def test_a_group_names_its_members() -> None:
     """The message alone tells what went wrong, also in groups of groups."""
     inner = ExceptionGroup("tools", [TimeoutError("search took 30 s"), KeyError("id")])
-    failure = failure_of(raised(ExceptionGroup("parallel", [inner, raised(ValueError("bad"))])))
+    failure = failure_of(raised(ExceptionGroup("parallel", [inner, raised(ValueError("bad"))])))  # type: ignore[type-var]
     assert (
         "parallel (2 sub-exceptions): TimeoutError: search took 30 s; KeyError: 'id'; ValueError: bad"
         == failure.message
@@ -81,7 +81,7 @@ def test_of_a_long_chain_the_nearest_causes_are_written(monkeypatch: pytest.Monk
     """Thousands of causes cost as much as ten: so many tracebacks are formatted, no more."""
     formatted: list[Any] = []
     plain = traceback.format_tb
-    monkeypatch.setattr(traceback, "format_tb", lambda tb, limit: formatted.append(tb) or plain(tb, limit))
+    monkeypatch.setattr(traceback, "format_tb", lambda tb, limit: formatted.append(tb) or plain(tb, limit))  # type: ignore[func-returns-value]
     failure = failure_of(chain(3000))
     assert 9 == len(formatted)
     assert failure.stacktrace.startswith("(earlier exceptions are left out)\nTraceback")

@@ -53,7 +53,7 @@ def test_another_process_takes_a_pause_once(tmp_path: Path) -> None:
     one.remember("b", PAUSE)
     one.flush()
     seen: list[Pause | None] = []
-    assert until(lambda: bool(seen.append(other.take("b")) or seen[-1]))
+    assert until(lambda: bool(seen.append(other.take("b")) or seen[-1]))  # type: ignore[func-returns-value]
     other.flush()
     assert until(lambda: one.take("b") is None and not list(folder.iterdir()))
 
@@ -100,7 +100,7 @@ def test_what_is_not_ours_is_no_pause(tmp_path: Path) -> None:
             lambda: file.write_bytes(b'{"trace_id":"0","span_id":"2","start_ns":3,"name":null,"checkpoint_id":null}'),
             lambda: file.symlink_to(elsewhere),
             lambda: os.mkfifo(file),
-            lambda: (file.write_bytes(content), file.chmod(0o666)),
+            lambda: (file.write_bytes(content), file.chmod(0o666)),  # type: ignore[func-returns-value]
         ]
 
     for make in made():

@@ -191,7 +191,7 @@ def test_the_current_span_takes_what_the_application_says(
         span = otel.get_current_span()
         assert span.is_recording()
         span.set_attribute("order.id", 17)
-        span.set_attributes({"list": ["a", "b"], "object": object()})
+        span.set_attributes({"list": ["a", "b"], "object": object()})  # type: ignore[dict-item]
         span.add_event("checked", {"ok": True})
         span.record_exception(ValueError("seen"))
         span.update_name("Renamed")

@@ -20,7 +20,7 @@ from spancast.view.serve import application
 from spancast.view.store import Store
 
 GOOD = {"traceId": "1" * 32, "spanId": "2" * 16, "name": "good", "startTimeUnixNano": "1", "endTimeUnixNano": "2"}
-DEEP: Any = reduce(lambda inner, _: {"values": [{"arrayValue": inner}]}, range(280), {"values": []})
+DEEP: Any = reduce(lambda inner, _: {"values": [{"arrayValue": inner}]}, range(280), {"values": []})  # type: ignore[return-value]
 ODD: dict[str, dict[str, Any]] = {
     "a number of 400 digits": {"attributes": [{"key": "a", "value": {"intValue": "9" * 400}}]},
     "a number of 300 digits, as a float": {"attributes": [{"key": "a", "value": {"intValue": 1e300}}]},

@@ -43,7 +43,7 @@ def test_our_spans_go_through_the_hosts_processors(processor: type[Any]) -> None
     provider.force_flush()
     (span,) = exporter.get_finished_spans()
     assert ("ours", int(handle.span_id, 16)) == (span.name, span.context.span_id)
-    assert ("host", "s1") == (span.resource.attributes["service.name"], span.attributes["session.id"])
+    assert ("host", "s1") == (span.resource.attributes["service.name"], span.attributes["session.id"])  # type: ignore[index]
     provider.shutdown()
 
 

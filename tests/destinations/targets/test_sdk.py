@@ -59,7 +59,7 @@ def test_an_exporter_gets_finished_spans_of_the_sdk() -> None:
         second.context.trace_flags.sampled,
     )
     assert ("inner", "root") == (first.name, second.name)
-    assert ("s1", "shop") == (second.attributes["session.id"], second.resource.attributes["service.name"])
+    assert ("s1", "shop") == (second.attributes["session.id"], second.resource.attributes["service.name"])  # type: ignore[index]
     assert (StatusCode.OK, SpanKind.INTERNAL) == (second.status.status_code, second.kind)
     assert "spancast" == second.instrumentation_scope.name
     assert True is (second.start_time <= first.start_time <= first.end_time <= second.end_time)
@@ -77,7 +77,7 @@ def test_errors_events_links_and_client_kinds_are_carried_over() -> None:
     (span,) = exporter.get_finished_spans()
     assert (SpanKind.CLIENT, StatusCode.ERROR, "bad") == (span.kind, span.status.status_code, span.status.description)
     (event,), (link,) = span.events, span.links
-    assert ("exception", "bad") == (event.name, event.attributes["exception.message"])
+    assert ("exception", "bad") == (event.name, event.attributes["exception.message"])  # type: ignore[index]
     assert (7, 8, {"why": "x"}) == (link.context.trace_id, link.context.span_id, dict(link.attributes))
 
 
