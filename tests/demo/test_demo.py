@@ -47,7 +47,7 @@ def test_both_destinations_have_the_same_spans(ran: dict[str, list[MemorySpan]])
         for spans in ran.values()
     )
     assert one == other
-    assert 25 == len(one)
+    assert 24 == len(one)
 
 
 def test_the_command_shows_the_tree_and_the_delivery(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_the_command_shows_the_tree_and_the_delivery(tmp_path: Path) -> None:
     assert "" == done.stderr
     assert 0 == done.returncode
     lines = done.stdout.strip().splitlines()
-    assert "delivery: ✓ file: 25 delivered" in lines
+    assert "delivery: ✓ file: 24 delivered" in lines
     assert "OTLP JSON lines: .spancast/traces.jsonl" in done.stdout
     for shown in ("CHAIN Support request", "AGENT Answer the customer", "✗ TOOL", "TimeoutError", "RETRIEVER", "$0.00"):
         assert shown in done.stdout
@@ -88,9 +88,9 @@ def test_the_demo_delivers_to_what_the_environment_names(tmp_path: Path) -> None
             text=True,
             timeout=120,
         )
-        assert "delivery: ✓ file: 25 delivered · ✓ otlp: 25 delivered" in done.stdout.splitlines()
+        assert "delivery: ✓ file: 24 delivered · ✓ otlp: 24 delivered" in done.stdout.splitlines()
         assert {"/v1/traces"} == {request.path for request in receiver.requests}
-        assert 25 == len(receiver.json_spans())
+        assert 24 == len(receiver.json_spans())
 
 
 JOINED = """

@@ -66,7 +66,7 @@ def test_the_third_step_sends_to_phoenix(demonstrated: tuple[Path, dict[str, str
     send = lines["3"].splitlines()[-1]
     with recording_receiver() as phoenix:
         printed = typed(send, folder, PHOENIX_COLLECTOR_ENDPOINT=phoenix.url)
-        assert "phoenix: 25 delivered" in printed
+        assert "phoenix: 24 delivered" in printed
         assert {"/v1/traces"} == {request.path for request in phoenix.requests}
 
 

@@ -366,3 +366,23 @@ def test_a_tool_message_that_a_hook_returns_is_its_output(config: Any, memory: M
     hook = one(memory.spans, "Catches.wrap_tool_call")
     assert ("OK", "sorry") == (str(hook.status), hook.attributes["output.value"])
     assert "ERROR" == str(one(memory.spans, "broken").status)
+
+
+def test_a_tool_inside_a_hook_is_not_shown_a_second_time(config: Any, memory: MemoryDestination) -> None:
+    """A call whose error a hook turned into an answer was made: no tool that does not exist stands beside it."""
+
+    class Reports(Timed):
+        def wrap_tool_call(self, request: Any, handler: Any) -> Any:
+            try:
+                return handler(request)
+            except ValueError:
+                return ToolMessage("failed", tool_call_id=request.tool_call["id"], status="error")
+
+    @tool
+    def broken() -> str:
+        """Fail."""
+        raise ValueError("broken")
+
+    made = create_agent(ScriptedChat(script=[call("broken", {}), "Sorry."]), [broken], middleware=[Reports()])
+    made.invoke(QUESTION, config)
+    assert ["broken"] == [span.name for span in memory.spans if span.kind.value == "TOOL"]

@@ -33,6 +33,8 @@ def capture_tool(
         operation.snapshots["mcp"] = transport_of(function)
         carry_trace()
     node = operation.parent
+    while node is not None and node.translate is translate.hook:  # a middleware's, around the call
+        node = node.parent
     if call_id is not None and node is not None and node.mapping and "langgraph_node" in node.mapping:
         node.snapshots.setdefault("called", set()).add(call_id)  # see `show_uncalled`
     if operation.capture:
