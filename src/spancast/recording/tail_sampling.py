@@ -20,6 +20,8 @@ _SPAN_BYTES: Final = 700  # what a captured operation takes besides its content
 _BAD_LABELS: Final = frozenset({"no", "bad", "fail", "failed", "incorrect", "wrong", "negative", "thumbs_down", "down"})
 _MEASURED: Final = frozenset({Kind.LLM, Kind.EMBEDDING})
 
+SCORES: Final = "scores"  # of snapshots: the name that `captured.py` has for it
+
 ERROR, SLOW, COSTLY, TOKENS, LOW, CHOSEN, BY_RATE = (
     *("error", "slow", "cost", "tokens", "score", "keep", "sampling_rate"),
 )
@@ -218,6 +220,9 @@ class TailSampler:
     def _note(self, decision: TraceDecision, captured: CapturedOperation) -> None:
         decision.operations += 1
         decision.errors += captured.failure is not None
+        scores = captured.snapshots.get(SCORES)  # judgements that the span carries itself
+        if scores and any([is_low(score) for score in scores]):
+            decision.has_low_score = True
         if not decision.started_ns or captured.start_ns < decision.started_ns:
             decision.started_ns = captured.start_ns
         if self._reads_models and captured.kind in _MEASURED:
