@@ -101,7 +101,7 @@ def serve(rate: int, seconds: int, encoding: str, folder: Path) -> None:
     process = subprocess.Popen([*command, "--max-megabytes", "8192"], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     url = process.stdout.readline().split()[-1] + "/v1/traces"
-    before, _ = figures(process.pid)
+    before, started = figures(process.pid)
     a_request = SPANS_A_TRACE * TRACES_A_REQUEST
     count = rate * seconds // a_request
     kind = "application/json" if encoding == "http/json" else "application/x-protobuf"
@@ -142,7 +142,7 @@ def serve(rate: int, seconds: int, encoding: str, folder: Path) -> None:
     print(
         f"serve, {encoding}, {rate:,} spans/s for {seconds} s: {sent:,} sent, {kept:,} stored, {len(refused)} requests "
         f"refused; {traces:,} of {count * TRACES_A_REQUEST:,} traces whole; {took:.0f} s, slowest answer {slowest:.2f} s; "
-        f"CPU {cpu / sent * 1e6:.0f} µs a span; memory {before:.0f} MB idle, {peak:.0f} MB peak; "
+        f"CPU {(cpu - started) / sent * 1e6:.0f} µs a span; memory {before:.0f} MB idle, {peak:.0f} MB peak; "
         f"database {database.stat().st_size / 1e6:.0f} MB"
     )
 

@@ -40,7 +40,7 @@ class Inputs:
     bytes_protobuf_gzip: float = _given(216.0, "bytes-protobuf-gzip", "bytes a span, protobuf and gzip", MEASURED)
     wait: float = _given(120.0, "wait", "seconds that tail sampling waits", "gateway.yaml, decision_wait")
     special: float = _given(0.05, "special", "share of runs with an error, slow or costly", YOURS)
-    rest: float = _given(0.10, "rest", "share that is kept of the others", "gateway.yaml, share-of-the-rest")
+    rest: float = _given(0.10, "rest", "share of the others that is kept", "gateway.yaml, share-of-the-rest")
     queue: float = _given(1.073741824, "queue", "GB of an agent's queue on disk", "to-gateway.yaml, queue_size")
     retention: float = _given(6.0, "retention", "hours that Kafka keeps a record", YOURS)
     replicas: float = _given(3.0, "replicas", "copies of a record in Kafka", "assumption: usual for production")
