@@ -131,7 +131,8 @@ def _prompt(prompt: PromptIdentity | None) -> PromptIdentity | None:
         return None
     texts = (prompt.name, prompt.version, prompt.id)
     name, version, own = ["/".join(map(short_name, text.split("/"))) if text else None for text in texts]
-    return replace(prompt, name=name, version=version, id=own, url=None)
+    vendor = short_name(prompt.vendor) if prompt.vendor else None
+    return replace(prompt, name=name, version=version, id=own, url=None, vendor=vendor)
 
 
 def _score(score: Score) -> Score:
