@@ -91,7 +91,7 @@ def test_the_agent_prints_its_answer_and_its_tree(tmp_path: Path) -> None:
     ] == tree(printed)
 
 
-RUNNABLE = ["CHAIN invoke_workflow RunnableSequence", "  PROMPT ChatPromptTemplate", "  LLM chat gpt-4o"]
+RUNNABLE = ["CHAIN invoke_workflow RunnableSequence", "  CHAIN ChatPromptTemplate", "  LLM chat gpt-4o"]
 
 
 def within(*lines: str) -> list[str]:
@@ -105,7 +105,7 @@ def test_the_chain_takes_its_names_from_the_metadata(tmp_path: Path) -> None:
     assert "user user_12345 · session session_abc" in printed
     assert [
         "CHAIN Text Classification",
-        "  PROMPT ChatPromptTemplate",
+        "  CHAIN ChatPromptTemplate",
         "  LLM Classify Sentiment",
         "  CHAIN StrOutputParser",
     ] == tree(printed)
@@ -158,7 +158,7 @@ def test_the_gateways_generation_lies_under_the_applications(tmp_path: Path) -> 
     assert "sent along: parent_span_id, session_id, trace_id, trace_name, user" in printed
     assert [
         "CHAIN Ask the shop",
-        "  PROMPT ChatPromptTemplate",
+        "  CHAIN ChatPromptTemplate",
         "  LLM chat openai/gpt-4o",
         "    LLM LLM Generation",
         "      CHAIN provider attempt 1: OpenAI",
@@ -206,7 +206,7 @@ def test_a_thumb_reaches_the_backends_own_apis(tmp_path: Path) -> None:
 def test_the_job_reports_and_ends_well(tmp_path: Path) -> None:
     """Every row's run lies under the job; ten spans are delivered."""
     printed = run("batch_job.py", tmp_path)
-    row = ["CHAIN Classify", "  PROMPT ChatPromptTemplate", "  LLM chat gpt-4o"]
+    row = ["CHAIN Classify", "  CHAIN ChatPromptTemplate", "  LLM chat gpt-4o"]
     assert re.match(r"trace [0-9a-f]{32}: file: 10 delivered", printed)
     assert ["CHAIN Nightly report", *within(*row, *row, *row)] == tree(printed)
 
