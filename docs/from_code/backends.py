@@ -29,7 +29,8 @@ OWN_PAGES = (
     "datadog",
 )
 _SPACE = b64encode(b"Space:1:sample").decode()
-_SAMPLES = {"space_key": _SPACE, "instance_id": "123456"}
+_SAMPLES = {"space_key": _SPACE, "instance_id": "123456", "base_url": "https://backend.example.com"}
+_SAMPLES["dsn"] = "https://key@o1.ingest.sentry.io/2"
 _PLACES = {
     "otlp": {"endpoint": "https://collector.example.com/v1/traces"},
     "otlp_metrics": {"endpoint": "https://collector.example.com/v1/metrics"},
