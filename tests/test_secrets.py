@@ -29,9 +29,9 @@ SPACE = "U3BhY2U6MTpzM2NyM3Q="
 def with_secrets(preset: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return a row's arguments with the secret in each secret one."""
     known: Preset = PRESETS[preset]
-    begins = {"public_key": "pk-", "secret_key": "sk-"}
+    form = {"public_key": "pk-{}", "secret_key": "sk-{}", "dsn": "https://{}@o1.ingest.sentry.io/2"}
     return {
-        name: begins.get(name, "") + SECRET if name in known.secrets and name != "space_key" else value
+        name: form.get(name, "{}").format(SECRET) if name in known.secrets and name != "space_key" else value
         for name, value in arguments.items()
         if name != "dataset" or preset != "honeycomb"
     }

@@ -67,7 +67,8 @@ def on_page_markdown(markdown: str, page: Page, config: Any, files: Files) -> st
         described = "A decision record: what was decided, and why."
     page.meta.setdefault("description", described)
     if page.file.src_uri not in repository.PAGES:  # those are also read where nobody fills anything in
-        markdown = _ASKED.sub(lambda asked: _part(asked[1], asked[2]), markdown)
+        above = "../" * page.file.src_uri.count("/")  # the parts are written as for a page in a folder
+        markdown = _ASKED.sub(lambda asked: _part(asked[1], asked[2]).replace("](../", f"]({above}"), markdown)
     _pages[page.file.src_uri] = (page, _FOR_TESTS.sub("", markdown))
     return markdown
 

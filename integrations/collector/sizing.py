@@ -34,10 +34,10 @@ class Inputs:
     """What the calculation starts from; every figure has its source beside it."""
 
     runs: float = _given(1.0, "runs", "agent runs a second on one machine", YOURS)
-    spans: float = _given(21.0, "spans", "spans a run", "measured here: the demo's agent")
-    bytes_json: float = _given(2_210.0, "bytes-json", "bytes a span, JSON", MEASURED)
-    bytes_protobuf: float = _given(1_390.0, "bytes-protobuf", "bytes a span, protobuf", MEASURED)
-    bytes_protobuf_gzip: float = _given(216.0, "bytes-protobuf-gzip", "bytes a span, protobuf and gzip", MEASURED)
+    spans: float = _given(24.0, "spans", "spans a run", "measured here: the demo's agent")
+    bytes_json: float = _given(2_120.0, "bytes-json", "bytes a span, JSON", MEASURED)
+    bytes_protobuf: float = _given(1_320.0, "bytes-protobuf", "bytes a span, protobuf", MEASURED)
+    bytes_protobuf_gzip: float = _given(201.0, "bytes-protobuf-gzip", "bytes a span, protobuf and gzip", MEASURED)
     wait: float = _given(120.0, "wait", "seconds that tail sampling waits", "gateway.yaml, decision_wait")
     special: float = _given(0.05, "special", "share of runs with an error, slow or costly", YOURS)
     rest: float = _given(0.10, "rest", "share of the others that is kept", "gateway.yaml, share-of-the-rest")

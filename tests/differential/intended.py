@@ -50,15 +50,14 @@ OPENINFERENCE = (
     Intended(
         "*", OTHER, "*put.mime_type", "Plain text where the value is plain text: an answer, a tool's result, a prompt."
     ),
-    Intended("CHAIN", OTHER, "*kind", "Not yet: a prompt template's span is a CHAIN here, a PROMPT there."),
     Intended(
-        "CHAIN",
+        "PROMPT",
         ONLY_THEIRS,
         "llm.prompt_template.template",
         "Not yet: the template's text (theirs holds its first message only).",
     ),
     Intended(
-        "CHAIN",
+        "PROMPT",
         ONLY_THEIRS,
         "llm.prompt_template.variables",
         "They stand on the model call that the prompt was made for.",

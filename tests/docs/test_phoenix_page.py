@@ -59,7 +59,7 @@ def test_the_demos_trace_is_there(phoenix: Phoenix, tab: Any, tmp_path: Path) ->
     (line,) = [line for block in blocks(PAGE) for line in commands_in(block.text) if line.endswith("spancast demo")]
     followed(phoenix, tmp_path, "sh", "-c", line)
     (root,) = phoenix.get("/v1/projects/default/spans?limit=1&parent_id=null")["data"]
-    assert 21 == len(phoenix.stored("default", root["context"]["trace_id"], 21))
+    assert 24 == len(phoenix.stored("default", root["context"]["trace_id"], 24))
     tab.goto(f"{project(phoenix, 'default')}/traces/{root['context']['trace_id']}")
     for name in ("Support request", "Answer the customer", "search_policy"):
         tab.get_by_text(name).first.wait_for()

@@ -567,7 +567,7 @@ def test_a_trace_comes_out_of_a_collector_as_it_went_in(convention: str, tmp_pat
         with rotel(tmp_path, *forward) as url:
             sent = run_demo(url, convention)
             got = arrived(lambda: told([each.protobuf for each in list(behind.requests)]), len(sent))
-    assert 21 == len(sent)
+    assert 24 == len(sent)
     assert sent == got
 
 
@@ -637,7 +637,11 @@ def test_a_prompt_larger_than_a_kafka_record_arrives_cut(tmp_path: Path) -> None
                 assert 1 == pipeline.report()["collector"].delivered
             found = records("otlp_spans", 1)
     ((name, *_, attributes),) = told([ExportTraceServiceRequest.FromString(record) for record in found]).values()
-    assert ("long", "prompt prompt", True) == (name, attributes["span.input"][:13], attributes["span.input.truncated"])
+    assert ("invoke_workflow long", "prompt prompt", True) == (
+        name,
+        attributes["span.input"][:13],
+        attributes["span.input.truncated"],
+    )
     assert True is (500_000 < max(map(len, found)) < int(limit))
 
 

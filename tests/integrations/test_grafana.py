@@ -99,7 +99,7 @@ def test_the_demo_alone_fills_the_dashboard(spans: list[dict[str, Any]]) -> None
     for panel in PANELS:
         asked = query(panel)
         named = [*asked.measured, *asked.grouped]
-        if not any(asked.condition(values) and all(name in values for name in named) for values in spans[:21]):
+        if not any(asked.condition(values) and all(name in values for name in named) for values in spans[:24]):
             empty.add(panel["title"])
     assert {"Errors, by model and type", "Dear model calls", "Slow runs"} == empty
 

@@ -25,7 +25,7 @@ FIELDS = {"trace": {"trace_name": "Ask both", "dataset": "demo"}, "user": "user_
 
 
 def the_demo(pipeline: spancast.Pipeline) -> None:
-    """Run the support agent of `spancast demo`: 21 spans of seven kinds, two of them failed."""
+    """Run the support agent of `spancast demo`: 24 spans of seven kinds, two of them failed."""
     asyncio.run(support_agent.run(pipeline, lambda piece: None))
 
 

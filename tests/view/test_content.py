@@ -150,3 +150,22 @@ def test_many_flat_messages_take_time_that_grows_with_their_number() -> None:
     """Each attribute is looked at once: 20,000 of them are no trouble."""
     attributes = {f"llm.input_messages.{i}.message.content": "x" for i in range(20_000)}
     assert 2000 == len(content_of(attributes)["input_messages"])
+
+
+@pytest.mark.parametrize(
+    ("nested", "arguments"),
+    [
+        ({"type": "web_search", "query": "9.9"}, {"query": "9.9"}),
+        ({"type": "web_search", "arguments": {"type": "search", "query": "9.9"}}, {"type": "search", "query": "9.9"}),
+        ("torn", "torn"),
+    ],
+)
+def test_a_tool_that_the_provider_runs_shows_what_it_was_asked_and_found(nested: Any, arguments: Any) -> None:
+    """gen_ai nests both in an object with the tool's own `type`."""
+    parts = [
+        {"type": "server_tool_call", "id": "c1", "name": "web_search", "server_tool_call": nested},
+        {"type": "server_tool_call_response", "id": "c1", "server_tool_call_response": {"type": "x", "result": [1]}},
+    ]
+    message = orjson.dumps([{"role": "assistant", "parts": parts}]).decode()
+    shown = content_of({"gen_ai.output.messages": message})["output_messages"][0]["parts"]
+    assert [arguments, [1]] == [shown[0]["arguments"], shown[1]["result"]]

@@ -409,8 +409,12 @@ def _part(part: Part) -> JSON:
 
 def _server_call(part: ToolCall) -> JSON:
     """Return a tool call that the provider runs: what it was asked stands in an object with the tool's own `type`."""
-    asked = part.arguments if isinstance(part.arguments, Mapping) else {"arguments": part.arguments}
-    call = {"type": part.name, **{key: value for key, value in asked.items() if key != "type" and value is not None}}
+    asked = part.arguments
+    if (
+        not isinstance(asked, Mapping) or "type" in asked
+    ):  # an OpenAI action has a type of its own: `search`, `open_page`
+        asked = {"arguments": asked}
+    call = {"type": part.name, **{key: value for key, value in asked.items() if value is not None}}
     return {"type": "server_tool_call", "id": part.id, "name": part.name, "server_tool_call": call}
 
 

@@ -280,7 +280,7 @@ def _part(given: Any) -> Data:
     if kind in ("tool_call", "server_tool_call", "tool_use"):
         return _call(given)
     if kind in ("tool_call_response", "server_tool_call_response", "tool_result"):
-        result = given.get("response", given.get("result", given.get("content")))
+        result = given.get("response", given.get("result", given.get("content", _of_the_provider(given))))
         return {"type": "tool_result", "id": given.get("id") or given.get("tool_use_id"), "result": result}
     if kind in ("blob", "uri", "file") or "modality" in given:
         return _media(given)
@@ -301,13 +301,22 @@ def _text_of(given: Data) -> str:
 def _call(given: Data) -> Data:
     function = given.get("function")
     inner: Data = function if isinstance(function, dict) else given
-    arguments = inner.get("arguments", given.get("args", given.get("input")))
+    arguments = inner.get("arguments", given.get("args", given.get("input", _of_the_provider(given))))
     return {
         "type": "tool_call",
         "id": given.get("id"),
         "name": str(inner.get("name") or given.get("name") or ""),
         "arguments": _data(arguments),
     }
+
+
+def _of_the_provider(given: Data) -> Any:
+    """Return what a tool that the provider runs was asked, or found: all of gen_ai's nested object but its `type`."""
+    nested = given.get("server_tool_call", given.get("server_tool_call_response"))
+    if not isinstance(nested, dict):
+        return nested
+    rest = {key: value for key, value in nested.items() if key != "type"}
+    return next(iter(rest.values())) if rest.keys() in ({"arguments"}, {"result"}) else rest
 
 
 def _media(given: Data) -> Data:
