@@ -241,10 +241,12 @@ class Pipeline:
 
     def _shut_down(self, deadline: float) -> bool:
         try:
-            self.recorder.close_all()
-        finally:  # also after Ctrl-C
+            try:
+                self.recorder.close_all()
+            finally:  # also after Ctrl-C
+                complete = self._delivery().shutdown(deadline)
+        finally:  # only now: the process's exit waits for whoever shuts it down, and finds it in the list
             process.forget(self)
-            complete = self._delivery().shutdown(deadline)
         return complete and not self._records_nothing
 
     def keep_safe(self, timeout: float = SIGNAL_TIMEOUT) -> bool:
