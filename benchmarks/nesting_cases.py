@@ -470,7 +470,7 @@ CASES: list[tuple[str, str, Callable[[], str]]] = [
     ("three runs in a row are three traces", "", consecutive),
     ("a run lies under the request's span, what follows beside it", "", request),
     ("a model call that was cancelled in a chain keeps its span", "", cancelled_model),
-    ("a model class of one's own, without a model name, has a span", "", unnamed_model),
+    ("your own model class, without a model name, has a span", "", unnamed_model),
     ("an interrupt is no error", "", interrupt_status),
     ("a resumed graph joins its trace, or links to it", "", resume),
 ]

@@ -14,7 +14,7 @@ import spancast
 
 from .environments import ROOT, uv
 
-EXTRAS = ["all", "cli", "demo", "keyring", "langchain", "llama-index", "mcp", "openrouter", "prices", "serve"]
+EXTRAS = ["all", "cli", "demo", "grpc", "keyring", "langchain", "llama-index", "mcp", "openrouter", "prices", "serve"]
 ENTRY_POINTS = """\
 [console_scripts]
 spancast = spancast.cli:main
