@@ -45,6 +45,7 @@ from spancast.recording import guard
 
 from ..fakes.llama_index import USAGE, PlainEmbedding, PlainLLM, PlainReranker, PlainRetriever, ScriptedLLM
 from ..langchain.trees import one
+from ..receivers.program import until
 from .applications import FanOut, two_tool_agent
 
 pytestmark = pytest.mark.usefixtures("instrumented")
@@ -308,6 +309,9 @@ def test_a_fault_of_ours_at_the_end_still_closes_the_span(
             ScriptedLLM(TimeoutError("slow") if fails else "a").chat(ASKED)
         with suppress(TimeoutError):
             list(ScriptedLLM(TimeoutError("slow") if fails else "a").stream_chat(ASKED))
+        until(
+            lambda: pipeline.recorder.open_operations, lambda count: count == 0
+        )  # the thread of collected objects ends it
     assert ["LLM", "LLM"] == [span.kind.value for span in memory.spans]
     assert 0 == pipeline.recorder.open_operations
 
