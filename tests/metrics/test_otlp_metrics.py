@@ -87,9 +87,7 @@ def test_a_destination_of_spans_takes_metrics_beside_them(receiver: Receiver) ->
 def test_a_trace_that_is_only_counted_leaves_no_mark_on_the_application(receiver: Receiver) -> None:
     """Where no destination samples a trace, the current OpenTelemetry span stays the application's own."""
     seen = []
-    before = (
-        otel.get_current_span()
-    )  # other tests in this thread may have left an ended span, which stands for what is around
+    before = otel.get_current_span()  # another test may have left an ended one
     with spancast.Pipeline(destinations.memory(sampling_rate=0.0001), otlp_metrics(receiver)):
         model = ScriptedChat(script=["yes"], inside=lambda: seen.append(otel.get_current_span()))
         with spancast.trace(trace_name="block") as block:
