@@ -163,3 +163,13 @@ def test_no_field_of_a_detail_lets_a_sentence_leave(kind: Any) -> None:
         field.name for field in fields(kind) if field.name not in own and CANARY in repr(getattr(detail, field.name))
     }
     assert (True, set()) == (CANARY in repr(before), left)
+
+
+@pytest.mark.parametrize(
+    ("level", "leaves"), [("high", True), ("none", True), ("confidential", False), (CANARY, False)]
+)
+def test_a_reasoning_level_leaves_only_as_a_word_that_providers_document(level: str, leaves: bool) -> None:
+    """Any other word is the application's own."""
+    given = Generation(operation="chat", parameters={"reasoning_effort": level, "seed": 1})
+    detail: Any = without_content(operation(Kind.LLM, detail=given)).detail
+    assert ({"reasoning_effort": level, "seed": 1} if leaves else {"seed": 1}) == dict(detail.parameters)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 from ..conventions.cutting import cut
 from ..conventions.limits import shorten
@@ -155,6 +156,10 @@ def _document_id(document: Document) -> str | None:
     return name_hash(document.id) if from_metadata else short_name(document.id)
 
 
+_REASONING_LEVELS: Final = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max", "auto", "default"})
+"""The words that providers document: any other word is the application's own, and may be content."""
+
+
 def _safe_parameters(parameters: Mapping[str, JSON]) -> Mapping[str, JSON]:
     return {
         key: name_or_hash(value) if isinstance(value, str) else value
@@ -165,7 +170,7 @@ def _safe_parameters(parameters: Mapping[str, JSON]) -> Mapping[str, JSON]:
 
 def _is_safe_parameter(key: str, value: JSON) -> bool:
     if isinstance(value, str):
-        return key in ("model", "model_name", "reasoning_effort")
+        return key in ("model", "model_name") or (key == "reasoning_effort" and value in _REASONING_LEVELS)
     return key in CONTENT_FREE and isinstance(value, (bool, int, float))
 
 
