@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,20 +77,8 @@ def _collector(folder: Path) -> Iterator[Running]:
 
 # ---------------------------------------------------------------- Jaeger
 @contextmanager
-def _jaeger(folder: Path) -> Iterator[Running]:
-    with running_jaeger(folder) as held:
-        yield Running(
-            url=held.url,
-            program=held.program,
-            spans=held.spans,
-            destination=lambda **keywords: destinations.jaeger(held.url, **keywords),
-            arguments=("jaeger", "--endpoint", held.url),
-        )
-
-
-@contextmanager
-def _jaeger_on_disk(folder: Path) -> Iterator[Running]:
-    with running_jaeger(folder, on_disk=True) as held:
+def _jaeger(folder: Path, on_disk: bool = False) -> Iterator[Running]:
+    with running_jaeger(folder, on_disk=on_disk) as held:
         yield Running(
             url=held.url,
             program=held.program,
@@ -195,7 +184,7 @@ RECEIVERS: dict[str, Receiver] = {
     ),
     "jaeger": Receiver(
         start=_jaeger,
-        start_lasting=_jaeger_on_disk,
+        start_lasting=partial(_jaeger, on_disk=True),
         protocols=(JSON, PROTOBUF),
         convention="gen_ai",
         as_kept=_as_it_is,
