@@ -4,6 +4,7 @@
     python benchmarks/compare.py --quick             # a few minutes: few rounds, few runs; for a look, not for figures
     python benchmarks/compare.py --rounds 9 --json r.json --markdown benchmarks/results/compare.md
     python benchmarks/compare.py --peers spancast-otlp,openllmetry --workloads lcel,li_rag
+    python benchmarks/compare.py --before CHECKOUT   # beside another commit, whose .venv has spancast and the frameworks
     python benchmarks/compare.py --show r.json       # prints kept figures again
 
 Every measurement is a process of its own, all send to the same receiver on loopback, and the peers take turns within a
@@ -30,7 +31,7 @@ import drain
 import encoders
 import goals
 import import_time
-from environments import ENVIRONMENTS, SAME, default_folder, install, interpreter, say
+from environments import ENVIRONMENTS, OURS, SAME, default_folder, install, interpreter, say
 from measuring import (
     HERE,
     Progress,
@@ -42,7 +43,7 @@ from measuring import (
     state_folder,
     use_interpreter,
 )
-from peers import PEERS
+from peers import BASES, PEERS, base_of
 from workloads import WORKLOADS
 
 ROUNDS = 7
@@ -127,6 +128,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--install", action="store_true", help="make the virtual environments that are missing")
     parser.add_argument("--cache", type=Path, default=default_folder(), help="where they lie (%(default)s)")
     parser.add_argument("--small", default=",".join(SMALL), help="small measures, of: %(default)s; or none")
+    parser.add_argument("--before", type=Path, help="a checkout of another commit, with its environment in .venv")
     parser.add_argument("--json", type=Path, help="write every measurement into this file")
     parser.add_argument("--markdown", type=Path, help="write the tables into this file too")
     parser.add_argument("--show", type=Path, help="print the tables of a file that --json wrote; measure nothing")
@@ -141,7 +143,7 @@ def _options() -> argparse.Namespace:
         setattr(options, name, [word for word in known if word in chosen])
     options.small = [name for name in options.small if name in SMALL]
     frameworks = {WORKLOADS[name].framework for name in options.workloads}
-    wanted = {"none", "li-none", *options.peers}
+    wanted = {*map(base_of, options.peers), *options.peers}
     options.peers = [name for name in PEERS if name in wanted and PEERS[name].framework in frameworks]
     return options
 
@@ -153,7 +155,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     pythons = {}
     for peer in options.peers:
         name = PEERS[peer].environment
-        python = interpreter(name, options.cache)
+        python = _before(options.before) if name == "before" else interpreter(name, options.cache)
+        if python is None and name == "before":
+            continue
         if python is None:
             say(
                 f"{PEERS[peer].title} ({PEERS[peer].framework}): not installed, left out (--install makes its environment)"
@@ -204,13 +208,25 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _before(checkout: Path | None) -> str | None:
+    """Return the Python of the other commit, if one is named."""
+    if checkout is None:
+        return None
+    python = checkout.resolve() / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not python.exists():
+        sys.exit(
+            f"--before {checkout}: there is no {python}. Make an environment there first, with spancast and the frameworks."
+        )
+    return str(python)
+
+
 def _order(pythons: dict[str, str], workload: str, number: int) -> list[tuple[str, bool]]:
     """Return who is measured in which order: turned on by three from round to round, every second round backwards."""
     framework = WORKLOADS[workload].framework
     order = [(peer, False) for peer in pythons if PEERS[peer].framework == framework]
-    base = "none" if framework == "langchain" else "li-none"
-    if (base, False) in order:
-        order.insert(len(order) // 2 + 1, (base, True))
+    for base in BASES:
+        if (base, False) in order:
+            order.insert(len(order) // 2 + 1, (base, True))
     turn = number * 3 % max(1, len(order))
     order = order[turn:] + order[:turn]
     return order[::-1] if number % 2 else order
@@ -219,7 +235,7 @@ def _order(pythons: dict[str, str], workload: str, number: int) -> list[tuple[st
 def _station(stations: dict[tuple[str, str], Station], peer: str, python: str, url: str, state: str) -> Station:
     key = PEERS[peer].environment, PEERS[peer].framework
     if key not in stations:
-        stations[key] = Station(python, key[1], url, state, sdk=key[0] != "spancast")
+        stations[key] = Station(python, key[1], url, state, sdk=key[0] not in (*OURS, "before"))
     return stations[key]
 
 
@@ -228,7 +244,7 @@ def _memory(stations: dict[tuple[str, str], Station], framework: str, workload: 
     base = "none" if framework == "langchain" else "li-none"
     made = []
     for (environment, of_framework), station in stations.items():
-        if environment != "spancast" and of_framework == framework:
+        if environment not in OURS and of_framework == framework:
             said = station.ask({"peer": base, "workload": workload, "scale": 1 / 3})
             made.append({**said, "round": 0, "again": True, "environment": environment})
     return [row for row in made if "error" not in row]

@@ -41,7 +41,17 @@ def _for_llama_index(distribution: str, module: str, *further: str) -> Environme
 
 
 ENVIRONMENTS: dict[str, Environment] = {
-    "spancast": Environment((*_LANGCHAIN, *_LLAMA_INDEX), ("langgraph", "llama_index.core", "spancast"), "spancast"),
+    "spancast": Environment(
+        (*_LANGCHAIN, *_LLAMA_INDEX, "genai-prices"), ("langgraph", "llama_index.core", "spancast"), "spancast"
+    ),
+    "oldest": Environment(  # the oldest frameworks that are supported
+        ("langchain==1.4.*", "langchain-core==1.7.*", "langgraph==1.2.*", "llama-index-core==0.14.5", "genai-prices"),
+        ("langgraph", "llama_index.core", "spancast"),
+        "spancast",
+    ),
+    "before": Environment(  # another commit: --before says which interpreter has it
+        ("spancast",), ("langgraph", "llama_index.core", "spancast"), "spancast"
+    ),
     "openinference": _for_langchain(
         "openinference-instrumentation-langchain", "openinference.instrumentation.langchain"
     ),
@@ -51,6 +61,9 @@ ENVIRONMENTS: dict[str, Environment] = {
     "openllmetry": _for_langchain("opentelemetry-instrumentation-langchain", "opentelemetry.instrumentation.langchain"),
     "langfuse": _for_langchain("langfuse", "langfuse", "langfuse>=3"),
     "langsmith": _for_langchain("langsmith", "langsmith", "langsmith[otel]"),
+    "logfire": _for_langchain("logfire", "logfire"),
+    "openlit": _for_langchain("openlit", "openlit"),
+    "mlflow": _for_langchain("mlflow-tracing", "mlflow"),
     "llama-index-openinference": _for_llama_index(
         "openinference-instrumentation-llama-index", "openinference.instrumentation.llama_index"
     ),
@@ -60,7 +73,11 @@ ENVIRONMENTS: dict[str, Environment] = {
         "llama-index-llms-openai",  # it imports llama_index.llms, which comes with any model's package
     ),
     "llama-index-otel": _for_llama_index("llama-index-observability-otel", "llama_index.observability.otel"),
+    "llama-index-openlit": _for_llama_index("openlit", "openlit"),
+    "llama-index-mlflow": _for_llama_index("mlflow-tracing", "mlflow"),
 }
+OURS = ("spancast", "oldest")
+"""The environments into which this working tree is installed."""
 SAME = ("langchain", "langchain-core", "langgraph", "llama-index-core", "pydantic", "opentelemetry-sdk")
 """What must be the same in all environments, or the ratios compare different applications."""
 
@@ -92,12 +109,15 @@ def install(name: str, folder: Path) -> bool:
     python = python_of(name, folder)
     if python.exists():
         return True
-    if name != "spancast":
+    if name == "before":
+        say("before: made by whoever has the other commit; --before CHECKOUT uses its .venv")
+        return False
+    if name not in OURS:
         install("spancast", folder)
     say(f"{name}: making {folder / name}")
     venv.create(folder / name, with_pip=True)
-    own = ["--editable", f"{ROOT}[langchain,llama-index]"] if name == "spancast" else []
-    held = {} if name == "spancast" else versions_in(python_of("spancast", folder))
+    own = ["--editable", f"{ROOT}[langchain,llama-index]"] if name in OURS else []
+    held = {} if name in OURS else versions_in(python_of("spancast", folder))
     constraints = folder / f"{name}.txt"
     constraints.write_text("".join(f"{package}=={number}\n" for package, number in held.items()))
     command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "-c", str(constraints)]

@@ -6,6 +6,7 @@ A peer's start takes the address of the receiver and returns the callbacks to pa
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -125,6 +126,16 @@ def _spancast(name: str) -> Callable[[str], Started]:
     return start
 
 
+def _without_prices(name: str) -> Callable[[str], Started]:
+    """Start as if the price list were not installed."""
+
+    def start(url: str) -> Started:
+        sys.modules["genai_prices"] = None  # type: ignore[assignment]  # the import system's way to say: not there
+        return _spancast(name)(url)
+
+    return start
+
+
 def _spancast_llama_index(name: str) -> Callable[[str], Started]:
     def start(url: str) -> Started:
         flush = _configured(name, url)
@@ -194,6 +205,63 @@ def _langsmith(url: str) -> Started:
     return None, flush
 
 
+def _logfire(url: str) -> Started:
+    """LangSmith's own OpenTelemetry tracing, through Logfire's provider: what Logfire documents for LangChain."""
+    os.environ.update(
+        LANGSMITH_OTEL_ENABLED="true",
+        LANGSMITH_OTEL_ONLY="true",
+        LANGSMITH_TRACING="true",
+        OTEL_EXPORTER_OTLP_ENDPOINT=url,
+        OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
+    )
+    import logfire
+    from langchain_core.tracers.langchain import get_client, wait_for_all_tracers
+
+    logfire.configure(send_to_logfire=False, console=False, service_name="bench", metrics=False)
+    client = get_client()
+
+    def flush() -> None:
+        wait_for_all_tracers()
+        client.flush()
+        logfire.force_flush()
+
+    return None, flush
+
+
+def _openlit(url: str) -> Started:
+    import openlit
+    from opentelemetry import trace
+
+    os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = url
+    openlit.init(otlp_endpoint=url, service_name="bench", disable_metrics=True)
+    provider: Any = trace.get_tracer_provider()
+    return None, provider.force_flush
+
+
+def _mlflow(url: str) -> Started:
+    return _mlflow_autolog(url, "langchain")
+
+
+def _mlflow_llama_index(url: str) -> Started:
+    return _mlflow_autolog(url, "llama_index")
+
+
+def _mlflow_autolog(url: str, framework: str) -> Started:
+    os.environ.update(
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=f"{url}/v1/traces", OTEL_EXPORTER_OTLP_TRACES_PROTOCOL="http/protobuf"
+    )
+    import mlflow
+    import mlflow.tracing.provider as provider
+
+    getattr(mlflow, framework).autolog()
+
+    def flush() -> None:
+        made: Any = provider.provider.get()
+        made.force_flush()
+
+    return None, flush
+
+
 def _openinference_llama_index(url: str) -> Started:
     from openinference.instrumentation.llama_index import LlamaIndexInstrumentor
 
@@ -226,23 +294,50 @@ def _otel_llama_index(url: str) -> Started:
 
 
 _LC, _LI = "langchain", "llama_index"
+_OLDEST = "oldest frameworks"
 PEERS: dict[str, Peer] = {
     "none": Peer("untraced", _LC, "spancast", _untraced),
     "empty": Peer("empty handler", _LC, "spancast", _empty),
     "spancast-arize": Peer("spancast, arize", _LC, "spancast", _spancast("arize")),
     "spancast-otlp": Peer("spancast, otlp (JSON)", _LC, "spancast", _spancast("otlp")),
     "spancast-protobuf": Peer("spancast, otlp (protobuf)", _LC, "spancast", _spancast("protobuf")),
+    "no-prices": Peer("spancast, otlp (JSON), no price list", _LC, "spancast", _without_prices("otlp")),
+    "before-arize": Peer("spancast before, arize", _LC, "before", _spancast("arize")),
+    "before-otlp": Peer("spancast before, otlp (JSON)", _LC, "before", _spancast("otlp")),
+    "oldest-none": Peer(f"untraced, {_OLDEST}", _LC, "oldest", _untraced),
+    "oldest-arize": Peer(f"spancast, arize, {_OLDEST}", _LC, "oldest", _spancast("arize")),
+    "oldest-otlp": Peer(f"spancast, otlp (JSON), {_OLDEST}", _LC, "oldest", _spancast("otlp")),
     "openinference": Peer("OpenInference", _LC, "openinference", _openinference),
     "openllmetry": Peer("OpenLLMetry", _LC, "openllmetry", _openllmetry),
     "otel-genai": Peer("OpenTelemetry GenAI", _LC, "otel-genai", _otel_genai),
     "langfuse": Peer("Langfuse", _LC, "langfuse", _langfuse),
     "langsmith": Peer("LangSmith (OTEL_ONLY)", _LC, "langsmith", _langsmith),
+    "logfire": Peer("Logfire (LangSmith's tracing)", _LC, "logfire", _logfire),
+    "openlit": Peer("OpenLIT", _LC, "openlit", _openlit),
+    "mlflow": Peer("MLflow", _LC, "mlflow", _mlflow),
     "li-none": Peer("untraced", _LI, "spancast", _untraced),
     "li-empty": Peer("empty handlers", _LI, "spancast", _empty_llama_index),
     "li-spancast-arize": Peer("spancast, arize", _LI, "spancast", _spancast_llama_index("arize")),
     "li-spancast-otlp": Peer("spancast, otlp (JSON)", _LI, "spancast", _spancast_llama_index("otlp")),
+    "li-before-arize": Peer("spancast before, arize", _LI, "before", _spancast_llama_index("arize")),
+    "li-before-otlp": Peer("spancast before, otlp (JSON)", _LI, "before", _spancast_llama_index("otlp")),
+    "li-oldest-none": Peer(f"untraced, {_OLDEST}", _LI, "oldest", _untraced),
+    "li-oldest-arize": Peer(f"spancast, arize, {_OLDEST}", _LI, "oldest", _spancast_llama_index("arize")),
+    "li-oldest-otlp": Peer(f"spancast, otlp (JSON), {_OLDEST}", _LI, "oldest", _spancast_llama_index("otlp")),
     "li-openinference": Peer("OpenInference", _LI, "llama-index-openinference", _openinference_llama_index),
     "li-openllmetry": Peer("OpenLLMetry", _LI, "llama-index-openllmetry", _openllmetry_llama_index),
     "li-otel": Peer("llama-index-observability-otel", _LI, "llama-index-otel", _otel_llama_index),
+    "li-openlit": Peer("OpenLIT", _LI, "llama-index-openlit", _openlit),
+    "li-mlflow": Peer("MLflow", _LI, "llama-index-mlflow", _mlflow_llama_index),
 }
 assert {peer.environment for peer in PEERS.values()} <= set(ENVIRONMENTS)
+
+
+def base_of(peer: str) -> str:
+    """Return the untraced application that a peer is measured against: of its framework, in its age."""
+    about = PEERS[peer]
+    return ("li-" if about.framework == _LI else "") + ("oldest-" if about.environment == "oldest" else "") + "none"
+
+
+BASES = tuple(peer for peer in PEERS if base_of(peer) == peer)
+"""The untraced applications."""

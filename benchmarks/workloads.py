@@ -194,6 +194,100 @@ def history_new(messages: int = 50) -> Run:
     return lambda callbacks: model.invoke(next(calls), _config(callbacks))
 
 
+def _scripted_answers() -> Any:
+    """Return a chat model whose answers have the shape that langchain-openai gives them for a reasoning model with tools."""
+    from langchain_core.language_models.chat_models import BaseChatModel
+    from langchain_core.messages import AIMessage
+    from langchain_core.outputs import ChatGeneration, ChatResult
+
+    class Answers(BaseChatModel):
+        model_name: str = "gpt-5-mini"
+
+        @property
+        def _llm_type(self) -> str:
+            return "openai-chat"
+
+        @property
+        def _identifying_params(self) -> dict[str, Any]:
+            return {"model_name": self.model_name, "reasoning": {"effort": "medium", "summary": "auto"}}
+
+        def _generate(self, messages: list[Any], stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
+            reasoning = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": TEXT[:400]}]}
+            call = {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "search", "status": "completed"}
+            said = AIMessage(
+                content=[
+                    reasoning,
+                    {"type": "text", "text": "I look that up.", "annotations": [], "id": "msg_1"},
+                    {**call, "arguments": '{"query": "weather in paris"}'},
+                ],
+                tool_calls=[
+                    {"name": "search", "args": {"query": "weather in paris"}, "id": "call_1", "type": "tool_call"}
+                ],
+                usage_metadata={
+                    "input_tokens": 1_204,
+                    "output_tokens": 431,
+                    "total_tokens": 1_635,
+                    "input_token_details": {"cache_read": 1_024, "audio": 0},
+                    "output_token_details": {"reasoning": 384, "audio": 0},
+                },
+                response_metadata={
+                    "id": "resp_0c1f",
+                    "created_at": 1_764_300_000.0,
+                    "model_name": "gpt-5-mini-2025-08-07",
+                    "model_provider": "openai",
+                    "object": "response",
+                    "service_tier": "default",
+                    "status": "completed",
+                    "metadata": {},
+                },
+                id="resp_0c1f",
+            )
+            return ChatResult(generations=[ChatGeneration(message=said)])
+
+    return Answers()
+
+
+def answers() -> Run:
+    """One call whose answer has reasoning, a text and a tool call, with details of its usage; two tools are offered."""
+    from langchain_core.messages import HumanMessage, SystemMessage
+
+    offered = [
+        {
+            "type": "function",
+            "function": {
+                "name": name,
+                "description": about,
+                "parameters": {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]},
+            },
+        }
+        for name, about in (("search", "Search the web for a query."), ("calculator", "Add two numbers."))
+    ]
+    model = _scripted_answers().bind(tools=offered, temperature=0.2)
+    asked = [SystemMessage("You are a helpful agent."), HumanMessage("What is the weather in Paris, plus 3?")]
+    return lambda callbacks: model.invoke(asked, _config(callbacks))
+
+
+def numbers(count: int = 100_000) -> Run:
+    """A graph of three nodes with a state of *count* numbers, as vectors of embeddings are."""
+    from typing import TypedDict
+
+    from langgraph.graph import END, START, StateGraph
+
+    class State(TypedDict):
+        question: str
+        vectors: list[list[float]]
+
+    vectors = [[index + place / 7 for place in range(1_000)] for index in range(count // 1_000)]
+    graph = StateGraph(State)
+    for name in ("embed", "rank", "answer"):
+        graph.add_node(name, lambda state: {"question": state["question"], "vectors": state["vectors"]})
+    for before, after in ((START, "embed"), ("embed", "rank"), ("rank", "answer"), ("answer", END)):
+        graph.add_edge(before, after)
+    compiled = graph.compile()
+    asked = {"question": "What is the capital of France?", "vectors": vectors}
+    return lambda callbacks: compiled.invoke(asked, _config(callbacks))
+
+
 # ---------------------------------------------------------------- LlamaIndex
 def li_rag() -> Run:
     """A query over twenty documents, four of them retrieved."""
@@ -320,6 +414,8 @@ WORKLOADS: dict[str, Workload] = {
     "stream": Workload("stream of 1,000 chunks", "langchain", stream, 8),
     "history": Workload("50 messages of 2 kB", "langchain", history, 60),
     "history_new": Workload("50 messages of 2 kB, new in each call", "langchain", history_new, 60),
+    "answers": Workload("one answer with reasoning, tools and usage details", "langchain", answers, 250),
+    "numbers": Workload("graph with a state of 100,000 numbers", "langchain", numbers, 40),
     "li_rag": Workload("RAG query", "llama_index", li_rag, 60),
     "li_agent": Workload("agent of 5 turns (LlamaIndex)", "llama_index", li_agent, 8),
 }

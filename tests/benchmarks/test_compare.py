@@ -12,7 +12,7 @@ import compare
 import environments
 import measuring
 import pytest
-from peers import PEERS
+from peers import BASES, PEERS, base_of
 from workloads import WORKLOADS
 
 from .conftest import BENCHMARKS
@@ -24,14 +24,14 @@ def _pythons(framework: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("workload", list(WORKLOADS))
 def test_a_round_measures_each_once_and_the_untraced_twice(workload: str) -> None:
-    """Every peer of the workload's framework has one turn in a round; the untraced has a second one."""
+    """Every peer of the workload's framework has one turn in a round; the untraced, new or old, has a second one."""
     framework = WORKLOADS[workload].framework
-    base = "none" if framework == "langchain" else "li-none"
+    bases = [base for base in BASES if PEERS[base].framework == framework]
     pythons = {**_pythons("langchain"), **_pythons("llama_index")}
     for number in range(4):
         order = compare._order(pythons, workload, number)
-        assert sorted([*_pythons(framework), base]) == sorted(peer for peer, _ in order)
-        assert [(base, True)] == [turn for turn in order if turn[1]]
+        assert sorted([*_pythons(framework), *bases]) == sorted(peer for peer, _ in order)
+        assert sorted((base, True) for base in bases) == sorted(turn for turn in order if turn[1])
 
 
 def test_the_order_changes_from_round_to_round() -> None:
@@ -39,6 +39,24 @@ def test_the_order_changes_from_round_to_round() -> None:
     orders = [compare._order(_pythons("langchain"), "lcel", number) for number in range(6)]
     assert 6 == len({tuple(order) for order in orders})
     assert 1 < len({order[0] for order in orders})
+
+
+def test_a_peer_is_measured_against_an_application_of_its_framework_and_age() -> None:
+    """The oldest frameworks have an untraced application of their own."""
+    for peer, about in PEERS.items():
+        base = PEERS[base_of(peer)]
+        assert about.framework == base.framework
+        assert ("oldest" == about.environment) == ("oldest" == base.environment)
+
+
+def test_another_commit_is_measured_only_when_it_is_named(tmp_path: Path) -> None:
+    """Without `--before` its peers are left out in silence; a checkout without an environment ends the command."""
+    command = [sys.executable, str(BENCHMARKS / "compare.py"), "--before", str(tmp_path), "--peers", "before-otlp"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert 1 == done.returncode
+    assert str(tmp_path) in done.stderr
+    assert "Make an environment" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_environments_lie_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

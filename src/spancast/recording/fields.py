@@ -13,7 +13,7 @@ from ..capture.snapshot import plain_data
 from ..record.fast_frozen import fast_frozen
 from ..record.json import JSON
 from ..record.operation import NOTHING
-from .field_names import NAMES, warn_of_key, without_secret, without_secret_values
+from .field_names import NAMES, look_at_keys, look_at_keywords, without_secret, without_secret_values
 from .guard import report_fault
 from .notice import warn_once
 
@@ -34,6 +34,7 @@ _ADVISED = 128  # Arize's limit for both (its documentation)
 
 # of `trace(...)` and of the handlers, besides the fields
 _KEYWORDS: Final = ("kind", "input", "output", "capture_input", "capture_output", "pipeline", "detail")
+_NEAR: Final = (*NAMES, *_KEYWORDS)
 RawFields = tuple[object, ...]
 NO_FIELDS: Final[RawFields] = ()
 
@@ -163,8 +164,7 @@ def read(mapping: Mapping[str, object]) -> TraceFields:
         if value is not None:
             values[name] = value
     metadata = {key: plain_data(value) for key, value in inner.items() if value is not None}
-    for key in metadata:
-        warn_of_key(key)
+    look_at_keys(metadata)
     return TraceFields(metadata=without_secret_values(metadata) if metadata else NOTHING, **values)
 
 
@@ -198,8 +198,7 @@ def _fields_from_kwargs(values: Mapping[str, object]) -> TraceFields:
         for key, value in values.items()
         if key not in _CONSUMED_SET and value is not None
     }
-    for key in rest:
-        warn_of_key(key, (*NAMES, *_KEYWORDS))
+    look_at_keywords(rest, _NEAR)
     rest = dict(without_secret_values(rest))
     return TraceFields(metadata=rest).merged_over(known) if rest else known
 
