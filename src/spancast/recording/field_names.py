@@ -127,7 +127,7 @@ def _are_harmless(mapping: Mapping[str, JSON]) -> bool:
 
 
 def _remember(mapping: Mapping[str, JSON]) -> None:
-    """Remember names, and short texts: those of sessions and environments come again with each span (benchmarks/drain.py)."""
+    """Remember names, and short texts: those of sessions come again with each span (benchmarks/drain.py)."""
     if len(_harmless) < _MAX_SEEN:
         _harmless.update(mapping)
     texts = [value for value in mapping.values() if type(value) is str and len(value) <= _MAX_TEXT]
