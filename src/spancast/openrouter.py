@@ -38,6 +38,7 @@ import orjson
 
 from .privacy.redaction import Redact, Redaction
 from .record.json import JSON, dumps
+from .recording.field_names import without_secret_values
 from .recording.fields import TraceFields, field_scope
 from .recording.guard import guarded
 from .recording.identity import read_trace_id
@@ -74,7 +75,9 @@ def _fields() -> dict[str, Any]:
     ids: dict[str, JSON] = {"trace_id": f"{around.trace_id:032x}", "parent_span_id": f"{around.span_id:016x}"}
     # `span_name` stays here: the gateway would put one more span of that name around its own
     names = {"trace_name": _root_name(own), "generation_name": said.generation_name}
-    metadata = {key: value for key, value in said.metadata.items() if key not in _RESERVED_TRACE_KEYS}
+    metadata = {
+        key: value for key, value in without_secret_values(said.metadata).items() if key not in _RESERVED_TRACE_KEYS
+    }
     said_of_trace: dict[str, JSON] = {**{key: name for key, name in names.items() if name}, **metadata}
     about = {"user": said.user, "session_id": said.session_id}
     outside: dict[str, JSON] = {key: value for key, value in about.items() if value}

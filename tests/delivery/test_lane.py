@@ -621,6 +621,22 @@ def test_a_flush_after_the_shutdown_waits_for_nothing(tmp_path: Path) -> None:
     assert True is pipeline.flush(60)
 
 
+def test_a_flush_beside_a_shutdown_waits_for_it(lane_of: Callable[..., OneLane]) -> None:
+    """Another thread shuts down, as where `configure` replaces a pipeline: what it still sends has arrived afterwards."""
+    target = Scripted()
+    target.gate.clear()
+    lane = lane_of(target)
+    lane.offer(captured(1))
+    assert True is target.entered.wait(10)
+    ending = threading.Thread(target=lane.delivery.shutdown, args=(time.monotonic() + 20,))
+    ending.start()
+    assert wait_until(lambda: lane.delivery.inbox.closed)
+    threading.Timer(0.05, target.gate.set).start()
+    assert lane.wait(20)
+    assert 1 == len(target.delivered)
+    ending.join()
+
+
 def test_a_shutdown_that_drops_a_span_returns_false(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What can be neither sent nor kept on disk is lost, and said."""
     caplog.set_level(logging.WARNING, "spancast")

@@ -80,6 +80,16 @@ def test_a_name_is_compared_once_however_many_spans_have_it(monkeypatch: pytest.
     assert 60 == len(asked) == len(set(asked))
 
 
+def test_a_huge_text_of_metadata_is_looked_at_and_sent_in_part() -> None:
+    """No value holds up the encoder: what is not looked at does not leave."""
+    text = "a" * 300_000 + KEY
+    (found,) = without_secret_values({"big": text}).values()
+    assert isinstance(found, str)
+    assert KEY not in found
+    assert found.endswith("a… (37,890 more characters left out)")
+    assert 262_144 < len(found) < 262_300
+
+
 def through_metadata(values: dict[str, Any]) -> None:
     """Give them to a run, flat."""
     RunnableLambda(lambda text: text).invoke("x", {"callbacks": [SpancastCallbackHandler()], "metadata": values})

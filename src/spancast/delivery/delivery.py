@@ -22,6 +22,7 @@ from .threads import ARE_GREENLETS, get_ident, thread_sleep
 from .worker import Worker
 
 YIELD_AT = 1024  # waiting spans from which on `offer` lets our threads run: else they could not keep up
+_LOOK = 0.002  # seconds between two looks whether a shutdown is over
 INTERRUPTED = 0.5  # seconds that the rest of a shutdown gets after Ctrl-C
 
 
@@ -45,6 +46,8 @@ class Delivery:
         self.encoder = Encoder(self.inbox, own, max_bytes, ending, counters, self.score_lanes)
         self.worker = Worker("encoder", self.encoder.step)
         self._seen_losses = 0
+        self._shut_down_by: int | None = None  # the thread
+        self._has_ended = False
 
     # ------------------------------------------------------------------ the application's side
     def offer(self, captured: CapturedOperation) -> None:
@@ -73,16 +76,18 @@ class Delivery:
     def wait(self, timeout: float, lanes: Sequence[Lane] | None = None) -> bool:
         """Wait until what was offered so far has left *lanes* (all); return whether it has within *timeout* seconds.
 
-        Without *lanes* the metrics of what was offered are sent and waited for as well.
+        Without *lanes* the metrics of what was offered are sent and waited for as well. While another thread shuts down,
+        its end is waited for.
         """
         if self.is_own_thread(get_ident()):  # a finalizer in a spancast thread: it would wait for itself
             return False
         chosen = self.lanes if lanes is None else lanes
+        deadline = time.monotonic() + timeout
         if self.inbox.closed:
+            self._wait_for_end(deadline)
             return not any([lane.left_behind() for lane in chosen])
         if not self.worker.is_running() and not self.inbox.items:  # nothing was ever offered
             return not any([lane.has_pending for lane in chosen])
-        deadline = time.monotonic() + timeout
         marker = Marker(deadline, metrics=lanes is None)
         self.inbox.mark(marker)
         try:
@@ -90,6 +95,13 @@ class Delivery:
         finally:
             marker.done = True
         return self._has_left(marker, chosen)
+
+    def _wait_for_end(self, deadline: float) -> None:
+        """Wait while another thread shuts down: what was offered before is still on its way."""
+        if self._shut_down_by in (None, get_ident()):
+            return
+        while not self._has_ended and time.monotonic() < deadline:
+            time.sleep(_LOOK)
 
     def _has_left(self, marker: Marker, lanes: Sequence[Lane]) -> bool:
         tickets = marker.tickets
@@ -149,6 +161,7 @@ class Delivery:
         """
         before = self._seen_losses
         now = time.monotonic()
+        self._shut_down_by = get_ident()
         self.inbox.closed = True
         self.encoder.deadline = deadline - 0.1 * max(0.0, deadline - now)
         for lane in self.lanes:
@@ -166,6 +179,7 @@ class Delivery:
         finally:
             self._end(deadline)
             marker.done = True
+            self._has_ended = True
         left = [lane.left_behind() for lane in self.lanes]
         left += [not each.has_arrived(ticket) for each, ticket in zip(self.counters, marker.counted, strict=False)]
         return not any(left) and self._losses() <= before

@@ -7,7 +7,6 @@ after the other; who shuts down takes over what is left. The outbox decides who 
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,12 +16,14 @@ from .buffer import Claim, SpanBuffer, scores_of, size_of
 from .circuit import Backoff, CircuitBreaker
 from .disk import Disk
 from .failures import FailureLog
-from .inbox import MAX_AGE, Marker
+from .inbox import Marker
 from .ledger import Ledger
+from .next_step import Do, Situation, next_step
 from .phase import GRACE, LaneState, Phase, draining, request_time
 from .requests import Requests
 from .sender import MAX_BATCH, Sender
 from .spool import Spool
+from .waiters import Waiters
 from .worker import LONGEST_SLEEP, Worker
 
 
@@ -31,7 +32,7 @@ class Lane:
 
     Attributes:
         disk: Where spans go that cannot be sent; None: nowhere, they are dropped and counted.
-        flushes: The markers of those who wait for a flush: the encoder appends, the lane's thread forgets.
+        waiters: Who waits for a flush.
         phase: Written by who shuts down.
     """
 
@@ -56,7 +57,7 @@ class Lane:
         if spool is not None:
             self.disk = Disk(destination, resource, spool, self.ledger, backoff, self.failures)
         self.worker = Worker("lane", self.step, self.sender.close)
-        self.flushes: deque[Marker] = deque()
+        self.waiters = Waiters()
         self.phase = Phase()
         self._max_bytes = max_bytes
 
@@ -69,7 +70,7 @@ class Lane:
         if fitting:
             self.outbox.put(fitting, offered_at)
             waiting = len(self.outbox)
-            if waiting <= len(fitting) or waiting >= MAX_BATCH or self.flushes:
+            if waiting <= len(fitting) or waiting >= MAX_BATCH or self.waiters:
                 self.worker.wake.set()
             self.worker.start()
         return None
@@ -103,7 +104,7 @@ class Lane:
 
     def mark(self, marker: Marker) -> int:
         """Let the thread send everything now, as somebody waits for it; return the number of the last span before."""
-        self.flushes.append(marker)
+        self.waiters.add(marker)
         self.worker.wake.set()
         return self.outbox.accepted
 
@@ -114,59 +115,49 @@ class Lane:
         phase = self.phase
         if phase.state is LaneState.CLOSED:
             return None
-        waited_for = self._waited_for(now)
-        hurried = waited_for is not None
         self.spill(now)
         if self.disk is not None and self.disk.writer.is_urgent and phase.state is LaneState.RUNNING:
             return LONGEST_SLEEP
-        pause = self.breaker.wait(now, hurried=hurried)
-        wait = LONGEST_SLEEP
-        if len(self.outbox):
-            if pause > 0 and self._gives_up(now, pause, waited_for):
-                return 0.0
-            wait = min(wait, max(pause, self._ripe_in(now, hurried)))
-            if self.disk is None and pause > 0:
-                wait = min(wait, self._too_old_in(now))
-            if wait <= 0:
-                self._send()
-                return 0.0
-        if self.disk is not None and pause <= 0:
-            replayer = self.disk.replayer
-            due = replayer.due_in(now, hurried=hurried, closing=phase.is_draining)
-            if due <= 0:
-                self.requests.note_replayed(replayer.run_once(self._time_left))
-                return 0.0
-            wait = min(wait, due)
-        return wait
-
-    def _waited_for(self, now: float) -> float | None:
-        """Return the latest deadline of those who wait for spans to leave; None: nobody does."""
-        while self.flushes and (self.flushes[0].done or self.flushes[0].deadline <= now):
-            self.flushes.popleft()
-        waiting = [marker.deadline for marker in list(self.flushes) if not marker.done and marker.deadline > now]
-        if self.phase.is_draining:
-            waiting.append(self.phase.until)
-        return max(waiting) if waiting else None
-
-    def _ripe_in(self, now: float, hurried: bool) -> float:
-        oldest = self.outbox.oldest()
-        if hurried or oldest is None or len(self.outbox) >= MAX_BATCH or self.outbox.bytes >= self.sender.room:
+        found = self._situation(now, phase)
+        step = next_step(now, found)
+        if step.do is Do.SEND:
+            self._send()
             return 0.0
-        return max(0.0, oldest + MAX_AGE - now)
+        if (step.do is Do.WRITE and self._write(MAX_BATCH, "receiver failing")) or (
+            step.do is Do.DROP and self._drop(now)
+        ):
+            return 0.0
+        if self.disk is None or found.pause > 0:
+            return step.after
+        replayer = self.disk.replayer
+        due = replayer.due_in(now, hurried=found.waited_for is not None, closing=phase.is_draining)
+        if due <= 0:
+            self.requests.note_replayed(replayer.run_once(self._time_left))
+            return 0.0
+        return min(step.after, due)
 
-    def _gives_up(self, now: float, pause: float, waited_for: float | None) -> bool:
-        """Where waiting for the receiver is in vain, bring the spans to their end; return whether that was so."""
-        if self.disk is None:
-            oldest = now - self.breaker.max_elapsed_time
-            claim = self.outbox.claim(MAX_BATCH, revocable=False, offered_before=oldest)
-            if claim is not None:
-                claim.settle(claim.entries, "dropped", self.breaker.reason or "receiver failing")
-            return claim is not None
-        in_time = waited_for is None or now + pause < waited_for
-        too_late = not in_time and (self.phase.is_draining or self.breaker.asked)
-        if not too_late and not self.phase.last_tries_are_over(now):
-            return False
-        return self._write(MAX_BATCH, "receiver failing")
+    def _situation(self, now: float, phase: Phase) -> Situation:
+        waited_for = self.waiters.until(now)
+        if phase.is_draining:
+            waited_for = max(waited_for or phase.until, phase.until)
+        return Situation(
+            oldest=self.outbox.oldest(),
+            full=len(self.outbox) >= MAX_BATCH or self.outbox.bytes >= self.sender.room,
+            pause=self.breaker.wait(now, hurried=waited_for is not None),
+            asked=self.breaker.asked,
+            patience=self.breaker.max_elapsed_time,
+            waited_for=waited_for,
+            phase=phase,
+            disk=self.disk is not None,
+        )
+
+    def _drop(self, now: float) -> bool:
+        """Drop spans that waited too long for a failing receiver; return whether any did."""
+        oldest = now - self.breaker.max_elapsed_time
+        claim = self.outbox.claim(MAX_BATCH, revocable=False, offered_before=oldest)
+        if claim is not None:
+            claim.settle(claim.entries, "dropped", self.breaker.reason or "receiver failing")
+        return claim is not None
 
     def _write(self, most: int, reason: str) -> bool:
         """Write the oldest spans to disk, unless another thread has them; return whether any were there."""
@@ -175,10 +166,6 @@ class Lane:
             return False
         self.disk.write(claim, reason)
         return True
-
-    def _too_old_in(self, now: float) -> float:
-        oldest = self.outbox.oldest()
-        return LONGEST_SLEEP if oldest is None else max(0.01, oldest + self.breaker.max_elapsed_time - now)
 
     def _time_left(self, claim: Claim | None = None) -> float:
         """Return for how many seconds a request may last; 0: no more is to be tried."""

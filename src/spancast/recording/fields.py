@@ -13,7 +13,7 @@ from ..capture.snapshot import plain_data
 from ..record.fast_frozen import fast_frozen
 from ..record.json import JSON
 from ..record.operation import NOTHING
-from .field_names import NAMES, look_at_keys, look_at_keywords, without_secret, without_secret_values
+from .field_names import NAMES, look_at_keys, look_at_keywords, without_secret
 from .guard import report_fault
 from .notice import warn_once
 
@@ -33,6 +33,7 @@ _ACCEPTED = 256  # characters of user and session_id: OpenRouter's own limit (it
 _ADVISED = 128  # Arize's limit for both (its documentation)
 
 # of `trace(...)` and of the handlers, besides the fields
+_LONGEST: Final = 8_192  # characters of a name or an id: what is longer is none, and a callback looks at no more
 _KEYWORDS: Final = ("kind", "input", "output", "capture_input", "capture_output", "pipeline", "detail")
 _NEAR: Final = (*NAMES, *_KEYWORDS)
 RawFields = tuple[object, ...]
@@ -165,7 +166,7 @@ def read(mapping: Mapping[str, object]) -> TraceFields:
             values[name] = value
     metadata = {key: plain_data(value) for key, value in inner.items() if value is not None}
     look_at_keys(metadata)
-    return TraceFields(metadata=without_secret_values(metadata) if metadata else NOTHING, **values)
+    return TraceFields(metadata=metadata or NOTHING, **values)
 
 
 def _items(trace: Mapping[object, object]) -> dict[str, object]:
@@ -178,6 +179,8 @@ def _items(trace: Mapping[object, object]) -> dict[str, object]:
 
 def fields_from_kwargs(values: Mapping[str, object]) -> TraceFields:
     """Return the fields in the keyword arguments of `trace(...)` or of a handler: whatever is not known is metadata.
+
+    Metadata is looked through for secrets where it leaves: by the encoder, and by `openrouter`.
 
     Never raises: of values that cannot be looked at nothing is left.
     """
@@ -199,7 +202,6 @@ def _fields_from_kwargs(values: Mapping[str, object]) -> TraceFields:
         if key not in _CONSUMED_SET and value is not None
     }
     look_at_keywords(rest, _NEAR)
-    rest = dict(without_secret_values(rest))
     return TraceFields(metadata=rest).merged_over(known) if rest else known
 
 
@@ -217,7 +219,7 @@ def _text(name: str, value: object) -> str | None:
         warn_once(name + ":malformed", "spancast: `%s` is %s: ignored.", name, what)
         return None
     text = str.__str__(cast("str", value))
-    text = without_secret(text)
+    text = without_secret(text[:_LONGEST])
     return _bounded(name, text) if name in ("user", "session_id", _THREAD) else text
 
 

@@ -206,8 +206,8 @@ class Pipeline:
 
         True only when it left within *timeout* seconds and nothing was rejected, dropped or left on disk since the flush
         before; else `report()` says why. Operations that are still open are not sent: they have not ended. Safe to call at
-        any time, from any thread, a signal handler or a finalizer. After a shutdown nothing is sent any more: it returns at
-        once, False while spans of this process lie on disk.
+        any time, from any thread, a signal handler or a finalizer. While another thread shuts the pipeline down, it waits
+        for that; after a shutdown it returns without waiting, False while spans of this process lie on disk.
         """
         return self._delivery().flush(_seconds(timeout, 5.0)) and not self._records_nothing
 
