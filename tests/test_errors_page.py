@@ -87,6 +87,13 @@ def ways(folder: Path) -> Iterator[tuple[str, str]]:
         url = f"https://localhost:{port}/v1/traces"
         yield "The certificate is for another name", str(destinations.otlp(url, ca_file=str(folder / "ca.pem")).check())
         yield "The certificate's authority is unknown", str(destinations.otlp(url).check())
+    issued = authority.issue_cert("localhost")
+    with faults.listening(faults.speaks_tls(issued, authority)) as port:
+        url = f"https://localhost:{port}/v1/traces"
+        yield (
+            "The receiver wants a certificate of yours",
+            str(destinations.otlp(url, ca_file=folder / "ca.pem").check()),
+        )
 
 
 def settings() -> Iterator[tuple[str, str]]:

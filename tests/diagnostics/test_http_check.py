@@ -72,6 +72,7 @@ def test_a_test_that_passes_says_each_step_and_sends_one_real_span(receiver: Rec
         (Answer(301), "span", "E300", "path"),
         (Answer(400, body=b"unreadable"), "span", "E400", "receiver"),
         (Answer(400, body=b"The plain HTTP request was sent to HTTPS port"), "span", "E208", "TLS"),
+        (Answer(400, body=b"Client sent an HTTP request to an HTTPS server."), "span", "E208", "TLS"),
         (Answer(400, body=b"invalid content type"), "span", "E415", "use protobuf"),
         (Answer(401), "auth", "E401", "credentials"),
         (Answer(403), "auth", "E403", "credentials"),
@@ -268,6 +269,21 @@ def test_the_certificate_is_looked_at(
     with faults.listening(faults.speaks_tls(issued)) as port:
         result = destinations.otlp(f"https://localhost:{port}/v1/traces", **settings).check()
     assert expected == found(result)
+
+
+@pytest.mark.parametrize("known", [True, False, None])
+def test_a_receiver_that_wants_the_clients_certificate(tmp_path: Path, known: bool | None) -> None:
+    """One of its authority passes; none, and one of another authority, is named as what it is: no fault of a port."""
+    authority, other = trustme.CA(), trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    settings = {"ca_file": str(tmp_path / "ca.pem")}
+    if known is not None:
+        mine = (authority if known else other).issue_cert("client@example.com")
+        mine.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "client.pem"))
+        settings |= {"client_certificate": str(tmp_path / "client.pem"), "client_key": str(tmp_path / "client.pem")}
+    with faults.listening(faults.speaks_tls(authority.issue_cert("localhost"), authority)) as port:
+        result = destinations.otlp(f"https://localhost:{port}/v1/traces", **settings).check()  # type: ignore[arg-type]
+    assert (("", None, "passed") if known else ("span", "E211", "TLS")) == found(result)
 
 
 def test_https_to_a_port_without_tls(receiver: Receiver) -> None:

@@ -96,6 +96,19 @@ class Broker:
         finally:
             consumer.close()
 
+    def end(self, topic: str) -> int:
+        """Return how many records a topic has had."""
+        from confluent_kafka import Consumer, TopicPartition
+
+        consumer = Consumer({"bootstrap.servers": self.address, "group.id": "test", **_QUIET})
+        try:
+            partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
+            return sum(
+                consumer.get_watermark_offsets(TopicPartition(topic, each), timeout=30)[1] for each in partitions
+            )
+        finally:
+            consumer.close()
+
     def bytes_on_disk(self, topic: str) -> int:
         """Return the size of a topic's segments."""
         return sum(each.stat().st_size for each in self.folder.glob(f"data/{topic}-*/*.log"))

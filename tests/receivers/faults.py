@@ -61,10 +61,13 @@ def _is_whole(request: bytes) -> bool:
     return bool(end) and (length is None or len(body) >= int(length[1]))
 
 
-def speaks_tls(issued: trustme.LeafCert) -> Callable[[socket.socket], None]:
-    """Return an answer that shakes hands with this certificate, and says 200 to a request."""
+def speaks_tls(issued: trustme.LeafCert, clients: trustme.CA | None = None) -> Callable[[socket.socket], None]:
+    """Return an answer that shakes hands with this certificate, with *clients* only with theirs, and says 200."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     issued.configure_cert(context)
+    if clients is not None:
+        clients.configure_trust(context)
+        context.verify_mode = ssl.CERT_REQUIRED
 
     def answer(connection: socket.socket) -> None:
         with context.wrap_socket(connection, server_side=True) as secured:

@@ -161,6 +161,12 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
     "E210": ErrorCode(
         "timeout", "the receiver accepted the request and did not answer in time", "try again; or raise timeout="
     ),
+    "E211": ErrorCode(
+        "TLS",
+        "the receiver wants a certificate of the client, and got none that it trusts",
+        "give client_certificate= and client_key= (or OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY), PEM files",
+        "The certificate has to be signed by the authority that the receiver's `client_ca_file` names, and be valid today.",
+    ),
     # ---------------------------------------------------------------- the answer
     "E300": ErrorCode(
         "path", "the receiver redirects elsewhere", "use the final URL as the endpoint: a POST is not redirected"

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from .. import _version
 from ..conventions.span import Attributes, Span
 from ..otlp.encoding import ENCODINGS
-from ..otlp.http import Headers, HttpExporter, Tls
+from ..otlp.http import Headers, HttpExporter, Tls, is_about_the_client
 from ..otlp.masking import hidden, masked
 from ..otlp.outcome import Outcome
 from ..otlp.proxies import ProxyAddressError, proxy_for
@@ -149,10 +149,7 @@ class HttpCheck:
         tls = self._connection.tls
         began = time.monotonic()
         try:
-            context = ssl.create_default_context(cafile=tls.ca_file)
-            if tls.client_certificate:
-                context.load_cert_chain(tls.client_certificate, tls.client_key)
-            with context.wrap_socket(connection, server_hostname=host) as secured:
+            with _context(tls).wrap_socket(connection, server_hostname=host) as secured:
                 self._timed("TLS", f"{secured.version()}, the certificate is for {host}", began)
         except (OSError, ValueError) as error:
             return self._failed(_tls_failure(error, host))
@@ -187,6 +184,10 @@ class HttpCheck:
     def _judged(self, outcome: Outcome, headers: Mapping[str, str]) -> None:
         status = outcome.status
         if status is None:
+            # after our side's handshake: its certificate is well by now
+            if outcome.reason != "timeout" and self._wants_a_certificate():
+                self._steps.append(failure("span", "E211", "the receiver ended the connection after the handshake"))
+                return
             self._steps.append(failure("span", outcome.code or "E204", outcome.message))
             return
         if status in (401, 403, 407):
@@ -199,6 +200,24 @@ class HttpCheck:
             self._refused(status, outcome)
             return
         self._accepted(status, outcome)
+
+    def _wants_a_certificate(self) -> bool:
+        """Return whether the receiver, asked for nothing, ends a new connection because of the client's certificate.
+
+        In TLS 1.3 it looks at it after our side's handshake: a request that is under way by then may only see the end.
+        """
+        if self._parts.scheme != "https" or proxy_for(self._connection.url) is not None:
+            return False
+        host, port = self._parts.hostname or "", self._parts.port or 443
+        try:
+            with (
+                socket.create_connection((host, port), timeout=self._connection.timeout) as connection,
+                _context(self._connection.tls).wrap_socket(connection, server_hostname=host) as secured,
+            ):
+                secured.recv(1)
+        except (OSError, ValueError) as error:
+            return is_about_the_client(str(error))
+        return False
 
     def _refused(self, status: int, outcome: Outcome) -> None:
         if status == 400 and known_mistakes.is_webhook(self._parts.path) and self._answer_to_nothing() == 400:
@@ -251,6 +270,13 @@ class HttpCheck:
         return outcome.status
 
 
+def _context(tls: Tls) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=tls.ca_file)
+    if tls.client_certificate:
+        context.load_cert_chain(tls.client_certificate, tls.client_key)
+    return context
+
+
 def _port_fix(parts: SplitResult) -> str | None:
     if parts.port in (4318, None):
         return None
@@ -266,6 +292,8 @@ def _tls_failure(error: Exception, host: str) -> Step:
         return failure("TLS", "E207", str(reason))
     if isinstance(error, ssl.SSLCertVerificationError):
         return failure("TLS", "E206", str(reason))
+    if is_about_the_client(str(reason)):
+        return failure("TLS", "E211", str(reason))
     if "WRONG_VERSION" in str(reason) or "HTTP_REQUEST" in str(reason) or "RECORD_LAYER" in str(reason):
         return failure("TLS", "E208", "the port answers without TLS", fix="write http:// instead of https://")
     if isinstance(error, ssl.SSLError):

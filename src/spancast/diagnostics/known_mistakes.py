@@ -101,7 +101,7 @@ def refusal(status: int, message: str, protocol: str, url: str) -> tuple[str, st
         return ("E415", None) if json else ("E416", None)
     if status == 400 and json and "content type" in message.lower():
         return "E415", None
-    if status == 400 and "https port" in message.lower():
+    if status == 400 and re.search(r"(?i)https (?:port|server)", message):  # nginx's words, and Go's
         return "E208", "write https:// instead of http://"
     if status in (404, 405):
         return f"E{status}", _path_fix(urlsplit(url))

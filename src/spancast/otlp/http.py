@@ -379,9 +379,15 @@ def _unreached(error: Exception, host: str, timeout: float) -> Outcome:
         reason, message, code = "timeout", f"{host} did not answer within {timeout:.3g} s", "E210"
     elif names & {"NameResolutionError"}:
         reason, message, code = "unknown host", f"the name {host} cannot be resolved", "E201"
-    elif "SSLError" in names:
+    elif "SSLError" in names and is_about_the_client(text):
+        reason, code = "TLS", "E211"
+        message = f"{host} wants a certificate of the client, and got none that it trusts"
+    elif "SSLError" in names and (refused := re.search(r"certificate verify failed: ([^(\[\"']+)", text)):
         reason, code = "TLS", "E206"
-        message = f"the certificate of {host} was not accepted: {_last(text)}"
+        message = f"the certificate of {host} was not accepted: {refused[1].strip()}"
+    elif "SSLError" in names:
+        reason, code = "TLS", "E208"
+        message = f"TLS with {host} failed; where it wants a certificate of the client: client_certificate= is missing"
     elif names & {"ProxyError"}:
         message = f"no connection to {host} through the proxy in the environment"
     elif names & {"ProtocolError", "IncompleteRead"}:
@@ -391,9 +397,9 @@ def _unreached(error: Exception, host: str, timeout: float) -> Outcome:
     return Outcome(verdict=Verdict.RETRY, reason=reason, message=message, code=code)
 
 
-def _last(text: str) -> str:
-    found = re.search(r"certificate verify failed: ([^(\[\"']+)", text)
-    return found.group(1).strip() if found else "TLS handshake failed"
+def is_about_the_client(text: str) -> bool:
+    """Return whether what TLS says is an alert of the receiver's about the certificate of the client."""
+    return re.search(r"(?i)alert[ _](?:certificate|bad[ _]certificate|unknown[ _]ca)", text) is not None
 
 
 class _MaskedQueries(logging.Filter):
