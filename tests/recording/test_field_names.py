@@ -80,6 +80,18 @@ def test_a_name_is_compared_once_however_many_spans_have_it(monkeypatch: pytest.
     assert 60 == len(asked) == len(set(asked))
 
 
+def test_a_callback_compares_few_new_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Metadata with ten thousand new names took 65 ms."""
+    asked: list[str] = []
+
+    def count(key: str, names: Any = ()) -> None:
+        asked.append(key)
+
+    monkeypatch.setattr(field_names, "meant_by", count)
+    read({"trace": {f"name.{index}": 1 for index in range(10_000)}})
+    assert len(asked) < 100
+
+
 def test_a_huge_text_of_metadata_is_looked_at_and_sent_in_part() -> None:
     """No value holds up the encoder: what is not looked at does not leave."""
     text = "a" * 300_000 + KEY
