@@ -10,9 +10,9 @@ import json
 import os
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from typing import Any
 
 from . import cache as cached
 from .ports import free_port
-from .program import Program, answers
+from .program import Program, answers, until
 
 REQUIREMENT = "arize-phoenix>=20,<21"
 _SERVER = Path(__file__).parent / "phoenix_server.py"
@@ -45,13 +45,26 @@ class Phoenix:
 
     def stored(self, project: str, trace_id: str, count: int) -> list[dict[str, Any]]:
         """Return a trace's spans once *count* of them are stored: Phoenix answers first and stores later."""
-        end = time.monotonic() + 60
-        spans: list[dict[str, Any]] = []
-        while len(spans) < count and time.monotonic() < end:
-            time.sleep(0.5)
+
+        def look() -> list[dict[str, Any]]:
             with suppress(urllib.error.HTTPError):  # 404: the project appears with its first span
-                spans = self.get(f"/v1/projects/{project}/spans?limit=1000&trace_id={trace_id}")["data"]
-        return spans
+                return list(self.get(f"/v1/projects/{project}/spans?limit=1000&trace_id={trace_id}")["data"])
+            return []
+
+        return list(until(look, lambda spans: len(spans) >= count, pause=0.5))
+
+    def counts(self, project: str, wanted: int, timeout: float = 520.0) -> dict[str, int]:
+        """Return how many spans each trace of a project has, once it has *wanted* in all; read in pages of 1,000."""
+        id_of = {each["name"]: each["id"] for each in self.get("/v1/projects")["data"]}[project]
+        count = f'{{ node(id: "{id_of}") {{ ... on Project {{ recordCount }} }} }}'
+        until(lambda: self.ask(count)["node"]["recordCount"], lambda stored: stored >= wanted, timeout, pause=2)
+        counted: Counter[str] = Counter()
+        cursor: str | None = ""
+        while cursor is not None:
+            page = self.get(f"/v1/projects/{project}/spans?limit=1000{cursor and f'&cursor={cursor}'}")
+            counted.update(span["context"]["trace_id"] for span in page["data"])
+            cursor = page["next_cursor"]
+        return dict(counted)
 
     def _open(self, path: str, body: bytes | None = None) -> Any:
         headers = {"Content-Type": "application/json"}

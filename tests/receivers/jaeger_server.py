@@ -78,7 +78,7 @@ def running_jaeger(folder: Path, *, on_disk: bool = False) -> Iterator[Jaeger]:
     """Yield a Jaeger with its traces in memory, or in *folder*."""
     http, grpc, health, query, query_grpc = free_ports(5)
     configuration = folder / "jaeger.yaml"
-    page = cached("jaeger") / "page"
+    page = cached("jaeger_page") / "page"
     configuration.write_text(
         _CONFIGURATION.format(
             http=http,

@@ -78,11 +78,13 @@ def collector_program(
 
 
 @contextmanager
-def running_collector(folder: Path) -> Iterator[Collector]:
-    """Yield a Collector that writes into a file of *folder*."""
+def running_collector(
+    folder: Path, *more: str | Path, environ: Mapping[str, str] = {}, scheme: str = "http"
+) -> Iterator[Collector]:
+    """Yield a Collector that writes into a file of *folder*; *more*: further `--config` arguments, laid over its own."""
     http, grpc, health = free_ports(3)
     file, configuration = folder / "spans.jsonl", folder / "collector.yaml"
     configuration.write_text(_TO_A_FILE.format(http=http, grpc=grpc, health=health, file=file))
-    program = collector_program(folder, [configuration], {}, health)
+    program = collector_program(folder, [configuration, *more], environ, health)
     with program:
-        yield Collector(f"http://127.0.0.1:{http}", f"127.0.0.1:{grpc}", file, program)
+        yield Collector(f"{scheme}://127.0.0.1:{http}", f"127.0.0.1:{grpc}", file, program)

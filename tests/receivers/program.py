@@ -38,11 +38,11 @@ def answers(url: str) -> bool:
     return True
 
 
-def until(found: Callable[[], Any], wanted: Callable[[Any], bool], timeout: float = 60.0) -> Any:
-    """Return what *found* returns, as soon as it is *wanted* or *timeout* seconds are over."""
+def until(found: Callable[[], Any], wanted: Callable[[Any], bool], timeout: float = 60.0, pause: float = 0.1) -> Any:
+    """Return what *found* returns, as soon as it is *wanted* or *timeout* seconds are over; ask every *pause* seconds."""
     end = time.monotonic() + timeout
     while not wanted(value := found()) and time.monotonic() < end:
-        time.sleep(0.1)
+        time.sleep(pause)
     return value
 
 

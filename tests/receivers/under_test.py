@@ -20,6 +20,7 @@ from .mlflow_server import EXPERIMENT, running_mlflow
 from .otelcol import running_collector
 from .program import Program
 from .read_back import ReadSpan, Spans, of_snake_case
+from .tempo_server import running_tempo
 
 JSON, PROTOBUF = "http/json", "http/protobuf"
 
@@ -33,6 +34,15 @@ class Running:
     spans: Callable[[str, int], Spans]
     destination: Callable[..., Destination]
     arguments: Sequence[str]  # of `spancast destinations add`
+    apart: Callable[[], tuple[Destination, Callable[[int], Mapping[str, int]]]] | None = None
+    """Where reading by trace is slow: a project of its own, and the spans of each of its traces once there are so many."""
+
+    def for_many(self, each: int) -> tuple[Destination, Callable[[Sequence[str]], Mapping[str, int]]]:
+        """Return where to send many traces of *each* spans, and what says how many spans of each trace are there."""
+        if self.apart is None:
+            return self.destination(), lambda ids: {trace_id: len(self.spans(trace_id, each)) for trace_id in ids}
+        backend, counts = self.apart()
+        return backend, lambda ids: counts(each * len(ids))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +57,7 @@ class Receiver:
         as_kept: What it makes of what was sent; with the protocol.
         as_sent: What it gives back, without what it added.
         changes: The same in words, for the documentation: what, and the source.
+        many: Traces of 100 spans each in the test of many; `SPANCAST_MANY` has another number.
     """
 
     start: Callable[[Path], Any]
@@ -56,6 +67,7 @@ class Receiver:
     as_sent: Callable[[ReadSpan], ReadSpan]
     changes: Mapping[str, str]
     start_lasting: Callable[[Path], Any] | None = None
+    many: int = 200
 
 
 def _as_it_is(span: ReadSpan, _: str = "") -> ReadSpan:
@@ -85,6 +97,19 @@ def _jaeger(folder: Path, on_disk: bool = False) -> Iterator[Running]:
             spans=held.spans,
             destination=lambda **keywords: destinations.jaeger(held.url, **keywords),
             arguments=("jaeger", "--endpoint", held.url),
+        )
+
+
+# ---------------------------------------------------------------- Tempo
+@contextmanager
+def _tempo(folder: Path) -> Iterator[Running]:
+    with running_tempo(folder) as held:
+        yield Running(
+            url=held.url,
+            program=held.program,
+            spans=held.spans,
+            destination=lambda **keywords: destinations.tempo(held.url, **keywords),
+            arguments=("tempo", "--endpoint", held.url),
         )
 
 
@@ -143,6 +168,10 @@ def _phoenix(folder: Path) -> Iterator[Running]:
             spans=spans,
             destination=lambda **keywords: destinations.phoenix(held.url, project_name="receivers", **keywords),
             arguments=("phoenix", "--endpoint", held.url, "--project-name", "receivers"),
+            apart=lambda: (
+                destinations.phoenix(held.url, project_name="many"),
+                lambda wanted: held.counts("many", wanted),
+            ),
         )
 
 
@@ -191,6 +220,14 @@ RECEIVERS: dict[str, Receiver] = {
         as_sent=_as_it_is,
         changes={},
     ),
+    "tempo": Receiver(
+        start=_tempo,
+        protocols=(JSON, PROTOBUF),
+        convention="gen_ai",
+        as_kept=_as_it_is,
+        as_sent=_as_it_is,
+        changes={"attributes": "of at most 2,048 bytes: the preset cuts longer ones before Tempo does"},
+    ),
     "mlflow": Receiver(
         start=_mlflow,
         protocols=(PROTOBUF, JSON),
@@ -205,6 +242,7 @@ RECEIVERS: dict[str, Receiver] = {
     ),
     "phoenix": Receiver(
         start=_phoenix,
+        many=50,  # it stores some 60 spans a second on a core that it shares
         protocols=(PROTOBUF,),
         convention="openinference",
         as_kept=_phoenix_keeps,
