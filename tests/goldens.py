@@ -15,7 +15,12 @@ _LINE = re.compile(r'File ".*?", line \d+')
 
 def check(path: Path, spans: Sequence[Any]) -> None:
     """Compare *spans*, without ids and times, with the golden file."""
-    actual = json.dumps(golden(spans), indent=1, ensure_ascii=False) + "\n"
+    check_data(path, golden(spans))
+
+
+def check_data(path: Path, data: Any) -> None:
+    """Compare plain data with the golden file."""
+    actual = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
     if os.environ.get("UPDATE_GOLDENS"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(actual)

@@ -8,8 +8,11 @@ from typing import Any, Protocol
 
 from ..record.cost import Cost
 from ..record.fast_frozen import fast_frozen, positional
+from ..record.json import JSON
 from ..record.message import Message
+from ..record.operation import NOTHING
 from ..record.usage import Usage
+from .gateway import gateway_facts
 from .lookup import fields_of, first_text, text_of, values_at
 from .numbers import number_of
 from .spellings import ENDED, FINISH_REASON, ID, MADE_UP_IDS, MODEL, SERVICE_TIER, USAGE
@@ -34,6 +37,7 @@ class ModelAnswer:
         id: The provider's id of the response.
         service_tier: The tier that the provider served it in, as the provider spells it.
         cached: It came from the framework's own cache.
+        gateway: What OpenRouter says besides the answer, by its Broadcast's names.
     """
 
     messages: tuple[Message, ...] = ()
@@ -44,6 +48,7 @@ class ModelAnswer:
     id: str | None = None
     service_tier: str | None = None
     cached: bool = False
+    gateway: Mapping[str, JSON] = NOTHING
 
 
 _model_answer = positional(ModelAnswer)
@@ -81,6 +86,7 @@ def read_answer(
         _identity(sources, identity),
         _first(sources, SERVICE_TIER),
         cached,
+        gateway_facts(sources),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .lookup import fields_of
+from .lookup import NO_FIELDS, fields_of
 from .spellings import ABOUT, COST, FINISH_REASON, ID, INPUT_COST, MODEL, OUTPUT_COST, SERVICE_TIER, USAGE
 
 Take = Callable[[Any], object]  # makes a bounded plain copy
@@ -54,20 +54,27 @@ def facts_in(raw: object, take: Take) -> dict[str, Any]:
         reason = _reason_in_list(fields)
         if reason is not None:
             facts["finish_reason"] = take(reason)
+    if "native_finish_reason" not in facts:
+        reason = _first_of(fields, "choices").get("native_finish_reason")
+        if reason is not None:
+            facts["native_finish_reason"] = take(reason)
     return facts
 
 
 def _reason_in_list(fields: Mapping[str, Any]) -> object:
     for name in _LISTS:
-        listed = fields.get(name)
-        if type(listed) is list and listed:
-            choice = fields_of(listed[0])
-            reason = choice.get("finish_reason")
-            if reason is None:
-                reason = choice.get("finishReason")
-            if reason is not None:
-                return reason
+        choice = _first_of(fields, name)
+        reason = choice.get("finish_reason")
+        if reason is None:
+            reason = choice.get("finishReason")
+        if reason is not None:
+            return reason
     return None
+
+
+def _first_of(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    listed = fields.get(name)
+    return fields_of(listed[0]) if type(listed) is list and listed else NO_FIELDS
 
 
 def merged(*each: Mapping[str, Any]) -> dict[str, Any]:

@@ -213,6 +213,17 @@ OUTPUT_COST: Final[Paths] = (
 )
 
 
+# What OpenRouter says besides the answer: who served it, why that stopped, times in milliseconds.
+GATEWAY: Final[Paths] = (
+    "provider",
+    "native_finish_reason",
+    "openrouter_metadata",
+    "latency",
+    "generation_time",
+    "moderation_latency",
+)
+
+
 def first_names(*tables: Paths) -> frozenset[str]:
     """Return the first name of each path: all that has to be captured of an answer."""
     return frozenset(path.partition(".")[0] for table in tables for path in table if path)
@@ -223,4 +234,5 @@ ABOUT: Final = (
     first_names(FINISH_REASON, MODEL, ID, SERVICE_TIER, USAGE, COST, INPUT_COST, OUTPUT_COST)
     | first_names(COUNTS["input_tokens"], COUNTS["output_tokens"], COUNTS["total_tokens"])
     | first_names(COUNTS["cache_read_tokens"], COUNTS["cache_write_tokens"], COUNTS["reasoning_tokens"])
+    | first_names(GATEWAY)
 )

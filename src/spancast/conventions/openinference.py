@@ -38,7 +38,7 @@ from ..record.operation import (
     ToolDefinition,
     ToolUse,
 )
-from .outline import Writable, attribute, mcp, outline, say, under
+from .outline import Writable, attribute, mcp, metadata_of, outline, say, under
 from .providers import PROVIDERS, system_of
 from .span import INTERNAL, AttributeValue, Span
 
@@ -49,7 +49,7 @@ def render(operation: Operation, *, flat_metadata: bool = True) -> Span:
     """Return the span of *operation*. *flat_metadata*: also write `metadata.<key>`, one attribute a key."""
     attributes: dict[str, AttributeValue] = {"openinference.span.kind": operation.kind.value}
     _who(attributes, operation)
-    _metadata(attributes, operation.metadata, flat_metadata)
+    _metadata(attributes, metadata_of(operation), flat_metadata)
     if operation.tags:
         attributes["tag.tags"] = list(operation.tags)
     if operation.node:

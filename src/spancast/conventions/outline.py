@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from ..record.fast_frozen import positional
 from ..record.json import JSON, dumps
-from ..record.operation import Event, Failure, Link, Operation, ToolUse
+from ..record.operation import Event, Failure, Generation, Link, Operation, ToolUse
 from .span import ERROR, OK, UNSET, Attributes, AttributeValue, Span, SpanEvent, SpanLink
 
 Writable = dict[str, AttributeValue]
@@ -54,6 +54,14 @@ def outline(operation: Operation, name: str, kind: int, attributes: Writable) ->
 
 
 _span = positional(Span)
+
+
+def metadata_of(operation: Operation) -> Mapping[str, JSON]:
+    """Return the metadata of *operation*: what the user says, and beneath it what a gateway says of the request."""
+    detail = operation.detail
+    if type(detail) is Generation and detail.gateway:
+        return {**detail.gateway, **operation.metadata}
+    return operation.metadata
 
 
 # The errors that stand for an answer with `isError`: the server ran the tool, and the tool failed.

@@ -153,6 +153,7 @@ def generation(captured: CapturedOperation) -> Content:
         answer.service_tier,
         endpoint_of(snapshots["address"]) if "address" in snapshots else None,
         None,  # the prompt's identity stands in the metadata, for both frameworks
+        answer.gateway,
     )
     content = _content(captured, None, None, detail)
     if "lc_internal_call" in metadata:  # a middleware's own call: a summary, a choice of tools

@@ -182,6 +182,7 @@ def generation(captured: CapturedOperation) -> Content:
         prompt_variables=_mapping(as_data(variables)),
         service_tier=answer.service_tier,
         endpoint=endpoint_of(held.get("address")),
+        gateway=answer.gateway,
     )
     return Content(detail=detail, **_about(captured))
 

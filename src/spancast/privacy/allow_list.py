@@ -33,7 +33,7 @@ from ..record.operation import (
 from ..record.parameters import CONTENT_FREE
 from ..record.prompt import PromptIdentity
 from .keys import is_safe
-from .names import class_name, composed_name, name_hash, name_or_hash, short_name
+from .names import class_name, composed_name, name_hash, name_or_hash, short_name, title
 
 
 def without_content(operation: Operation) -> Operation:
@@ -100,6 +100,7 @@ def _detail(detail: Detail) -> Detail:
             prompt_template=None,
             prompt_variables=NOTHING,
             prompt=_prompt(detail.prompt),
+            gateway=_gateway(detail.gateway),
         )
     if isinstance(detail, ToolUse):
         name = detail.name if detail.declared else name_hash(detail.name)
@@ -125,6 +126,12 @@ def _detail(detail: Detail) -> Detail:
     if isinstance(detail, Agent):
         return Agent(name=detail.name)
     return _score(detail) if isinstance(detail, Score) else detail
+
+
+def _gateway(facts: Mapping[str, JSON]) -> Mapping[str, JSON]:
+    """Return what a gateway says: figures, and texts that have the form of a name, perhaps of several words."""
+    named = {key: value for key, value in facts.items() if key == name_or_hash(key)}
+    return {key: title(value) if isinstance(value, str) else value for key, value in named.items()} or NOTHING
 
 
 def _prompt(prompt: PromptIdentity | None) -> PromptIdentity | None:

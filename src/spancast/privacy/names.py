@@ -8,6 +8,7 @@ from hashlib import sha256
 # Models (`arn:aws:bedrock:...`, `meta-llama/Llama-3.3-70B`), providers, ids of responses and of calls: no blank, no quote.
 _NAME = re.compile(r"[\w.:/@+\-]{1,128}")
 _SHORT = re.compile(r"[\w.:\-]{1,40}")
+_TITLE = re.compile(r"[A-Z][\w.]{0,19}(?: [A-Z][\w.]{0,19}){1,2}")
 _CLASS = re.compile(r"[\w.<>-]{1,200}")
 _COMPOSED = re.compile(r"(\w{1,64})<(.*)>", re.DOTALL)
 _PARTS = re.compile(r"[\w,.:\-]{0,120}")
@@ -26,6 +27,11 @@ def name_or_hash(text: str | None) -> str | None:
 def short_name(text: str) -> str:
     """Return a word such as `stop`, or an id of at most 40 characters, as it is; otherwise its hash."""
     return text if _SHORT.fullmatch(text) else name_hash(text)
+
+
+def title(text: str) -> str:
+    """Return a short name, or one of two or three words that begin with a capital (`Amazon Bedrock`); else its hash."""
+    return text if _TITLE.fullmatch(text) else short_name(text)
 
 
 def class_name(text: str) -> str:

@@ -108,6 +108,7 @@ class Generation:
         prompt_template, prompt_variables: What the input messages were made of, where the framework says it.
         service_tier: The tier that the provider served it in (`flex`, `priority`), in the provider's word.
         endpoint: The server that was asked, `host` or `host:port`, where the application has set one.
+        gateway: What OpenRouter says besides the answer (upstream provider, billing), by its Broadcast's names.
     """
 
     operation: str = "chat"
@@ -130,6 +131,7 @@ class Generation:
     service_tier: str | None = None
     endpoint: str | None = None
     prompt: PromptIdentity | None = None
+    gateway: Mapping[str, JSON] = NOTHING
 
 
 @fast_frozen

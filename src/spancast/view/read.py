@@ -283,7 +283,7 @@ def view_span(span: Mapping[str, Any], attributes: dict[str, Any], service: str 
         input_tokens=_count(attributes, *_INPUT_TOKENS),
         output_tokens=_count(attributes, *_OUTPUT_TOKENS),
         cost=_number(attributes, "llm.cost.total", "gen_ai.usage.total_cost"),
-        first_token=_number(attributes, "gen_ai.response.time_to_first_chunk"),
+        first_token=_first_token(attributes),
         model=_text(_either(attributes, "llm.model_name", "gen_ai.request.model")),
         user=_text(_either(attributes, *_USER)),
         session_id=_text(_either(attributes, *_SESSION)),
@@ -306,6 +306,21 @@ def _number(attributes: Mapping[str, Any], *names: str) -> Any:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return None
     return value if -_MOST < value < _MOST else None  # neither infinite nor NaN
+
+
+# OpenRouter's Broadcast, in milliseconds: dotted to OTLP destinations, with underscores where metadata is one bag
+_GATEWAYS_FIRST = tuple(
+    f"{prefix}openrouter{between}provider_time_to_first_token_ms"
+    for prefix in ("trace.metadata.", "span.metadata.", "metadata.", "")
+    for between in "._"
+)
+
+
+def _first_token(attributes: Mapping[str, Any]) -> Any:
+    """Return the seconds to the first token, as the application or the gateway measured them."""
+    seconds = _number(attributes, "gen_ai.response.time_to_first_chunk")
+    milliseconds = _number(attributes, *_GATEWAYS_FIRST)
+    return milliseconds / 1000 if seconds is None and milliseconds is not None else seconds
 
 
 def _count(attributes: Mapping[str, Any], *names: str) -> int | None:
@@ -334,7 +349,15 @@ def _kind(attributes: Mapping[str, Any]) -> str:
     if kind:
         return kind.upper()[:20]
     operation = _text(_either(attributes, "gen_ai.operation.name", "llm.request.type", "traceloop.span.kind")) or ""
-    return _KINDS.get(operation, "EVALUATOR" if "gen_ai.evaluation.name" in attributes else "CHAIN")
+    if operation in _KINDS:
+        return _KINDS[operation]
+    if "gen_ai.evaluation.name" in attributes:
+        return "EVALUATOR"
+    # OpenRouter's Broadcast: the type of the observation; its documented example says neither that nor an operation
+    is_model = attributes.get("span.type") == "GENERATION" or (
+        not operation and "gen_ai.request.model" in attributes and _either(attributes, *_INPUT_TOKENS) is not None
+    )
+    return "LLM" if is_model else "CHAIN"
 
 
 def _error(span: Mapping[str, Any], attributes: Mapping[str, Any]) -> str | None:

@@ -72,6 +72,8 @@ def _blocks(content: Mapping[str, Any], span: ViewSpan, limit: int | None) -> It
         yield _labelled(f"document {head}".strip(), document.get("content", ""), limit)
     for score in content.get("scores", ()):
         yield _labelled("score", score, limit)
+    if "truncated" in content:
+        yield _labelled("shortened", ", ".join(content["truncated"]), limit)
 
 
 def _message(message: Mapping[str, Any], limit: int | None) -> Iterator[RenderableType]:
