@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pytest
 from examples.offline.servers import serving
 from langchain_core.language_models import GenericFakeChatModel
@@ -100,7 +101,8 @@ def _chat_openrouter(url: str, stream: bool) -> None:
 
 
 def _chat_openai(url: str, stream: bool) -> None:
-    _ask(ChatOpenAI(model="openai/gpt-4o", api_key="none", base_url=url, stream_usage=True), stream)  # type: ignore[arg-type]
+    own = httpx.Client()  # LangChain shares one among models, which cannot be closed
+    _ask(ChatOpenAI(model="openai/gpt-4o", api_key="none", base_url=url, stream_usage=True, http_client=own), stream)  # type: ignore[arg-type]
 
 
 def _handed_on(url: str, stream: bool) -> None:
