@@ -12,6 +12,7 @@ from typing import Any
 
 from ..record.message import Media, Part, Text
 from .lookup import fields_of, items_of, text_of
+from .shapes import mark
 
 # block type -> modality; None: the MIME type says it
 MODALITIES: Mapping[str, str | None] = {
@@ -58,14 +59,17 @@ _NESTED = (
 )
 
 
-def media(kind: str, block: Mapping[str, Any]) -> Sequence[Part]:
+_MAX_DEPTH = 4  # documents of blocks inside one another; Anthropic's have one level
+
+
+def media(kind: str, block: Mapping[str, Any], depth: int = _MAX_DEPTH) -> Sequence[Part]:
     """Return the part that a block of type *kind* stands for; none where neither address, id nor data is there."""
     source = _source(kind, block)
     if source is not block and text_of(source.get("type")) in (
         "text",
         "content",
     ):  # Anthropic's documents of plain text
-        return _text_of(source)
+        return _text_of(source, depth)
     url, data = _first_text(source, _URLS), _data(source)
     mime_type = _first_text(source, _MIME_TYPES) or _first_text(block, _MIME_TYPES)
     if url is not None and url.startswith("data:"):
@@ -113,16 +117,19 @@ def _mapping(value: object) -> Mapping[str, Any] | None:
     return fields_of(value) or None if issubclass(type(value), dict) else None
 
 
-def _text_of(source: Mapping[str, Any]) -> Sequence[Part]:
+def _text_of(source: Mapping[str, Any], depth: int) -> Sequence[Part]:
     for key in ("data", "text", "content"):
         text = text_of(source.get(key))
         if text:
             return (Text(text),)
+    pieces = items_of(source.get("content"), 256)
+    if not depth and pieces:
+        return (Text(mark(len(pieces))),)
     found: list[Part] = []
-    for piece in items_of(source.get("content"), 256):
+    for piece in pieces:
         fields = fields_of(piece)
         text = text_of(fields.get("text"))
-        found += (Text(text),) if text else media(text_of(fields.get("type")) or "document", fields)
+        found += (Text(text),) if text else media(text_of(fields.get("type")) or "document", fields, depth - 1)
     return found
 
 

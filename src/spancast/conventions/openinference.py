@@ -26,6 +26,7 @@ from ..record.message import (
     turn,
 )
 from ..record.operation import (
+    DECISION,
     Agent,
     Document,
     Embedding,
@@ -113,7 +114,7 @@ def _conversation(attributes: Writable, side: str, messages: tuple[Message, ...]
 
 def _generation(attributes: Writable, detail: Generation, kind: Kind) -> None:
     _model(attributes, detail)
-    if kind is Kind.DECISION:
+    if kind is DECISION:
         _decision(attributes, detail)
     if detail.operation == "text_completion":
         _completion(attributes, detail)

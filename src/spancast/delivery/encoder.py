@@ -14,10 +14,10 @@ from typing import Any, Final
 
 from ..conventions.span import Span
 from ..destinations.rendering import render_key, rendering_of
-from ..record.operation import Kind, Operation
+from ..record.operation import EVALUATOR, Operation
 from ..recording.captured import CapturedOperation
 from ..recording.guard import report_fault
-from ..recording.message_cache import MESSAGE_CACHE
+from ..recording.message_cache import MEASURED_TEXTS, MESSAGE_CACHE
 from ..recording.sampling import COUNTED
 from ..recording.tail_sampling import TailSampler, TraceDecision
 from ..resource import import_for_decoding, import_for_sending
@@ -139,6 +139,7 @@ class Encoder:
             self._hand_over()
         if now - self._idle_since > IDLE:
             MESSAGE_CACHE.forget_unused()
+            MEASURED_TEXTS.forget_unused()
             self._idle_since = now
 
     def encode_all(self) -> None:
@@ -165,7 +166,7 @@ class Encoder:
             return self._drop(item.sampled, "shutdown deadline")
         if self._counters and item.sampled & COUNTED:
             self._made.finished.append(item)
-        if item.kind is Kind.EVALUATOR:
+        if item.kind is EVALUATOR:
             self.sampler.note_score(item)
         decision = item.decision
         if decision is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..record.operation import Kind
+from ..record.operation import AGENT, CHAIN, TOOL, Kind
 from ..recording.open_operation import OpenOperation
 from . import translate
 
@@ -34,14 +34,14 @@ def begins_agent(metadata: Mapping[str, Any], parent: OpenOperation | None) -> s
 def note_agent(operation: OpenOperation, name: str) -> None:
     """Note an agent's name; and that a tool of another agent's began it, which makes it a subagent."""
     operation.snapshots["agent"] = name
-    if operation.parent is not None and operation.parent.kind is Kind.TOOL:
+    if operation.parent is not None and operation.parent.kind is TOOL:
         operation.snapshots["agent_type"] = "subagent"  # LangChain's word, which it gives to LangSmith only
 
 
 def mark_agent(operation: OpenOperation) -> None:
     """Make an open chain an agent: its framework has marked it after it began."""
-    if operation.kind is Kind.CHAIN:
-        operation.kind, operation.translate = Kind.AGENT, translate.agent
+    if operation.kind is CHAIN:
+        operation.kind, operation.translate = AGENT, translate.agent
         operation.snapshots["agent"] = _UNNAMED if operation.name == _UNNAMED_GRAPH else operation.name
 
 
@@ -56,7 +56,7 @@ _GUARDRAILS = frozenset(
 
 def kind_of_hook(name: str) -> Kind:
     """Return the kind of a middleware's hook by its name: `PIIMiddleware[email].before_model` guards."""
-    return Kind.GUARDRAIL if name.partition(".")[0].partition("[")[0] in _GUARDRAILS else Kind.CHAIN
+    return Kind.GUARDRAIL if name.partition(".")[0].partition("[")[0] in _GUARDRAILS else CHAIN
 
 
 PREBUILT_CALL = "call_model"  # the function in the model node of LangGraph's `create_react_agent`

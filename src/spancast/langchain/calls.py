@@ -34,10 +34,10 @@ class CallLeft:
     __slots__ = ("_code", "_key", "_task", "_thread")
 
     def __init__(self, key: int, code: CodeType) -> None:
-        task = current_task()
         self._key = key
         self._code = code
         self._thread = get_ident()
+        task = current_task()
         self._task: Any = None if task is None else ref(task)
 
     def __call__(self) -> bool:
@@ -77,25 +77,28 @@ def watch_place(operation: OpenOperation, key: int) -> None:
         if frame is None:
             return
         code = frame.f_code
-        if code.co_name in _CALLS:
-            seen = _read.get(id(code))
-            if seen[1] if seen is not None else _keeps_manager(code):
+        seen = _read.get(id(code))
+        if seen is None:
+            seen = _read_code(code)
+        if seen[1]:
+            if seen[2]:
                 span.left = CallLeft(key, code)
             return
         frame = frame.f_back
 
 
-# Whether a function keeps its run manager, by the id of its code; the code is kept too, so that no other gets its id. Its
-# names are made anew at each reading.
-_read: dict[int, tuple[CodeType, bool]] = {}
+# Whether a function is a call, and whether it keeps its run manager, by the id of its code; the code is kept too, so that
+# no other gets its id. The names of its variables are made anew at each reading.
+_read: dict[int, tuple[CodeType, bool, bool]] = {}
 _MAX_READ = 256
 
 
-def _keeps_manager(code: CodeType) -> bool:
+def _read_code(code: CodeType) -> tuple[CodeType, bool, bool]:
     keeps = not _MANAGERS.isdisjoint(code.co_varnames) or not _MANAGERS.isdisjoint(code.co_cellvars)
+    found = (code, code.co_name in _CALLS, keeps)
     if len(_read) < _MAX_READ:
-        _read[id(code)] = (code, keeps)
-    return keeps
+        _read[id(code)] = found
+    return found
 
 
 def current_task() -> asyncio.Task[Any] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..capture.endings import ABANDONED
 from ..capture.evaluations import judgement_of
-from ..record.operation import AGENT, LLM, Kind
+from ..record.operation import AGENT, CHAIN, DECISION, EVALUATOR, LLM, PROMPT, Kind
 from ..recording.captured import Translate
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
@@ -24,14 +24,14 @@ CALLING_NODES = frozenset({"model", "tools"})  # the nodes of `create_agent` who
 def kind_of_chain(name: str, run_type: str | None, metadata: Mapping[str, Any] | None) -> tuple[Kind, Translate]:
     """Return what a run is that LangChain reports as a chain, and what translates it."""
     if run_type == "llm":  # a decision model (langchain-core 1.8)
-        return Kind.DECISION, translate.decision
+        return DECISION, translate.decision
     if run_type == "prompt":
-        return Kind.PROMPT, translate.chain
+        return PROMPT, translate.chain
     if name in EVALUATORS:
-        return Kind.EVALUATOR, translate.evaluation
+        return EVALUATOR, translate.evaluation
     if "." in name and metadata and metadata.get("langgraph_node") == name:  # a middleware's `before_` or `after_` hook
         return kind_of_hook(name), translate.chain
-    return Kind.CHAIN, translate.chain
+    return CHAIN, translate.chain
 
 
 def capture_chain_start(
@@ -91,7 +91,7 @@ def capture_chain_end(
             operation.snapshots["output"] = capture(outputs, operation)
         if inputs is not None:
             operation.snapshots["input"] = capture(inputs, operation)
-    if operation.kind is Kind.EVALUATOR and isinstance(outputs, Mapping):
+    if operation.kind is EVALUATOR and isinstance(outputs, Mapping):
         operation.snapshots["judgement"] = judgement_of(operation.name, result_in(outputs), content=operation.capture)
     if outputs is not None and operation.mapping and "langgraph_node" in operation.mapping:
         show_uncalled(recorder, operation, outputs)

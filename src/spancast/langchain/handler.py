@@ -15,7 +15,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 
 from ..capture.handler import PortableHandler, check_detail
 from ..capture.messages import begins_answer
-from ..record.operation import AGENT, LLM, Kind
+from ..record.operation import AGENT, LLM, RETRIEVER, TOOL
 from ..recording.current import add_event
 from ..recording.fields import fields_from_kwargs
 from ..recording.guard import guarded, report_fault
@@ -271,7 +271,7 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
         """A tool is called."""
         try:
             name = name or _name_in(serialized) or "tool"
-            operation = self._runs.open(Kind.TOOL, name, run_id, parent_run_id, tags, metadata, translate.tool)
+            operation = self._runs.open(TOOL, name, run_id, parent_run_id, tags, metadata, translate.tool)
             if operation is not None:
                 tools.capture_tool(operation, tool_call_id, serialized, input_str if inputs is None else inputs)
         except Exception as error:
@@ -301,7 +301,7 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
     ) -> None:
         """A retriever is asked."""
         name = name or _name_in(serialized) or "retriever"
-        operation = self._runs.open(Kind.RETRIEVER, name, run_id, parent_run_id, tags, metadata, translate.retriever)
+        operation = self._runs.open(RETRIEVER, name, run_id, parent_run_id, tags, metadata, translate.retriever)
         if operation is not None and operation.capture:
             operation.snapshots["input"] = capture(query, operation)
 

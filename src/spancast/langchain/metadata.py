@@ -11,6 +11,7 @@ from ..capture.shapes import key_text
 from ..capture.snapshot import plain_data
 from ..record.json import JSON
 from ..record.operation import NOTHING
+from ..recording.field_names import count_as_short
 from ..recording.fields import CONSUMED
 
 # What LangChain, LangGraph, deepagents and LangSmith put into metadata (names found in their sources, versions of
@@ -37,6 +38,12 @@ _FRAMEWORK_KEYS = frozenset(
 AGENT_KEYS = frozenset({"lc_agent_name", "ls_agent_type", "ls_integration"})
 RETRIEVER_KEYS = frozenset(
     {"ls_retriever_name", "ls_vector_store_provider", "ls_embedding_provider", "ls_embedding_model"}
+)
+# What may be long: parameters of the model, and what the user's types are made of.
+_LONG = frozenset({"ls_stop", "ls_invocation_params", "ls_structured_output_format", "lc_gateway_metadata"})
+_GRAPH_KEYS = ("langgraph_step", "langgraph_node", "langgraph_triggers", "langgraph_path", "langgraph_checkpoint_ns")
+count_as_short(
+    {*_LANGSMITH_KEYS, "lc_agent_name", "lc_internal_call", "lc_versions", "checkpoint_ns", *_GRAPH_KEYS} - _LONG
 )
 _RESERVED = "__pregel_"  # LangGraph's own space of names
 _LANGFUSE = "langfuse_prompt"

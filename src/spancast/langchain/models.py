@@ -66,4 +66,5 @@ def capture_answer(recorder: Recorder, operation: OpenOperation, response: Any, 
     answer, size = hold_answer(response, operation.capture)
     operation.snapshots["answer"] = answer
     operation.size += size
-    note_inner(operation, answer)
+    if operation.parent is not None:
+        note_inner(operation, answer)

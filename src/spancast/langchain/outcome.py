@@ -8,6 +8,7 @@ from typing import Any
 from ..capture.answer import ModelAnswer, read_answer
 from ..capture.lookup import fields_of
 from ..record.message import Message, Text
+from ..record.operation import NOTHING
 from .messages import MessageSnapshot, copy_message, to_message
 
 
@@ -80,7 +81,8 @@ def hold_answer(response: Any, content: bool) -> tuple[AnswerSnapshot, int]:
     """
     choices = []
     size = 0
-    for generation in response.generations[0] if response.generations else ():
+    generations = response.generations
+    for generation in generations[0] if generations else ():
         held = generation.__dict__
         message = held.get("message")
         snapshot, words = None, ""
@@ -93,5 +95,7 @@ def hold_answer(response: Any, content: bool) -> tuple[AnswerSnapshot, int]:
         elif content and isinstance(held.get("text"), str):
             words = held["text"]
             size += len(words)
-        choices.append(ChoiceSnapshot(snapshot, words, dict(held.get("generation_info") or ())))
-    return AnswerSnapshot(choices, dict(response.llm_output or ())), size
+        info = held.get("generation_info")
+        choices.append(ChoiceSnapshot(snapshot, words, dict(info) if info else NOTHING))
+    output = response.llm_output
+    return AnswerSnapshot(choices, dict(output) if output else NOTHING), size

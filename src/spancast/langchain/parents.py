@@ -12,7 +12,7 @@ from collections.abc import Callable
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables.config import var_child_runnable_config
 
-from ..record.operation import Kind
+from ..record.operation import LLM, RETRIEVER
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
 from .graphs import middleware_hooks
@@ -50,4 +50,4 @@ def _is_foreign(operation: OpenOperation) -> bool:
 
 
 def _is_no_sibling(operation: OpenOperation) -> bool:
-    return _is_foreign(operation) or operation.kind in (Kind.LLM, Kind.RETRIEVER)
+    return _is_foreign(operation) or operation.kind in (LLM, RETRIEVER)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..record.operation import Kind
+from ..record.operation import RETRIEVER, Kind
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
 from . import translate
@@ -21,5 +21,5 @@ def capture_found(recorder: Recorder, operation: OpenOperation, documents: Any, 
     if "found" in operation.snapshots and is_reranked(found):
         operation.kind, operation.translate = Kind.RERANKER, translate.reranker
     parent = operation.parent
-    if parent is not None and parent.kind is Kind.RETRIEVER:
+    if parent is not None and parent.kind is RETRIEVER:
         parent.snapshots["found"] = found

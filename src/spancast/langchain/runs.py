@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from ..capture.endings import ABANDONED, ending_of
-from ..record.operation import Kind
+from ..record.operation import CHAIN, LLM, Kind
 from ..recording.captured import Translate
 from ..recording.fields import TraceFields
 from ..recording.guard import report_fault
-from ..recording.open_operation import OpenOperation, mark_workflow
+from ..recording.open_operation import OpenOperation, mark_workflow, open_beneath
 from ..recording.recorder import Recorder
 from ..recording.retired import owner_of
 from . import lost_runs, trace_lookup
@@ -120,7 +120,7 @@ class Runs:
             )
         if tags:  # the user's own are content; the frameworks' say what a run is
             operation.snapshots["tags"] = tuple(tags) if operation.capture else tuple(filter(is_framework_tag, tags))
-        if kind in CALLS:
+        if kind is LLM or kind in CALLS:
             lost_runs.watch(run_id, operation, owner_of(key, recorder) or recorder)
             watch_place(operation, key)
         return operation
@@ -157,7 +157,8 @@ class Runs:
         if paused is not None and answered is None:
             recorder.leave(paused, operation)
         trace_lookup.remember(run_id, operation)
-        mark_workflow(operation)
+        if kind is CHAIN:
+            mark_workflow(operation)
         if metadata and "ls_integration" in metadata and kind not in CALLS:
             watch_place(operation, key)  # a graph, whose stream may be read in the caller's context
         return operation
@@ -193,7 +194,8 @@ class Runs:
                     recorder.close(operation, error, ending, keep_children=True)
                 else:
                     recorder.close(operation, error, ending)
-                if operation.kind not in CALLS:
+                kind = operation.kind
+                if kind is not LLM and kind not in CALLS:
                     recorder.remember(key, operation)
         except Exception as fault:
             report_fault(event, fault)
@@ -229,7 +231,5 @@ def _leave_models(recorder: Recorder, operation: OpenOperation) -> None:
     Python closes the outermost generator first, so LangChain reports a chain as left before its model. Some models are
     even read to their end then, and their tokens count.
     """
-    for child in list(operation.children or ()):
-        if child.kind is not Kind.LLM:
-            _leave_models(recorder, child)
-            recorder.close(child, ending=ABANDONED, keep_children=True)
+    for child in reversed(open_beneath(operation, LLM)):
+        recorder.close(child, ending=ABANDONED, keep_children=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..record.operation import Kind
+from ..record.operation import AGENT, LLM, TOOL
 from ..recording.captured import CapturedOperation
 
 MAX_PARENTS: Final = 10_000  # spans that are open and have calls beneath them; beyond, the oldest counts nothing
@@ -24,10 +24,10 @@ class AgentCalls:
         below = self._below
         models, tools = own = below.pop(captured.span_id, (0, 0))
         kind = captured.kind
-        if kind is Kind.AGENT or captured.parent_span_id is None:
+        if kind is AGENT or captured.parent_span_id is None:
             return own
-        models += kind is Kind.LLM
-        tools += kind is Kind.TOOL
+        models += kind is LLM
+        tools += kind is TOOL
         if models or tools:
             before = below.get(captured.parent_span_id, (0, 0))
             if len(below) >= MAX_PARENTS and captured.parent_span_id not in below:

@@ -19,7 +19,7 @@ from ..destinations.metrics import MetricsTarget
 from ..otlp.http import HttpExporter
 from ..otlp.metrics import DELTA, batches, encode_request, import_encoder, metrics_data
 from ..otlp.outcome import Outcome, Verdict
-from ..record.operation import Kind
+from ..record.operation import AGENT
 from ..recording.captured import CapturedOperation
 from ..recording.guard import report_fault
 from ..recording.identity import new_span_id
@@ -94,7 +94,7 @@ class MetricsLane:
                     report_fault("metrics", error)
                     continue
                 if values is not None:
-                    if captured.kind is Kind.AGENT:
+                    if captured.kind is AGENT:
                         values[1].extend(((MODEL_CALLS, below[0]), (TOOL_CALLS, below[1])))
                     found.append((*values, self._origin(captured)))
         if not found:

@@ -17,7 +17,8 @@ from ..record.operation import Kind
 
 _IS_REMOTE = 0x200
 _KINDS, _STATUS_CODES = 6, 3  # OTLP's SpanKind and StatusCode: how many there are
-_WRONG = (KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
+_WRONG = (KeyError, TypeError, AttributeError, IndexError, OverflowError)
+_DEPTH = 64  # levels of lists and mappings; what lies deeper in a file of others is marked as left out
 
 
 def decode_span(encoded: bytes) -> Span:
@@ -108,11 +109,11 @@ def _number(value: Any, below: int = 1 << 64) -> int:
     return number
 
 
-def _attributes(data: Any) -> dict[str, AttributeValue]:
-    return {_text(item["key"]): _value(item.get("value") or {}) for item in data or ()}
+def _attributes(data: Any, depth: int = _DEPTH) -> dict[str, AttributeValue]:
+    return {_text(item["key"]): _value(item.get("value") or {}, depth) for item in data or ()}
 
 
-def _value(value: Mapping[str, Any]) -> AttributeValue:
+def _value(value: Mapping[str, Any], depth: int) -> AttributeValue:
     for name, item in value.items():
         if name == "stringValue":
             return _text(item)
@@ -125,8 +126,8 @@ def _value(value: Mapping[str, Any]) -> AttributeValue:
         if name == "bytesValue":
             return b64decode(item)
         if name == "arrayValue":
-            return [_value(each) for each in item.get("values", ())]
+            return [_value(each, depth - 1) for each in item.get("values", ())] if depth else "<list>"
         if name == "kvlistValue":
-            return _attributes(item.get("values"))
+            return _attributes(item.get("values"), depth - 1) if depth else "<dict>"
         raise ValueError("not a value of OTLP")
     return None

@@ -9,6 +9,7 @@ from ..conventions.span import Attributes, AttributeValue, Span, SpanEvent, Span
 from ..record.operation import Kind
 
 _IS_REMOTE = 0x200
+_DEPTH = 64  # levels of lists and mappings, as of JSON; the library stops at 100 of its own
 
 
 def decode_span(encoded: bytes) -> Span:
@@ -80,17 +81,17 @@ def _span(span: Any) -> Span:
     )
 
 
-def _attributes(pairs: Iterable[Any]) -> dict[str, AttributeValue]:
-    return {pair.key: _value(pair.value) for pair in pairs}
+def _attributes(pairs: Iterable[Any], depth: int = _DEPTH) -> dict[str, AttributeValue]:
+    return {pair.key: _value(pair.value, depth) for pair in pairs}
 
 
-def _value(value: Any) -> AttributeValue:
+def _value(value: Any, depth: int) -> AttributeValue:
     kind = value.WhichOneof("value")
     if kind is None:
         return None
     if kind == "array_value":
-        return [_value(item) for item in value.array_value.values]
+        return [_value(item, depth - 1) for item in value.array_value.values] if depth else "<list>"
     if kind == "kvlist_value":
-        return _attributes(value.kvlist_value.values)
+        return _attributes(value.kvlist_value.values, depth - 1) if depth else "<dict>"
     found: AttributeValue = getattr(value, kind)
     return found

@@ -7,7 +7,20 @@ from typing import Any
 
 from ..record.json import JSON
 from ..record.message import Message, Text, conversation
-from ..record.operation import Agent, Detail, Document, Generation, Kind, Operation, Retrieval, ToolUse
+from ..record.operation import (
+    AGENT,
+    LLM,
+    RETRIEVER,
+    TOOL,
+    Agent,
+    Detail,
+    Document,
+    Generation,
+    Kind,
+    Operation,
+    Retrieval,
+    ToolUse,
+)
 from .captured import CapturedOperation, Content
 from .open_operation import OpenOperation
 
@@ -56,7 +69,7 @@ def translate_block(captured: CapturedOperation) -> Content:
     if "last_run" in given:
         answered = shown_io(given["last_run"].operation())[1]
     name = captured.given_name or captured.name
-    agent = name if captured.kind is Kind.AGENT else None
+    agent = name if captured.kind is AGENT else None
     return Content(asked, answered, _detail(captured.kind, name, given, asked, answered), agent=agent)
 
 
@@ -69,13 +82,13 @@ def shown_io(operation: Operation) -> tuple[JSON, JSON]:
 
 
 def _detail(kind: Kind, name: str, given: Mapping[str, Any], asked: JSON, answered: JSON) -> Detail:
-    if kind is Kind.TOOL:
+    if kind is TOOL:
         return ToolUse(name=name, description=given.get("description"))
-    if kind is Kind.AGENT:
+    if kind is AGENT:
         return Agent(name=name)
-    if kind is Kind.RETRIEVER and isinstance(answered, list):
+    if kind is RETRIEVER and isinstance(answered, list):
         return Retrieval(query=asked if isinstance(asked, str) else "", documents=tuple(map(_document, answered)))
-    if kind is Kind.LLM and isinstance(asked, str):
+    if kind is LLM and isinstance(asked, str):
         answer = (Message(role="assistant", parts=(Text(answered),)),) if isinstance(answered, str) else ()
         return Generation(input_messages=(Message(role="user", parts=(Text(asked),)),), output_messages=answer)
     return None

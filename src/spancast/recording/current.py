@@ -48,7 +48,6 @@ class _PublicContext:
 _variable = getattr(otel_context._RUNTIME_CONTEXT, "_current_context", None)
 running: Any = _variable if isinstance(_variable, ContextVar) else _PublicContext
 set_running = safe_set(running.set)
-_put = dict.__setitem__  # a Context refuses changes, because others may share it; a new one is nobody's yet
 # where OpenTelemetry keeps the current span in a context
 _SPAN_KEY = next(iter(set_span_in_context(INVALID_SPAN, otel_context.Context())))
 _MAX_EVENTS = 128
@@ -293,10 +292,13 @@ def activate(operation: OpenOperation, within: CurrentSpan | None = None) -> Cur
             span.outer, span.outer_own = first_live(span_in(before)), first_live_own(before.get(_KEY))
         else:
             span.outer, span.outer_own = INVALID_SPAN, None
-    inside = otel_context.Context(before)  # one copy; set_value and set_span_in_context would make two
-    _put(inside, _KEY, span)
-    if recorded:
-        _put(inside, _SPAN_KEY, span)
+    # one copy, with our values in it: a Context refuses changes, and set_value and set_span_in_context would make two more
+    if not recorded:
+        inside = otel_context.Context({**before, _KEY: span})
+    elif before:
+        inside = otel_context.Context({**before, _KEY: span, _SPAN_KEY: span})
+    else:
+        inside = otel_context.Context({_KEY: span, _SPAN_KEY: span})
     span.operation = operation
     span.trace_id = operation.trace_id
     span.span_id = operation.span_id

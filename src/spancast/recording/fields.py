@@ -13,7 +13,7 @@ from ..capture.snapshot import plain_data
 from ..record.fast_frozen import fast_frozen
 from ..record.json import JSON
 from ..record.operation import NOTHING
-from .field_names import NAMES, look_at_keys, look_at_keywords, without_secret
+from .field_names import NAMES, all_plain, look_at_keys, look_at_keywords, without_secret
 from .guard import report_fault
 from .notice import warn_once
 
@@ -128,6 +128,14 @@ def raw_fields_in(mapping: Mapping[str, object] | None) -> RawFields:
     if not mapping or _FIELD_KEY_SET.isdisjoint(mapping):
         return NO_FIELDS
     return tuple([mapping.get(key) for key in FIELD_KEYS])
+
+
+def fields_in(mapping: Mapping[str, object]) -> RawFields:
+    """The same for a framework's metadata or tags; of keys that are probably mistakes it warns."""
+    if all_plain(mapping):
+        return NO_FIELDS
+    look_at_keys(mapping, _FIELD_KEY_SET)
+    return raw_fields_in(mapping)
 
 
 def parse_raw_fields(said: RawFields, farther: RawFields = NO_FIELDS) -> TraceFields:

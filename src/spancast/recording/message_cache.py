@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from threading import get_ident
 
 from ..record.message import Message
 from .fields import same
@@ -69,3 +70,55 @@ class MessageCache:
 
 
 MESSAGE_CACHE = MessageCache()
+
+
+class MeasuredTexts:
+    """The texts of the last long conversation of each thread, with their size: adding it up again is half of a copy's steps.
+
+    What is kept says how large texts are, never what a message holds: each message is copied anew in each call. Bounded to
+    `_THREADS` conversations of `_MOST_TEXT` characters. Each step is one atomic operation on a dict.
+    """
+
+    __slots__ = ("_is_used", "_last")
+
+    _THREADS = 8
+    _MOST_TEXT = 500_000
+
+    def __init__(self) -> None:
+        self._last: dict[int, tuple[list[str], int]] = {}
+        self._is_used = False
+
+    def find(self, contents: list[object]) -> tuple[int, int]:
+        """Return how many of *contents*, from the first on, are the texts of this thread's last call, and their size.
+
+        Texts that a conversation repeats are the same objects: they are compared in one call, without looking into them.
+        """
+        last = self._last.get(get_ident())
+        if last is None:
+            return 0, 0
+        texts, size = last
+        count = len(texts)
+        try:
+            same = (contents if len(contents) == count else contents[:count]) == texts
+        except Exception:  # a content whose class compares in its own way
+            return 0, 0
+        return (count, size) if same else (0, 0)
+
+    def put(self, texts: list[str], size: int) -> None:
+        """Keep *texts*, a list that nobody changes, for this thread's next call."""
+        if size > self._MOST_TEXT:
+            return
+        self._is_used = True
+        last = self._last
+        if len(last) >= self._THREADS and get_ident() not in last:
+            last.clear()
+        last[get_ident()] = texts, size
+
+    def forget_unused(self) -> None:
+        """Keep nothing, unless something was kept since the last call."""
+        if not self._is_used:
+            self._last.clear()
+        self._is_used = False
+
+
+MEASURED_TEXTS = MeasuredTexts()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..record.operation import NOTHING, Event, Failure, Kind, Link
+from ..record.operation import CHAIN, NOTHING, Event, Failure, Kind, Link
 from .captured import CapturedOperation, Translate, captured_operation, no_content
 from .fields import EMPTY, NO_FIELDS, FieldScope, RawFields, TraceFields
 from .sampling import RECORDED
@@ -242,9 +242,20 @@ def root_of(operation: OpenOperation) -> OpenOperation:
     return operation
 
 
+def open_beneath(operation: OpenOperation, but: Kind | None = None) -> list[OpenOperation]:
+    """Return what is open beneath *operation*, the innermost last; without operations of kind *but* and what is in them.
+
+    Without recursion: tasks nest deeper than calls.
+    """
+    found = [child for child in list(operation.children or ()) if child.kind is not but]
+    for each in found:  # which grows meanwhile
+        found.extend([child for child in list(each.children or ()) if child.kind is not but])
+    return found
+
+
 def mark_workflow(operation: OpenOperation) -> None:
     """Mark a chain that no other run of a framework surrounds: the outermost one, or one in a block of the application."""
-    if operation.kind is Kind.CHAIN and (operation.parent is None or operation.parent.is_block):
+    if operation.kind is CHAIN and (operation.parent is None or operation.parent.is_block):
         operation.snapshots["workflow"] = True
 
 

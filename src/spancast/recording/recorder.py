@@ -7,24 +7,25 @@ from collections.abc import Callable, Mapping, Sequence
 from time import time_ns
 from typing import Any, Final
 
-from ..record.operation import LLM, Kind
+from ..record.operation import CHAIN, LLM, Kind
 from .captured import CapturedOperation, Translate, no_content
 from .current import activate, deactivate, running
 from .failure import failure_of
-from .field_names import bytes_of, look_at_keys
-from .fields import EMPTY, NO_FIELDS, FieldScope, RawFields, TraceFields, field_scope, parse_raw_fields, raw_fields_in
-from .identity import new_span_id
+from .field_names import bytes_of
+from .fields import EMPTY, NO_FIELDS, FieldScope, RawFields, TraceFields, field_scope, fields_in, parse_raw_fields, same
+from .identity import new_span_id, new_trace_id
 from .open_operation import (
     OpenOperation,
     Place,
     TraceState,
     leave_parent,
     new_operation,
+    open_beneath,
     outermost,
     place_of,
     placed,
 )
-from .parent_context import ParentContext, current_parent_context
+from .parent_context import NOTHING_AROUND, ParentContext, current_parent_context
 from .paused import Pause, Pauses
 from .redactors import register
 from .resumed import keep_question, left_root, pause, written_root
@@ -78,7 +79,8 @@ class Recorder:
         self._counted = COUNTED if counted else 0
         self._all = (1 << len(self._rules)) - 1 | self._counted
         self._tail = decided_at_the_end(rules)
-        self._every_trace = all(rule.rate >= 1 for rule in self._rules)
+        # what most traces share, where every destination records every trace: nothing is ever written to it
+        self._usual = TraceState(sampled=self._all, recorder=self) if all(rule.rate >= 1 for rule in rules) else None
         self._content = sum(1 << index for index, rule in enumerate(rules) if rule.content)
         self._open: OrderedDict[object, OpenOperation] = OrderedDict()  # oldest first: the oldest is found in one step
         self.find: Callable[[object], OpenOperation | None] = self._open.get
@@ -106,10 +108,10 @@ class Recorder:
 
     def remote_parent(self, trace_id: int, span_id: int, fields: TraceFields, *, recorded: bool) -> OpenOperation:
         """Return what stands for an operation of another process or context; *recorded*: its trace is sampled there."""
-        operation = OpenOperation(Kind.CHAIN, "", 0, trace_id, span_id)
+        operation = OpenOperation(CHAIN, "", 0, trace_id, span_id)
         chosen = self._counted
         if recorded:
-            chosen = self._all if self._every_trace else sampled(self._rules, fields.session_id, trace_id) | chosen
+            chosen |= self._all if self._usual else sampled(self._rules, fields.session_id, trace_id)
         operation.state = TraceState(fields, sampled=chosen, recorder=self)
         operation.capture = bool(chosen & self._content)
         operation.end_ns = 1
@@ -147,8 +149,7 @@ class Recorder:
             mapping: The framework's metadata or tags, in which trace fields may stand.
             defaults: Fields that hold when nothing nearer says otherwise.
             origin: Who opens it; an adapter's own mark.
-            passes: Which open operations are candidates for the parent when the framework names none. The answer for an
-                operation never changes.
+            passes: Which open operations may be the parent where the framework names none; always the same for each.
             translate: Makes content of the operation's snapshots, later, in another thread.
             current: Whether it becomes the current OpenTelemetry span.
             resumes: The pause that a root ends: it joins that trace, or links to it where it already has another.
@@ -162,10 +163,8 @@ class Recorder:
         raw = NO_FIELDS
         size = 0
         if mapping:
-            raw = raw_fields_in(mapping)
-            above = parent.mapping if parent is not None else None
-            if above is None or len(mapping) != len(above):
-                look_at_keys(mapping)
+            raw = fields_in(mapping)
+            if parent is None or parent.mapping is None or len(mapping) != len(parent.mapping):
                 size = bytes_of(mapping)  # its descendants share the values
         scope = field_scope.get()
         within = around = None
@@ -192,7 +191,8 @@ class Recorder:
             operation.origin = origin
             operation.mapping = mapping
             operation.translate = translate
-            operation.size = size + bytes_of(operation.state.fields.metadata)
+            further = operation.state.fields.metadata
+            operation.size = size + bytes_of(further) if further else size
         self._open[key] = operation
         if current:
             span = activate(operation, within)
@@ -213,7 +213,7 @@ class Recorder:
         operation.capture = parent.capture
         if scope is None:  # another context, of a task or a stream: the parent's block holds
             scope = state.scope
-        if scope is state.scope and defaults is EMPTY and (not raw or raw == state.raw_fields):
+        if scope is state.scope and defaults is EMPTY and (not raw or same(raw, state.raw_fields)):
             operation.state = state
             if state.fields.generation_name and operation.kind is LLM:
                 name_operation(operation, state.fields, root=False)
@@ -261,7 +261,7 @@ class Recorder:
         resumes: Pause | None,
     ) -> OpenOperation:
         """Open an operation that the framework gives no parent: under what surrounds it, or as a root."""
-        own = around.own
+        own = None if around is NOTHING_AROUND else around.own
         if own is not None:
             defaults = EMPTY if own.origin is origin else defaults
             if not leads_elsewhere(fields_said_here(raw, scope, own), own.trace_id):
@@ -274,8 +274,13 @@ class Recorder:
         fields = scope.fields.merged_over(defaults) if scope else defaults
         if raw:
             fields = parse_raw_fields(raw).merged_over(fields).with_thread_session(raw)
-        reserved = scope.reserved if scope is not None else None
-        operation = placed_root(kind, name, around, fields, now, resumes, reserved)
+        usual = self._usual
+        if around is NOTHING_AROUND and fields is EMPTY and scope is None and resumes is None and not raw and usual:
+            operation = OpenOperation(kind, name, now, new_trace_id(), new_span_id())
+            operation.state = usual
+            operation.capture = usual.sampled & self._content != 0
+            return operation
+        operation = placed_root(kind, name, around, fields, now, resumes, scope.reserved if scope else None)
         if fields.trace_id:
             fields = with_original_id(fields)
         chosen, pending = self._sample(operation, around, fields)
@@ -294,7 +299,7 @@ class Recorder:
         """Return the destinations whose rates choose the trace of a root, and those that decide at its end."""
         if around.trace_id and not around.sampled and operation.parent_span_id == around.span_id:
             return self._counted, 0  # whoever began the trace decided that it is not recorded
-        if self._every_trace:
+        if self._usual is not None:
             return self._all, 0
         chosen = sampled(self._rules, fields.session_id, operation.trace_id) | self._counted
         return chosen, self._tail
@@ -397,8 +402,8 @@ class Recorder:
             parent.seen_failure = (error, operation.failure)
 
     def _close_children(self, operation: OpenOperation, ending: str, now: int) -> None:
-        for child in list(operation.children or ()):
-            self.close(child, None, ending, now)
+        for child in reversed(open_beneath(operation)):
+            self.close(child, None, ending, now, keep_children=True)
 
     def discard(self, operation: OpenOperation) -> None:
         """Forget an open operation that nothing came of, as if it had never been opened; it must have no children."""

@@ -6,7 +6,7 @@ Nothing here knows the recorder.
 from __future__ import annotations
 
 from ..record.operation import Kind, Link
-from .fields import EMPTY, FieldScope, RawFields, ReservedPlace, TraceFields, parse_raw_fields
+from .fields import EMPTY, FieldScope, RawFields, ReservedPlace, TraceFields, parse_raw_fields, same
 from .identity import new_span_id, new_trace_id, read_span_id, read_trace_id
 from .notice import warn_once
 from .open_operation import OpenOperation, TraceState
@@ -91,7 +91,7 @@ def fields_below(state: TraceState, raw: RawFields, scope: FieldScope | None, de
         fields = fields.merged_over(defaults)
     if scope is not state.scope and scope is not None:
         fields = scope.fields.merged_over(fields)
-    if raw and raw != state.raw_fields:
+    if raw and not same(raw, state.raw_fields):
         fields = parse_raw_fields(raw, state.raw_fields).merged_over(fields).with_thread_session(raw)
     return fields
 

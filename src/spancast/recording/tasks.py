@@ -16,18 +16,12 @@ Close = Callable[[OpenOperation, str], None]
 _watched: WeakKeyDictionary[asyncio.Task[object], set[OpenOperation]] = WeakKeyDictionary()
 
 
-def watch(operation: OpenOperation, close: Close) -> None:
-    """Let *close* end *operation* when the running task ends before it; outside of a task nothing is watched.
+def watch(task: asyncio.Task[object], operation: OpenOperation, close: Close) -> None:
+    """Let *close* end *operation* when *task*, the running one, ends before it.
 
     Only for operations that live and die in one task: roots of kind LLM. Graphs and batches start in short-lived tasks
     of their own, whose end says nothing.
     """
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        return
-    if task is None:
-        return
     operations = _watched.get(task)
     if operations is None:
         operations = _watched[task] = set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..record.operation import LLM, Kind
+from ..record.operation import CHAIN, LLM
 from .block_content import shown_io
 from .captured import CapturedOperation, Content, Translate
 from .fields import TraceFields
@@ -30,7 +30,7 @@ def name_operation(operation: OpenOperation, fields: TraceFields, *, root: bool)
 
 def wrap(operation: OpenOperation, name: str) -> None:
     """Put a chain named *name* between the operation and its parent, opened and closed with it."""
-    wrapper = OpenOperation(Kind.CHAIN, name, operation.start_ns, operation.trace_id, new_span_id())
+    wrapper = OpenOperation(CHAIN, name, operation.start_ns, operation.trace_id, new_span_id())
     wrapper.given_name = name
     wrapper.parent_span_id = operation.parent_span_id
     wrapper.parent_is_remote = operation.parent_is_remote

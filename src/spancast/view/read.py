@@ -91,7 +91,7 @@ def read_line(line: bytes) -> list[ViewSpan]:
     """Return the spans of one line; none where it is torn or something else."""
     try:
         return list(read_request(orjson.loads(line)))
-    except (ValueError, RecursionError):
+    except ValueError:
         return []
 
 
@@ -144,7 +144,7 @@ def _attributes(listed: Iterable[Any]) -> dict[str, Any]:
     for item in listed:
         try:
             read[str(item["key"])] = _value(item.get("value") or {})
-        except (TypeError, KeyError, ValueError, AttributeError, RecursionError):
+        except (TypeError, KeyError, ValueError, AttributeError):
             continue  # one attribute that is none costs itself
     return read
 
