@@ -275,14 +275,14 @@ def test_a_tools_preset_arguments_stay_out(memory: MemoryDestination) -> None:
 
 
 @dispatcher.span
-def look_up(what: str, api_key: str, *, password: str | None = None) -> str:
+def look_up(what: str, api_key: str, *, password: str | None = None, token: str | None = None) -> str:
     """A function of the application's own, which is given a key."""
     return what
 
 
 def test_arguments_named_like_secrets_are_masked(memory: MemoryDestination) -> None:
     """Of the application's own functions and of tools; the other arguments are there."""
-    look_up("x", KEY, password=KEY)
+    look_up("x", KEY, password=KEY, token=KEY)
     FunctionTool.from_defaults(look_up, name="look_up").call(what="x", api_key=KEY)
     assert KEY not in repr([span.attributes for span in memory.spans])
     assert all('"what":"x"' in span.attributes["input.value"] for span in memory.spans)

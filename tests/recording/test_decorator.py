@@ -23,6 +23,23 @@ def io(memory: MemoryDestination) -> list[tuple[str, Any, Any]]:
     return [(s.name, s.attributes.get("input.value"), s.attributes.get("output.value")) for s in memory.spans]
 
 
+def test_arguments_that_are_named_like_secrets_are_masked(
+    pipeline: spancast.Pipeline, memory: MemoryDestination
+) -> None:
+    """Positional, by keyword and among further keywords; counts of tokens, numbers and what is not set stay."""
+
+    @spancast.trace(kind="TOOL")
+    def fetch(order: int, token: str, auth: object = None, max_tokens: int = 0, **more: object) -> None: ...
+
+    fetch(7, "t-123456", None, 9, password="p-123456", token_count=3, headers={"Authorization": "Bearer h-123456"})
+    fetch(8, token=5)  # type: ignore[arg-type]  # a number of a vocabulary
+
+    first, second = (str(asked) for _, asked, _ in io(memory))
+    assert not any(secret in first for secret in ("t-123456", "p-123456", "h-123456"))
+    assert all(shown in first for shown in ('"order":7', '"token":"[redacted]"', '"max_tokens":9', '"token_count":3'))
+    assert '"token":5' in second
+
+
 def test_arguments_and_results_of_every_form(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
     """Sync, async, generator, async generator: the arguments by their names, the result, or all that was yielded."""
 

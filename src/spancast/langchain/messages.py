@@ -52,10 +52,13 @@ def hold_message(message: Any, taken: Snapshot) -> MessageSnapshot:
     elif type(content) is list:
         data["content"] = list(content)
         taken.size += sum(_length(block) for block in content)
-    if data.get("tool_calls") or data.get("additional_kwargs"):
-        taken.weigh((data.get("tool_calls"), data.get("additional_kwargs")))
+    calls, further = data.get("tool_calls"), data.get("additional_kwargs")
+    if calls or further:
+        taken.weigh((calls, further))
     taken.budget += 15  # less work than the container that it is counted as
-    return MessageSnapshot(type(message), data)
+    snapshot = _new_snapshot(MessageSnapshot)  # and its fields: half of the steps of calling the class
+    snapshot.kind, snapshot.data = type(message), data
+    return snapshot
 
 
 def copy_message(message: Any) -> tuple[MessageSnapshot, int]:
@@ -160,10 +163,10 @@ def _find_shape(kind: type) -> Shape | None:
 
 
 SHAPES = ShapeTable(_find_shape)
+_new_snapshot = MessageSnapshot.__new__
 
 Small = Callable[[Any], "tuple[object, int] | None"]
 _MESSAGE_BYTES = 64
-_new_snapshot = MessageSnapshot.__new__
 _SMALL_TEXT = 100_000  # characters
 
 
@@ -173,7 +176,7 @@ def _small_message(message: Any) -> tuple[MessageSnapshot, int] | None:
     content = data.get("content")
     if type(content) is not str or data.get("tool_calls") or data.get("additional_kwargs"):
         return None
-    copied = _new_snapshot(MessageSnapshot)  # and its fields: half of the steps of calling the class
+    copied = _new_snapshot(MessageSnapshot)
     copied.kind, copied.data = type(message), data
     return copied, len(content) + _MESSAGE_BYTES
 

@@ -8,7 +8,7 @@ from typing import Any
 from workflows.context import Context
 from workflows.events import Event, StartEvent
 
-from ..privacy.secrets import MASK, is_secret_name
+from ..privacy.secrets import masked_arguments
 from ..recording.open_operation import OpenOperation
 from .classify import AGENT, EMBEDDING, QUERY, RERANKING, RETRIEVAL, RUN, STEP, TRANSFORM
 from .instances import attributes_of, first, first_text
@@ -61,7 +61,7 @@ def _nodes(arguments: Mapping[str, Any]) -> object:
 def plain_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return a call's arguments by name, keywords among them, without what the framework passes along.
 
-    The value of one that is named like a secret (`api_key`, `password`) is masked.
+    The value of one that is named like a secret (`api_key`, `password`, `token`) is masked.
     """
     named = {name: value for name, value in arguments.items() if name not in ("kwargs", "args")}
     further = arguments.get("kwargs")
@@ -69,11 +69,7 @@ def plain_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
         named.update(further)
     if arguments.get("args"):
         named["args"] = list(arguments["args"])
-    return {
-        name: MASK if value is not None and is_secret_name(name) else value
-        for name, value in named.items()
-        if not isinstance(value, Context)
-    }
+    return masked_arguments({name: value for name, value in named.items() if not isinstance(value, Context)})
 
 
 _INPUTS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {

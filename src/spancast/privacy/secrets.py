@@ -7,8 +7,9 @@ before it. A form can be recognised, never proven.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import Any
 
 MASK = "[redacted]"
 
@@ -49,6 +50,20 @@ def is_secret_name(name: str) -> bool:
 def is_secret_parameter(name: str) -> bool:
     """Return whether a model's parameter of this name may hold a secret: those names, and `default_headers`, `token`."""
     return is_secret_name(name) or _PARAMETER.search(name[:_MAX_NAME]) is not None
+
+
+def masked_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call by name; the value of one that is named like a secret is masked.
+
+    Names that are secrets as parameters only (`token`, `auth`, `headers`) may also name a number: those stay.
+    """
+    return {name: MASK if _is_secret_argument(name, value) else value for name, value in arguments.items()}
+
+
+def _is_secret_argument(name: str, value: object) -> bool:
+    if value is None or type(value) is bool:
+        return False
+    return is_secret_name(name) or (is_secret_parameter(name) and type(value) not in (int, float))
 
 
 # ---------------------------------------------------------------- forms of keys, as those publish them who give keys out

@@ -15,6 +15,7 @@ from functools import partial
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any, Protocol
 
+from ..privacy.secrets import masked_arguments
 from .guard import report_fault
 from .streams import AsyncGeneratorInContext, GeneratorInContext
 
@@ -171,7 +172,7 @@ class Call:
             return None
         try:
             if self._captures[0]:
-                passage.capture("input", self._arguments(args, kwargs))
+                passage.capture("input", masked_arguments(self._arguments(args, kwargs)))
             if self._description is not None and self._name is not None:
                 passage.capture("description", self._description)
             if suspended:
@@ -181,6 +182,7 @@ class Call:
         return passage
 
     def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments by name; what is named like a secret is masked, also among further keywords."""
         if self._signature is None:
             return {"args": list(args), **kwargs} if args else dict(kwargs)
         try:
@@ -190,6 +192,9 @@ class Call:
         first = next(iter(self._signature.parameters), None)
         if first in ("self", "cls"):
             bound.pop(first, None)
+        for name in [name for name, each in self._signature.parameters.items() if each.kind is each.VAR_KEYWORD]:
+            if name in bound:
+                bound[name] = masked_arguments(bound[name])
         return bound
 
     def carried(self, result: Any) -> Any:
