@@ -173,7 +173,7 @@ def read(mapping: Mapping[str, object]) -> TraceFields:
         if value is not None:
             values[name] = value
     metadata = {key: plain_data(value) for key, value in inner.items() if value is not None}
-    look_at_keys(metadata)
+    look_at_keys(metadata, _FIELD_KEY_SET)
     return TraceFields(metadata=metadata or NOTHING, **values)
 
 
