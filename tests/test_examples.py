@@ -91,7 +91,7 @@ def test_the_agent_prints_its_answer_and_its_tree(tmp_path: Path) -> None:
     ] == tree(printed)
 
 
-RUNNABLE = ["CHAIN invoke_workflow RunnableSequence", "  CHAIN ChatPromptTemplate", "  LLM chat gpt-4o"]
+RUNNABLE = ["CHAIN RunnableSequence", "  CHAIN ChatPromptTemplate", "  LLM chat gpt-4o"]
 
 
 def within(*lines: str) -> list[str]:
@@ -206,7 +206,7 @@ def test_a_thumb_reaches_the_backends_own_apis(tmp_path: Path) -> None:
 def test_the_job_reports_and_ends_well(tmp_path: Path) -> None:
     """Every row's run lies under the job; ten spans are delivered."""
     printed = run("batch_job.py", tmp_path)
-    row = ["CHAIN invoke_workflow Classify", "  CHAIN ChatPromptTemplate", "  LLM chat gpt-4o"]
+    row = ["CHAIN Classify", "  CHAIN ChatPromptTemplate", "  LLM chat gpt-4o"]
     assert re.match(r"trace [0-9a-f]{32}: file: 10 delivered", printed)
     assert ["CHAIN Nightly report", *within(*row, *row, *row)] == tree(printed)
 

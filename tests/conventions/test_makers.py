@@ -113,11 +113,14 @@ def test_an_unknown_version_is_one_sentence(name: object) -> None:
         checked(name)
 
 
-def test_before_invoke_workflow_a_root_keeps_its_own_name() -> None:
-    """The operation and its attribute came together, with 1.41."""
+def test_a_root_keeps_its_own_name_beside_the_operation() -> None:
+    """`invoke_workflow` is an attribute, with the workflow's name; both came together, with 1.41."""
     root = operation(Kind.CHAIN, name="graph", workflow=True)
     newest, older = CONVENTIONS["gen_ai"](root), at_version(CONVENTIONS["gen_ai"], "gen_ai@1.40")(root)
-    assert ("invoke_workflow graph", "graph") == (newest.name, older.name)
+    assert ("graph", "graph") == (newest.name, older.name)
+    assert ("invoke_workflow", "graph") == tuple(
+        newest.attributes[f"gen_ai.{name}"] for name in ("operation.name", "workflow.name")
+    )
     assert "gen_ai.operation.name" not in older.attributes
 
 

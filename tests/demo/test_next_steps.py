@@ -55,7 +55,7 @@ def test_the_second_step_is_an_application_of_ones_own(demonstrated: tuple[Path,
     """Saved, run and shown by pasting the lines; six of them are Python."""
     folder, lines = demonstrated
     printed = typed(lines["2"], folder)
-    assert ("HELLO", "CHAIN invoke_workflow shout") == (printed.splitlines()[0], printed.split("  ")[-1].strip())
+    assert ("HELLO", "CHAIN shout") == (printed.splitlines()[0], printed.split("  ")[-1].strip())
     assert 6 == len((folder / "app.py").read_text().splitlines())
 
 

@@ -637,7 +637,7 @@ def test_a_prompt_larger_than_a_kafka_record_arrives_cut(tmp_path: Path) -> None
                 assert 1 == pipeline.report()["collector"].delivered
             found = records("otlp_spans", 1)
     ((name, *_, attributes),) = told([ExportTraceServiceRequest.FromString(record) for record in found]).values()
-    assert ("invoke_workflow long", "prompt prompt", True) == (
+    assert ("long", "prompt prompt", True) == (
         name,
         attributes["span.input"][:13],
         attributes["span.input.truncated"],

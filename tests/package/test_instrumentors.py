@@ -71,8 +71,8 @@ def traced(made: Environment, application: str, **environ: str) -> list[str]:
 @pytest.mark.parametrize(
     ("application", "roots"),
     [
-        ("langchain_chain", ["invoke_workflow Ask the shop"]),
-        ("llama_index_query", ["index_construction", "invoke_workflow RetrieverQueryEngine.query"]),
+        ("langchain_chain", ["Ask the shop"]),
+        ("llama_index_query", ["index_construction", "RetrieverQueryEngine.query"]),
         ("llama_index_agent", ["invoke_agent forecaster"]),
     ],
 )

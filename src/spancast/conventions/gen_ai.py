@@ -98,7 +98,6 @@ def render(operation: Operation, *, cost: bool = True) -> Span:
         return _evaluation(attributes, detail, operation)
     else:
         if operation.workflow and operation.kind is Kind.CHAIN:
-            name = _joined("invoke_workflow", operation.name)
             attributes["gen_ai.operation.name"] = "invoke_workflow"
             attributes["gen_ai.workflow.name"] = operation.name
         _chain(attributes, operation)

@@ -147,7 +147,6 @@ def _render(operation: Operation, *, inner: Convention, base: str, version: str)
         kept["openinference.span.kind"] = _KINDS.get(str(kind), kind)
     elif kept.get("gen_ai.operation.name") == "invoke_workflow" and "gen_ai.workflow.name" not in kept:
         del kept["gen_ai.operation.name"]  # it came with the workflow's name
-        span = replace(span, name=operation.given_name or operation.name)
     return replace(span, attributes=_with_older(kept, span.attributes))
 
 
