@@ -349,10 +349,11 @@ def test_redirects_are_not_followed(receiver: Receiver, status: int) -> None:
         Answer(status=400, body=b'{"code":3,"message":"http: request body too large"}'),
         Answer(status=400, body=b"grpc: received message larger than max (5000000 vs. 4194304)"),
         Answer(status=400, body=b"Payload exceeds the maximum size"),
+        Answer(status=503, body=b'{"code":14,"message":"Key with size 70050 exceeded 65000 limit. Key:"}'),
     ],
 )
 def test_what_is_too_large_is_sent_smaller(receiver: Receiver, answer: Answer) -> None:
-    """A 413, and a 400 that means the same, asks for smaller requests."""
+    """A 413, and a 400 that means the same, asks for smaller requests; so does Jaeger's 503 for a long attribute."""
     receiver.answer = answer
 
     assert Verdict.TOO_LARGE is send(receiver.url).verdict

@@ -33,6 +33,7 @@ storage:
 live_store: {{ wal: {{ path: "{folder}/live" }}, shutdown_marker_dir: "{folder}/marker" }}
 block_builder: {{ wal: {{ path: "{folder}/builder" }} }}
 backend_scheduler: {{ local_work_path: "{folder}/work" }}
+backend_worker: {{ finish_on_shutdown_timeout: 1s }}
 usage_report: {{ reporting_enabled: false }}
 """
 Series = Mapping[tuple[str, ...], float]

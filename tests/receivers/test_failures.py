@@ -132,7 +132,7 @@ def test_a_wrong_path_is_named(running: Running) -> None:
 def test_a_long_text_is_cut_so_that_it_is_taken(running: Running) -> None:
     """An attribute of 25 MB, above the limit of the Collector's receiver: the span arrives, and says that it was cut.
 
-    Jaeger here stores in Badger, which takes 65,000 bytes: more is 503 without end, as the preset says.
+    Jaeger here stores in Badger, which takes 65,000 bytes of an attribute; the next test has what happens above.
     """
     backend = running.destination(**({"max_content_chars": 60_000} if "jaeger" in running.arguments else {}))
     with spancast.Pipeline(backend) as pipeline:
@@ -143,6 +143,23 @@ def test_a_long_text_is_cut_so_that_it_is_taken(running: Running) -> None:
     (span,) = running.spans(handle.trace_id, 1).values()
     assert "x" * 1000 == span.attributes["value.long"][:1000]
     assert True is span.attributes["value.long.truncated"]
+
+
+@pytest.mark.parametrize("running", [pytest.param("jaeger", marks=needs("jaeger"))], indirect=True)
+def test_an_attribute_too_long_for_badger_is_cut_and_costs_no_other(running: Running) -> None:
+    """Jaeger answers 503 to the request; spancast looks for the span, sends it cut, and says what to set."""
+    backend = running.destination()
+    with spancast.Pipeline(backend) as pipeline:
+        with spancast.trace(trace_name="root") as handle:
+            for length in (10, 70_000, 10):
+                with spancast.trace(kind="TOOL", trace_name="child") as child:
+                    child.set_attribute("value.long", "x" * length)
+        assert True is pipeline.flush(60)
+        assert (4, 0, 0, 0) == columns(pipeline, backend)
+        assert "max_content_chars" in str(pipeline.report()[backend.name].last_error)
+    found = running.spans(handle.trace_id, 4).values()
+    (cut,) = [len(span.attributes["value.long"]) for span in found if span.attributes.get("value.long.truncated")]
+    assert (4, True) == (len(found), 30_000 < cut < 65_000)
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=needs(name)) for name in ("collector", "jaeger")])

@@ -117,16 +117,12 @@ def _tempo(folder: Path) -> Iterator[Running]:
 @contextmanager
 def _mlflow(folder: Path) -> Iterator[Running]:
     with running_mlflow(folder) as held:
-        settings = {"name": "mlflow", "convention": "openinference", "headers": {"x-mlflow-experiment-id": EXPERIMENT}}
         yield Running(
             url=held.url,
             program=held.program,
             spans=held.spans,
-            destination=lambda **keywords: destinations.otlp(held.traces_url, **{**settings, **keywords}),
-            arguments=(
-                *("otlp", "--endpoint", held.traces_url, "--name", "mlflow", "--convention", "openinference"),
-                *("--header", f"x-mlflow-experiment-id={EXPERIMENT}"),
-            ),
+            destination=lambda **keywords: destinations.mlflow(base_url=held.url, experiment_id=EXPERIMENT, **keywords),
+            arguments=("mlflow", "--base-url", held.url, "--experiment-id", EXPERIMENT),
         )
 
 
@@ -231,11 +227,11 @@ RECEIVERS: dict[str, Receiver] = {
     "mlflow": Receiver(
         start=_mlflow,
         protocols=(PROTOBUF, JSON),
-        convention="openinference",
+        convention="gen_ai",
         as_kept=_mlflow_keeps,
         as_sent=_without_mlflows_own,
         changes={
-            "kind": "not kept: MLflow has span types of its own, read from OpenInference",
+            "kind": "not kept: MLflow has span types of its own, read from the attributes",
             "attributes": "texts that are JSON objects or arrays come back as such; MLflow adds attributes of its own",
             "links": "lost when sent as JSON: it reads their ids as base64",
         },

@@ -43,6 +43,8 @@ _RETRYABLE = frozenset({429, 502, 503, 504})
 _GZIP_ABOVE = 1024  # bytes; below, gzip costs more than it saves
 _GZIP_LEVEL = 1  # level 1 costs half of level 6 and is 3 to 8 % larger
 _TOO_LARGE = re.compile(rb"too large|larger than|exceeds? .*(size|limit)|message size|max(imum)? (body|request)", re.I)
+# Badger's words, in Jaeger's 503: an attribute is a key there. Tried again it would be refused without end
+_LONG_KEY = re.compile(rb"Key with size \d+ exceeded \d+ limit")
 USER_AGENT = f"spancast/{_version.VERSION}"
 _OURS = frozenset({"content-type", "content-encoding", "user-agent", "x-test-connection"})  # headers without secrets
 
@@ -266,11 +268,11 @@ def read_answer(status: int, headers: Mapping[str, str], content: bytes, secrets
     """Return what an answer means; *secrets* are masked in the receiver's words."""
     if 200 <= status < 300:
         return _success(status, headers, content, secrets)
-    too_large = status == 413 or (status == 400 and _TOO_LARGE.search(content[:4096]))
-    reason = f"HTTP {status}"
-    message = f"{reason}: {_explained(413 if too_large else status)}"
+    reason, long_key = f"HTTP {status}", status == 503 and _LONG_KEY.search(content[:4096])
+    too_large = status == 413 or (status == 400 and _TOO_LARGE.search(content[:4096])) or long_key
+    message = f"{reason}: {_LONG if long_key else _explained(413 if too_large else status)}"
     answered = "" if 300 <= status < 400 else words(content, secrets, _MAX_WORDS)
-    if status in _RETRYABLE:
+    if status in _RETRYABLE and not too_large:
         after, note = _retry_after(headers.get("Retry-After"))
         return Outcome(
             verdict=Verdict.RETRY,
@@ -343,6 +345,11 @@ _MEANINGS = {
     415: 'the receiver does not take this encoding; try protocol="http/protobuf" (or "http/json")',
     429: "the receiver is limiting the rate",
 }
+
+
+_LONG = (
+    "an attribute is too long for the receiver's storage (Jaeger with Badger); max_content_chars=60_000 cuts it first"
+)
 
 
 def _explained(status: int) -> str:

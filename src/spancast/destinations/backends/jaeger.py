@@ -22,8 +22,9 @@ def jaeger(endpoint: str = LOCAL_RECEIVER, **common: Unpack[CommonKeywords]) -> 
     What it does differently (Jaeger 2.20's documentation; tried against 2.13):
     * Jaeger v2 is an OpenTelemetry Collector inside: port 4318 takes traces (16686 is the page, 4317 is gRPC);
     * a body above 20 MiB is answered with 400 and lost; requests stay below 4 MB;
-    * with Badger as its storage, an attribute above 65,000 bytes is answered with 503 and so tried again without end, with
-      all that is sent beside it: give `max_content_chars=60_000` (seen with 2.13; storage in memory takes it);
+    * with Badger as its storage, an attribute above 65,000 bytes is answered with 503 ("Key with size ... exceeded 65000
+      limit"): the span is sent again, cut to a half, without what was beside it. `max_content_chars=60_000` saves these
+      requests (seen with 2.13; storage in memory takes it);
     * traces are found by `service.name`: give `configure(service_name=...)`.
 
     Args:
