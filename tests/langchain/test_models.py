@@ -179,7 +179,8 @@ def test_a_decision_model_is_a_decision(config: Any, memory: MemoryDestination) 
             usage = {"input_tokens": 7, "output_tokens": 1, "total_tokens": 8}
             return ClassifierResponse.model_construct(answers={}, usage=usage, model="judge-1b")
 
-    Decider().invoke({"state": [{"role": "user", "content": "x"}], "questions": {}}, config)  # type: ignore[typeddict-item]
+    named = {**config, "metadata": {"trace": {"generation_name": "Think"}}}  # names generations, which this is not
+    Decider().invoke({"state": [{"role": "user", "content": "x"}], "questions": {}}, named)  # type: ignore[typeddict-item]
     held = one(memory.spans, "Decider").attributes
     assert ("DECISION", "courts", "judge-1", 8, 7) == tuple(
         held[key]

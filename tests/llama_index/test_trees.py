@@ -14,7 +14,7 @@ from spancast import destinations, llama_index
 from spancast.llama_index import install
 
 from .. import goldens
-from . import applications
+from . import applications, broken_streams  # noqa: F401 - the second adds its own
 from .applications import APPLICATIONS
 from .conftest import all_ended, settled
 from .framework import golden_of
