@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from llama_index.core.chat_engine.types import StreamingAgentChatResponse
 from llama_index.core.instrumentation.span_handlers import BaseSpanHandler
-from llama_index_instrumentation.dispatcher import active_instrument_tags
 from llama_index_instrumentation.span import active_span_id
 from workflows.events import Event
 
@@ -43,7 +42,8 @@ from .classify import (
 )
 from .evaluators import capture_evaluation
 from .options import InstrumentationOptions
-from .pending import PendingStreams, is_beneath
+from .pending import PendingStreams
+from .surroundings import lies_between, own_tags, template_around
 from .translate import TRANSLATIONS, call
 
 
@@ -75,7 +75,7 @@ class SpanHandler(BaseSpanHandler[Any]):
     @staticmethod
     def tags() -> dict[str, Any] | None:
         """Return the user's tags that hold here."""
-        return _own_tags(None)
+        return own_tags(None)
 
     def find(self, id_: str | None) -> Call | None:
         """Return the call of that id, as long as anything of it goes on."""
@@ -234,7 +234,7 @@ class SpanHandler(BaseSpanHandler[Any]):
         around = nearest()
         if parent is None and around is None:
             parent = remote = propagation.restored_parent(recorder)
-        elif parent is not None and around is not None and _lies_between(around, parent):
+        elif parent is not None and around is not None and lies_between(around, parent):
             parent = around
         if role == INTERNAL or (role != STEP and self.options.everything and self._is_folded(made)):
             role = made.role = CALL  # a layer of a model call is no second model call
@@ -243,7 +243,7 @@ class SpanHandler(BaseSpanHandler[Any]):
             classify.KINDS.get(role, Kind.CHAIN),
             name,
             parent=parent,
-            mapping=_own_tags(tags),
+            mapping=own_tags(tags),
             defaults=self.options.defaults,
             origin=ORIGIN,
             translate=TRANSLATIONS.get(role, call),
@@ -267,7 +267,7 @@ class SpanHandler(BaseSpanHandler[Any]):
             operation.snapshots["operation"] = "chat"
             models.capture_generation(made.instance, made.method, given, operation)
             if operation.capture:
-                operation.snapshots["template"] = _template(outer, operation)
+                operation.snapshots["template"] = template_around(outer, operation)
         elif role == OWN_REQUEST:
             made.arguments = given
             models.capture_own_request(made.instance, made.method, given, operation)
@@ -438,24 +438,3 @@ class SpanHandler(BaseSpanHandler[Any]):
         self.open_spans = {}
         self._lock = None
         self.pending.after_fork_in_child()
-
-
-def _own_tags(tags: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return the user's tags. The workflows' own hold prompts and are handed down to every call: never captured."""
-    found = tags if tags else active_instrument_tags.get()
-    if not found:
-        return None
-    return {str(key): value for key, value in found.items() if not str(key).startswith("llamaindex.")} or None
-
-
-def _lies_between(around: OpenOperation, parent: OpenOperation) -> bool:
-    """Return whether an operation of another origin, a `trace` block or a LangChain run, is open beneath *parent* here."""
-    return around is not parent and around.origin is not ORIGIN and is_beneath(around, parent)
-
-
-def _template(outer: Call | None, operation: OpenOperation) -> object:
-    while outer is not None and outer.role == INTERNAL:
-        if outer.arguments:
-            return models.capture_template(outer.arguments, operation)
-        outer = outer.outer
-    return None
