@@ -28,6 +28,7 @@ from ..record.message import (
 from ..record.operation import (
     DECISION,
     Agent,
+    Detail,
     Document,
     Embedding,
     Generation,
@@ -44,13 +45,18 @@ from .providers import PROVIDERS, system_of
 from .span import INTERNAL, AttributeValue, Span
 
 TEXT, JSON_TYPE = "text/plain", "application/json"
+# Names as constants, not put together: the hash of a constant is known, here and where names are encoded.
+INPUT, OUTPUT = ("input.value", "input.mime_type"), ("output.value", "output.mime_type")
 
 
 def render(operation: Operation, *, flat_metadata: bool = True) -> Span:
     """Return the span of *operation*. *flat_metadata*: also write `metadata.<key>`, one attribute a key."""
-    attributes: dict[str, AttributeValue] = {"openinference.span.kind": operation.kind.value}
+    # `_value_`: an enumeration's `value` is two functions of Python's, a thousand instructions a span
+    attributes: dict[str, AttributeValue] = {"openinference.span.kind": operation.kind._value_}
     _who(attributes, operation)
-    _metadata(attributes, metadata_of(operation), flat_metadata)
+    metadata = metadata_of(operation)
+    if metadata:
+        _metadata(attributes, metadata, flat_metadata)
     if operation.tags:
         attributes["tag.tags"] = list(operation.tags)
     if operation.node:
@@ -59,23 +65,28 @@ def render(operation: Operation, *, flat_metadata: bool = True) -> Span:
     if isinstance(detail, Generation):
         _generation(attributes, detail, operation.kind)
     else:
-        _value(attributes, "input", operation.input)
-        _value(attributes, "output", operation.output)
-        if isinstance(detail, ToolUse):
-            _tool(attributes, detail, operation)
-        elif isinstance(detail, Retrieval):
-            _retrieval(attributes, detail)
-        elif isinstance(detail, Agent):
-            attributes["agent.name"] = detail.name
-        elif isinstance(detail, Embedding):
-            _embedding(attributes, detail)
-        elif isinstance(detail, Reranking):
-            _reranking(attributes, detail)
-        elif isinstance(detail, Score):
-            _score(attributes, detail, 0)
+        _value(attributes, INPUT, operation.input)
+        _value(attributes, OUTPUT, operation.output)
+        if detail is not None:
+            _detail(attributes, detail, operation)
     if operation.scores:
         _scores(attributes, operation.scores)
     return outline(operation, operation.given_name or operation.name, INTERNAL, attributes)
+
+
+def _detail(attributes: Writable, detail: Detail, operation: Operation) -> None:
+    if isinstance(detail, ToolUse):
+        _tool(attributes, detail, operation)
+    elif isinstance(detail, Retrieval):
+        _retrieval(attributes, detail)
+    elif isinstance(detail, Agent):
+        attributes["agent.name"] = detail.name
+    elif isinstance(detail, Embedding):
+        _embedding(attributes, detail)
+    elif isinstance(detail, Reranking):
+        _reranking(attributes, detail)
+    elif isinstance(detail, Score):
+        _score(attributes, detail, 0)
 
 
 def _node(attributes: Writable, operation: Operation) -> None:
@@ -92,24 +103,24 @@ def _who(attributes: Writable, operation: Operation) -> None:
 
 
 def _metadata(attributes: Writable, metadata: Mapping[str, JSON], flat: bool) -> None:
-    if not metadata:
-        return
     attributes["metadata"] = dumps(metadata)
     if flat:
         for key, value in metadata.items():
             say(attributes, under("metadata.", key), attribute(value))
 
 
-def _value(attributes: Writable, side: str, value: JSON) -> None:
+def _value(attributes: Writable, side: tuple[str, str], value: JSON) -> None:
     if value is None:
         return
-    attributes[f"{side}.value"] = as_text(value)
-    attributes[f"{side}.mime_type"] = TEXT if isinstance(value, str) else JSON_TYPE
+    if isinstance(value, str):
+        attributes[side[0]], attributes[side[1]] = value, TEXT
+    else:
+        attributes[side[0]], attributes[side[1]] = dumps(value), JSON_TYPE
 
 
-def _conversation(attributes: Writable, side: str, messages: tuple[Message, ...]) -> None:
-    attributes[f"{side}.value"] = f'{{"messages":{all_written(messages, turn)}}}'
-    attributes[f"{side}.mime_type"] = JSON_TYPE
+def _conversation(attributes: Writable, side: tuple[str, str], messages: tuple[Message, ...]) -> None:
+    attributes[side[0]] = f'{{"messages":{all_written(messages, turn)}}}'
+    attributes[side[1]] = JSON_TYPE
 
 
 def _generation(attributes: Writable, detail: Generation, kind: Kind) -> None:
@@ -120,7 +131,7 @@ def _generation(attributes: Writable, detail: Generation, kind: Kind) -> None:
         _completion(attributes, detail)
     else:
         if detail.input_messages:
-            _conversation(attributes, "input", detail.input_messages)
+            _conversation(attributes, INPUT, detail.input_messages)
             _messages(attributes, "llm.input_messages", detail.input_messages)
         if detail.output_messages:
             _answer(attributes, detail.output_messages)
@@ -188,9 +199,9 @@ def _completion(attributes: Writable, detail: Generation) -> None:
     prompts = [_plain_text(message) for message in detail.input_messages]
     choices = [_plain_text(message) for message in detail.output_messages]
     if prompts:
-        _value(attributes, "input", prompts[0] if len(prompts) == 1 else list(prompts))
+        _value(attributes, INPUT, prompts[0] if len(prompts) == 1 else list(prompts))
     if choices:
-        _value(attributes, "output", choices[0] if len(choices) == 1 else list(choices))
+        _value(attributes, OUTPUT, choices[0] if len(choices) == 1 else list(choices))
     for index, prompt in enumerate(prompts):
         attributes[f"llm.prompts.{index}.prompt.text"] = prompt
     for index, choice in enumerate(choices):
@@ -200,9 +211,9 @@ def _completion(attributes: Writable, detail: Generation) -> None:
 def _answer(attributes: Writable, messages: tuple[Message, ...]) -> None:
     first = messages[0].parts
     if len(messages) == 1 and len(first) == 1 and isinstance(first[0], Text):
-        _value(attributes, "output", first[0].text)
+        _value(attributes, OUTPUT, first[0].text)
     else:
-        _conversation(attributes, "output", messages)
+        _conversation(attributes, OUTPUT, messages)
 
 
 def _plain_text(message: Message) -> str:
@@ -210,16 +221,32 @@ def _plain_text(message: Message) -> str:
 
 
 def _messages(attributes: Writable, prefix: str, messages: tuple[Message, ...]) -> None:
-    for index, message in enumerate(messages):
+    for (place, role, content), message in zip(_places(prefix, len(messages)), messages):
         parts = message.parts
-        place = f"{prefix}.{index}.message."
         if len(parts) == 1 and type(parts[0]) is Text and not message.name and not message.tool_call_id:
-            attributes[place + "role"] = (
-                message.role
-            )  # most messages of a long history: half the time of the general way
-            attributes[place + "content"] = parts[0].text
+            attributes[role] = message.role  # most messages of a long history: half the time of the general way
+            attributes[content] = parts[0].text
         else:
             _message(attributes, place, message)
+
+
+_known_places: dict[str, tuple[tuple[str, str, str], ...]] = {}
+_MOST_PLACES = 512  # of one side that are kept
+
+
+def _places(prefix: str, count: int) -> tuple[tuple[str, str, str], ...]:
+    """Return the beginning of the names of *count* messages' attributes, and the names of role and content.
+
+    Made once: making two names of each message and their hashes took a sixth of the rendering of a long history.
+    """
+    known = _known_places.get(prefix, ())
+    if count <= len(known):
+        return known
+    places = [f"{prefix}.{index}.message." for index in range(max(count, 16))]
+    made = tuple([(place, place + "role", place + "content") for place in places])
+    if count <= _MOST_PLACES:
+        _known_places[prefix] = made
+    return made
 
 
 def _message(attributes: Writable, prefix: str, message: Message) -> None:
@@ -293,14 +320,18 @@ def _tokens(attributes: Writable, detail: Generation) -> None:
     usage = detail.usage
     if usage is None:
         return
-    say(attributes, "llm.token_count.prompt", usage.input_tokens)
-    say(attributes, "llm.token_count.completion", usage.output_tokens)
-    say(attributes, "llm.token_count.total", usage.total_tokens)
-    say(attributes, "llm.token_count.prompt_details.cache_read", usage.cache_read_tokens)
-    say(attributes, "llm.token_count.prompt_details.cache_write", usage.cache_write_tokens)
-    say(attributes, "llm.token_count.prompt_details.audio", usage.input_audio_tokens)
-    say(attributes, "llm.token_count.completion_details.reasoning", usage.reasoning_tokens)
-    say(attributes, "llm.token_count.completion_details.audio", usage.output_audio_tokens)
+    for name, count in (  # a loop: a call of `say` for each costs three times as much
+        ("llm.token_count.prompt", usage.input_tokens),
+        ("llm.token_count.completion", usage.output_tokens),
+        ("llm.token_count.total", usage.total_tokens),
+        ("llm.token_count.prompt_details.cache_read", usage.cache_read_tokens),
+        ("llm.token_count.prompt_details.cache_write", usage.cache_write_tokens),
+        ("llm.token_count.prompt_details.audio", usage.input_audio_tokens),
+        ("llm.token_count.completion_details.reasoning", usage.reasoning_tokens),
+        ("llm.token_count.completion_details.audio", usage.output_audio_tokens),
+    ):
+        if count is not None:
+            attributes[name] = count
 
 
 def _cost(attributes: Writable, detail: Generation) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 
 from ..conventions.span import Attributes, AttributeValue, Span, SpanEvent, SpanLink
 from ..record.json import INT64, digits
@@ -105,17 +106,16 @@ def _append_attributes(pieces: list[bytes], tag: bytes, attributes: Attributes, 
             except UnicodeEncodeError:  # a lone surrogate
                 text = value.encode("utf-8", "replace")  # type: ignore[union-attr]
             size = len(text)
-            if size < _SHORT:  # most texts: what stands before them is made once for each name and size
-                known = heads.get(key)
-                head = known[size] if known is not None else None
-                piece = (head if head is not None else _head(tag, key, size)) + text
-                append(piece)
-                whole += len(piece)
+            known = heads.get(key)  # what stands before a text is made once for each name and size
+            head = known.get(size) if known is not None else None
+            if head is None:
+                head = _head(tag, key, size)
+            if size < _SHORT:  # most texts
+                append(head + text)
             else:
-                piece = _head(tag, key, size)
-                append(piece)
+                append(head)
                 append(text)
-                whole += len(piece) + size
+            whole += len(head) + size
             continue
         name = keys.get(key)
         if name is None:
@@ -132,7 +132,8 @@ def _append_attributes(pieces: list[bytes], tag: bytes, attributes: Attributes, 
 
 
 _SHORT = 128  # bytes; shorter texts are copied into the piece before them
-_HEADS: dict[bytes, dict[str, list[bytes | None]]] = {tag: {} for tag in (b"\x0a", b"\x1a", b"\x22", b"\x4a")}
+_MOST_SIZES = 64  # of the texts under one name, whose heads are kept
+_HEADS: dict[bytes, dict[str, dict[int, bytes]]] = {tag: {} for tag in (b"\x0a", b"\x1a", b"\x22", b"\x4a")}
 
 
 def _head(tag: bytes, key: str, size: int) -> bytes:
@@ -144,12 +145,13 @@ def _head(tag: bytes, key: str, size: int) -> bytes:
     inner = 1 + len(length) + size
     inner_length = _varint(inner)
     head = b"%b%b%b\x12%b\x0a%b" % (tag, _varint(len(name) + 1 + len(inner_length) + inner), name, inner_length, length)
-    if size < _SHORT:
-        known = _HEADS[tag].get(key)
-        if known is None and len(_HEADS[tag]) < 256 and type(key) is str:
-            known = _HEADS[tag][key] = [None] * _SHORT
-        if known is not None:
-            known[size] = head
+    known = _HEADS[tag].get(key)
+    if known is None and len(_HEADS[tag]) < 384 and type(key) is str:
+        known = _HEADS[tag][key] = {}
+    if known is not None:
+        if len(known) >= _MOST_SIZES:
+            known.clear()
+        known[size] = head
     return head
 
 
@@ -165,7 +167,7 @@ def encode_span(span: Span) -> bytes:
         span.trace_id.to_bytes(16, "big"),
         span.span_id.to_bytes(8, "big"),
         b"\x22\x08" + parent.to_bytes(8, "big") if parent else b"",
-        _text(b"\x2a", span.name),
+        _name(span.name) if len(span.name) < _SHORT else _text(b"\x2a", span.name),
         _KINDS[span.kind],
         _times(0x39, span.start_ns & _MASK, 0x41, span.end_ns & _MASK)
         if span.start_ns and span.end_ns
@@ -191,6 +193,12 @@ def encode_span(span: Span) -> bytes:
 
 def _text(tag: bytes, text: str) -> bytes:
     return _field(tag, _utf8(text)) if text else b""
+
+
+@lru_cache(maxsize=1024)
+def _name(name: str) -> bytes:
+    """Return the encoded `Span.name`; names repeat."""
+    return _text(b"\x2a", name)
 
 
 def _moment(tag: bytes, time_ns: int) -> bytes:
