@@ -140,16 +140,6 @@ def test_the_plan_has_no_circle() -> None:
 
 
 # ---------------------------------------------------------------- circles between files
-# What one file of a circle needs of the other for its annotations only, and why it stays; take out what is gone.
-CIRCLES_OF_TYPES = (
-    {"recording/current.py", "recording/open_operation.py"},  # an operation has its current span, which knows it
-    {
-        "recording/captured.py",
-        "recording/tail_sampling.py",
-    },  # a sampler keeps captured operations, which name its decision
-)
-
-
 def module_name(path: Path) -> str:
     """Return the dotted name of a file."""
     parts = ("spancast", *path.relative_to(SOURCE).with_suffix("").parts)
@@ -194,29 +184,7 @@ def circles(graph: Mapping[str, set[str]]) -> list[set[str]]:
 
 def test_no_files_import_one_another_in_a_circle() -> None:
     """Neither between rooms nor inside one; an import within a function, or for annotations, counts as well."""
-    assert [] == [circle for circle in circles(import_graph(dict.fromkeys(MODULES))) if circle not in CIRCLES_OF_TYPES]
-
-
-def test_a_circle_of_types_is_one_of_types_only() -> None:
-    """At run time these files do not import one another either."""
-    without = {path: _without_types(path.read_text(encoding="utf-8")) for path in MODULES}
-    assert [] == circles(import_graph(without))
-
-
-def _without_types(source: str) -> str:
-    """Return a module's code without what stands under `if TYPE_CHECKING`."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        for block in ("body", "orelse"):
-            statements = getattr(node, block, None)
-            if isinstance(statements, list) and statements:
-                kept = [each for each in statements if not _for_types(each)]
-                setattr(node, block, kept or [ast.Pass()])
-    return ast.unparse(ast.fix_missing_locations(tree))
-
-
-def _for_types(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    assert [] == circles(import_graph(dict.fromkeys(MODULES)))
 
 
 def test_a_circle_is_found() -> None:

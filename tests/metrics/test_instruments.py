@@ -16,7 +16,7 @@ from spancast.metrics.measuring import ATTRIBUTES, measured, naming
 from spancast.record.cost import Cost
 from spancast.record.operation import Agent, Embedding, Failure, Generation, Kind, Operation, Retrieval, ToolUse
 from spancast.record.usage import Usage
-from spancast.recording.tail_sampling import TraceDecision
+from spancast.recording.trace_decision import TraceDecision
 
 ALL = [each for each in vars(instruments).values() if isinstance(each, Instrument)]
 

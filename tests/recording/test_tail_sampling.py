@@ -19,7 +19,8 @@ from spancast.record.operation import Failure, Kind
 from spancast.recording.captured import CapturedOperation
 from spancast.recording.open_operation import OpenOperation, TraceState
 from spancast.recording.sampling import SamplingRule
-from spancast.recording.tail_sampling import KeepRules, TailSampler, TraceDecision
+from spancast.recording.tail_sampling import KeepRules, TailSampler
+from spancast.recording.trace_decision import TraceDecision
 
 from ..fakes.langchain import ScriptedChat
 

@@ -19,7 +19,8 @@ from ..recording.captured import CapturedOperation
 from ..recording.guard import report_fault
 from ..recording.message_cache import MEASURED_TEXTS, MESSAGE_CACHE
 from ..recording.sampling import COUNTED
-from ..recording.tail_sampling import TailSampler, TraceDecision
+from ..recording.tail_sampling import TailSampler
+from ..recording.trace_decision import TraceDecision
 from ..resource import import_for_decoding, import_for_sending
 from .counting import Counter
 from .inbox import MAX_AGE, Inbox, Marker

@@ -19,8 +19,7 @@ from .fields import TraceFields
 from .guard import report_fault
 
 if TYPE_CHECKING:
-    from .tail_sampling import TraceDecision
-
+    from .trace_decision import TraceDecision
 
 SCORES: Final = "scores"  # of snapshots: judgements of the operation while it was open, a tuple of Score
 

@@ -31,7 +31,7 @@ from ..record.json import INT64
 from ..record.operation import Event, Failure, Link
 from .failure import failure_of
 from .guard import guarded
-from .open_operation import OpenOperation, placeholder
+from .open_operation import CurrentPlace, OpenOperation, placeholder
 from .safe_set import safe_set
 
 _KEY = otel_context.create_key("spancast")
@@ -276,7 +276,7 @@ def span_context(operation: OpenOperation) -> SpanContext:
 _new_span = CurrentSpan.__new__
 
 
-def activate(operation: OpenOperation, within: CurrentSpan | None = None) -> CurrentSpan:
+def activate(operation: OpenOperation, within: CurrentPlace | None = None) -> CurrentSpan:
     """Make *operation* the current span of the running context; *within*: the span of its parent, where that is current now.
 
     An operation that no destination records leaves the application's own current span alone: it only marks the place.
@@ -285,7 +285,8 @@ def activate(operation: OpenOperation, within: CurrentSpan | None = None) -> Cur
     span = _new_span(CurrentSpan)  # and its fields, without the calls that a class makes: see `new_operation`
     if within is not None and recorded:  # then its parent is recorded too: both share the trace's decision
         before = within.inside
-        span.outer = span.outer_own = within
+        around: Any = within  # a CurrentSpan, as all of them
+        span.outer = span.outer_own = around
     else:
         before = running.get()
         if before:

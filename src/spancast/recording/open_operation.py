@@ -12,9 +12,8 @@ from .fields import EMPTY, NO_FIELDS, FieldScope, RawFields, TraceFields
 from .sampling import RECORDED
 
 if TYPE_CHECKING:
-    from .current import CurrentSpan
     from .paused import Pause
-    from .tail_sampling import TraceDecision
+    from .trace_decision import TraceDecision
 
 
 class OperationTable(Protocol):
@@ -36,6 +35,15 @@ class OperationTable(Protocol):
     @property
     def close(self) -> Callable[..., None]:
         """Close an operation."""
+
+
+class CurrentPlace(Protocol):
+    """What an operation knows of the span that makes it current: a `CurrentSpan`, whose docstring says what these are."""
+
+    operation: OpenOperation | None
+    before: Any
+    inside: Any
+    left: Callable[[], bool] | None
 
 
 class TraceState:
@@ -151,7 +159,7 @@ class OpenOperation:
         self.parent: OpenOperation | None = None
         self.children: set[OpenOperation] | None = None
         self.wrapped_in: OpenOperation | None = None
-        self.current: CurrentSpan | None = None
+        self.current: CurrentPlace | None = None
         self.state = NO_TRACE_STATE
         self.capture = True  # whether a destination may see content: else none is captured
         self.mapping = mapping

@@ -40,7 +40,7 @@ from .roots import (
     with_original_id,
 )
 from .sampling import COUNTED, SamplingRule, decided_at_the_end, sampled
-from .tail_sampling import TraceDecision
+from .trace_decision import TraceDecision
 from .wrappers import closed_wrappers, name_operation, share_with_wrappers
 
 Offer = Callable[[CapturedOperation], None]

@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import time_ns
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from ..record.json import JSON
 from ..record.operation import Embedding, Generation, Kind, Operation, Score
+from .captured import SCORES, CapturedOperation
 from .guard import report_fault
-
-if TYPE_CHECKING:
-    from .captured import CapturedOperation
+from .trace_decision import TraceDecision
 
 MAX_AGE: Final = 600.0  # seconds that a trace waits for its root, at most
 LOW_SCORE: Final = 0.5  # a score below it keeps a trace that still waits
 _SPAN_BYTES: Final = 700  # what a captured operation takes besides its content
 _BAD_LABELS: Final = frozenset({"no", "bad", "fail", "failed", "incorrect", "wrong", "negative", "thumbs_down", "down"})
 _MEASURED: Final = frozenset({Kind.LLM, Kind.EMBEDDING})
-
-SCORES: Final = "scores"  # of snapshots: the name that `captured.py` has for it
 
 ERROR, SLOW, COSTLY, TOKENS, LOW, CHOSEN, BY_RATE = (
     *("error", "slow", "cost", "tokens", "score", "keep", "sampling_rate"),
@@ -84,7 +81,9 @@ class KeepRules:
         """Whether they ask what model calls used."""
         return self.keep is not None or self.costlier_than is not None or self.tokens_over is not None
 
-    def reason(self, trace: TraceDecision, seconds: float, summary: Callable[[], TraceSummary]) -> str | None:
+    def reason(
+        self, trace: WaitingTrace, low_score: bool, seconds: float, summary: Callable[[], TraceSummary]
+    ) -> str | None:
         """Return why the trace is kept; None where no rule keeps it. *seconds*: how long it took."""
         if self.errors and trace.errors:
             return ERROR
@@ -94,7 +93,7 @@ class KeepRules:
             return COSTLY
         if self.tokens_over is not None and trace.tokens > self.tokens_over:
             return TOKENS
-        if trace.has_low_score:
+        if low_score:
             return LOW
         if self.keep is not None and _asked(self.keep, summary):
             return CHOSEN
@@ -111,42 +110,30 @@ def _asked(keep: Callable[[TraceSummary], object], summary: Callable[[], TraceSu
         return True
 
 
-class TraceDecision:
-    """What is known of a trace that is decided when its root closes. Its operations share it; the tail sampler writes to it.
+class WaitingTrace:
+    """What the sampler knows of a trace that is not decided yet.
 
     Attributes:
-        pending_mask: The bits of the destinations that decide at the end.
-        chosen_mask: Of them, those whose sampling rate has chosen the trace.
-        root_span_id: The id of the span that closes last, with the root.
-        keep: Whether any of these destinations keeps it, once that is decided.
-        reasons: By destination why it is kept.
+        operations, errors, tokens, cost: Of its closed operations: how many, how many failed, what model calls used.
+        started_ns: When the first of them began; `since_ns` since when the trace waits.
         waiting: The closed operations that wait for the decision, and `size` about how many bytes they take.
+        root: The one that closes last, once it has.
     """
 
     __slots__ = (
-        *("chosen_mask", "cost", "errors", "has_low_score", "keep", "operations", "pending_mask", "reasons"),
-        *("root", "root_span_id", "since_ns", "size", "started_ns", "tokens", "waiting"),
+        *("cost", "errors", "operations", "root", "since_ns"),
+        *("size", "started_ns", "tokens", "waiting"),
     )
 
-    def __init__(self, pending_mask: int, root_span_id: int = 0, chosen_mask: int = 0) -> None:
-        self.pending_mask = pending_mask
-        self.chosen_mask = chosen_mask
-        self.root_span_id = root_span_id
-        self.keep: bool | None = None
-        self.reasons: dict[int, str] = {}
+    def __init__(self, since_ns: int) -> None:
+        self.since_ns = since_ns
         self.waiting: list[CapturedOperation] = []
-        self.size = self.errors = self.tokens = self.operations = 0
+        self.size = self.errors = self.tokens = self.operations = self.started_ns = 0
         self.cost = 0.0
-        self.has_low_score = False
         self.root: CapturedOperation | None = None
-        self.started_ns = self.since_ns = 0
-
-    def kept_mask(self) -> int:
-        """Return the bits of the destinations that keep it, once that is decided."""
-        return sum([1 << index for index in self.reasons])
 
 
-Decided = Callable[["CapturedOperation", TraceDecision], object]
+Decided = Callable[[CapturedOperation, TraceDecision], object]
 
 
 class TailSampler:
@@ -167,7 +154,7 @@ class TailSampler:
         self._max_age_ns = int(max_age * 1e9)
         self._decided = decided
         self._reads_models = any([rule.read_models for rule in rules])
-        self._open: dict[TraceDecision, None] = {}  # the oldest first
+        self._open: dict[TraceDecision, WaitingTrace] = {}  # the oldest first
         self._by_trace: dict[int, TraceDecision] = {}
         self._size = 0
         self.waiting = [0] * len(rules)
@@ -179,21 +166,21 @@ class TailSampler:
         decision = captured.decision
         if decision is None:
             return
-        self._note(decision, captured)
         if decision.keep is not None:
             self._decided(captured, decision)
             return
+        trace = self._open.get(decision)
+        if trace is None:
+            trace = self._open[decision] = WaitingTrace(time_ns())
+            self._by_trace[captured.trace_id] = decision
+        self._note(decision, trace, captured)
         size = captured.size + _SPAN_BYTES
-        decision.waiting.append(captured)
-        decision.size += size
+        trace.waiting.append(captured)
+        trace.size += size
         self._size += size
         self._count(decision, 1)
-        if decision not in self._open:
-            decision.since_ns = time_ns()
-            self._open[decision] = None
-            self._by_trace[captured.trace_id] = decision
         if captured.span_id == decision.root_span_id:
-            decision.root = captured
+            trace.root = captured
             self._decide(decision)
         while self._size > self._max_bytes and self._open:
             self._decide(next(iter(self._open)), early=True)
@@ -208,8 +195,11 @@ class TailSampler:
     def expire(self) -> None:
         """Decide what has waited for too long, by what is known."""
         limit = time_ns() - self._max_age_ns
-        while self._open and (oldest := next(iter(self._open))).since_ns < limit:
-            self._decide(oldest, early=True)
+        while self._open:
+            decision, trace = next(iter(self._open.items()))
+            if trace.since_ns >= limit:
+                return
+            self._decide(decision, early=True)
 
     def decide_all(self) -> None:
         """Decide by what is known: the process ends."""
@@ -217,29 +207,30 @@ class TailSampler:
             self._decide(decision)
 
     # ------------------------------------------------------------------ what is known
-    def _note(self, decision: TraceDecision, captured: CapturedOperation) -> None:
-        decision.operations += 1
-        decision.errors += captured.failure is not None
+    def _note(self, decision: TraceDecision, trace: WaitingTrace, captured: CapturedOperation) -> None:
+        trace.operations += 1
+        trace.errors += captured.failure is not None
         scores = captured.snapshots.get(SCORES)  # judgements that the span carries itself
         if scores and any([is_low(score) for score in scores]):
             decision.has_low_score = True
-        if not decision.started_ns or captured.start_ns < decision.started_ns:
-            decision.started_ns = captured.start_ns
+        if not trace.started_ns or captured.start_ns < trace.started_ns:
+            trace.started_ns = captured.start_ns
         if self._reads_models and captured.kind in _MEASURED:
             try:
                 tokens, cost = used(captured.operation())
             except Exception as error:  # an operation that cannot be read has no cost that is known
                 report_fault("tail sampling", error)
                 return
-            decision.tokens += tokens
-            decision.cost += cost
+            trace.tokens += tokens
+            trace.cost += cost
 
     def _decide(self, decision: TraceDecision, *, early: bool = False) -> None:
-        seconds = (decision.root.end_ns if decision.root is not None else time_ns()) - decision.started_ns
+        trace = self._open.pop(decision)
+        seconds = ((trace.root.end_ns if trace.root is not None else time_ns()) - trace.started_ns) / 1e9
         for index, rules in enumerate(self._rules):
             bit = 1 << index
             if decision.pending_mask & bit:
-                reason = rules.reason(decision, seconds / 1e9, lambda: summary_of(decision, seconds / 1e9))
+                reason = rules.reason(trace, decision.has_low_score, seconds, lambda: summary_of(trace, seconds))
                 if reason is None and decision.chosen_mask & bit:
                     reason = BY_RATE
                 if reason is not None:
@@ -247,18 +238,15 @@ class TailSampler:
                     self.kept[index][reason] = self.kept[index].get(reason, 0) + 1
                 self.early[index] += early
         decision.keep = bool(decision.reasons)
-        self._let_go(decision)
+        self._let_go(decision, trace)
 
-    def _let_go(self, decision: TraceDecision) -> None:
-        operations, decision.waiting = decision.waiting, []
-        self._size -= decision.size
-        decision.size = 0
-        self._count(decision, -len(operations))
-        self._open.pop(decision, None)
-        if operations and self._by_trace.get(operations[0].trace_id) is decision:
-            del self._by_trace[operations[0].trace_id]
-        decision.root = None
-        for captured in operations:
+    def _let_go(self, decision: TraceDecision, trace: WaitingTrace) -> None:
+        self._size -= trace.size
+        self._count(decision, -len(trace.waiting))
+        trace_id = trace.waiting[0].trace_id
+        if self._by_trace.get(trace_id) is decision:
+            del self._by_trace[trace_id]
+        for captured in trace.waiting:
             self._decided(captured, decision)
 
     def _count(self, decision: TraceDecision, operations: int) -> None:
@@ -276,18 +264,17 @@ def used(operation: Operation) -> tuple[int, float]:
     return tokens, cost.total or 0.0 if cost is not None else 0.0
 
 
-def summary_of(decision: TraceDecision, seconds: float) -> TraceSummary:
+def summary_of(trace: WaitingTrace, seconds: float) -> TraceSummary:
     """Return what a `keep=` function sees; of a trace that is decided before its root closes, what is known of it."""
-    captured: Any = decision.root or (decision.waiting[-1] if decision.waiting else None)
-    operation = captured.operation()
+    operation = (trace.root or trace.waiting[-1]).operation()
     return TraceSummary(
         name=operation.given_name or operation.name,
         trace_id=f"{operation.trace_id:032x}",
         duration=seconds,
-        cost=decision.cost,
-        tokens=decision.tokens,
-        errors=decision.errors,
-        operations=decision.operations,
+        cost=trace.cost,
+        tokens=trace.tokens,
+        errors=trace.errors,
+        operations=trace.operations,
         user=operation.user,
         session_id=operation.session_id,
         metadata=operation.metadata,
