@@ -128,6 +128,25 @@ def test_the_agent_goes_on_in_its_trace_when_a_person_has_answered(tmp_path: Pat
     assert 3 == printed.count("  interrupted")
 
 
+def test_the_deep_agents_subagent_lies_under_its_task(tmp_path: Path) -> None:
+    """A plan, a subagent, a file that a human allows: one trace, and nothing of it is an error."""
+    asks = ["CHAIN HumanInTheLoopMiddleware.after_model"]  # gen_ai has no kind for what guards
+    model = ["CHAIN model", "  LLM chat gpt-4o", *asks]
+
+    def tool(name: str) -> list[str]:
+        return ["CHAIN tools", "  CHAIN HumanInTheLoopMiddleware.wrap_tool_call", f"    TOOL execute_tool {name}"]
+
+    subagent = ["AGENT invoke_agent researcher", *within(*model, *tool("count_orders"), *model)]
+    asked = [*model, *tool("write_todos"), *model, *tool("task"), *within(*within(*within(*subagent))), *model]
+    answered = [*asks, *tool("write_file"), *model]
+    printed = run("deep_agent.py", tmp_path)
+    assert [
+        "CHAIN reporter",
+        *within("AGENT invoke_agent reporter", *within(*asked), "AGENT invoke_agent reporter", *within(*answered)),
+    ] == tree(printed)
+    assert 2 == printed.count("  interrupted")
+
+
 def test_the_supervisors_agents_lie_under_its_tools(tmp_path: Path) -> None:
     """Three agents, one tree."""
     model = ["CHAIN model", "  LLM chat gpt-4o"]

@@ -61,6 +61,8 @@ def models() -> dict[str, Any]:
         "asking_model": asking("approve", "Refunded."),
         "researching_model": ScriptedChat(script=["It is sunny."]),
         "supervising_model": asking("research", "Sunny."),
+        "planning_model": ScriptedChat(script=[call("write_todos", PLAN), call("task", TASK), "Written."]),
+        "reading_model": ScriptedChat(script=["1,204 orders."]),
         "llm": ScriptedLLM(calls(("find_order", {"order": 17})), "It is on its way.", "30 days."),
     }
 
@@ -70,6 +72,8 @@ def failing() -> dict[str, Any]:
     return {"failing_agent": agent(ValueError("the model failed"))}
 
 
+PLAN = {"todos": [{"content": "find the figures", "status": "in_progress"}]}
+TASK = {"description": "How many orders in October?", "subagent_type": "researcher"}
 PAGES: dict[str, Callable[[], dict[str, Any]]] = {
     "agents": models,
     "delivery": failing,

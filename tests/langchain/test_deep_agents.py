@@ -6,7 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
+from deepagents.backends import StateBackend
 from deepagents.middleware.async_subagents import AsyncSubAgentMiddleware
+from deepagents.middleware.summarization import SummarizationMiddleware
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
@@ -14,7 +16,7 @@ import spancast
 from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler
 
-from ..fakes.langchain import call
+from ..fakes.langchain import ScriptedChat, call
 from .deep import TASK, deep_agent
 from .trees import one, traces, tree
 
@@ -40,15 +42,19 @@ def test_a_subagent_is_one_and_nests_in_its_task(config: Any, memory: MemoryDest
 def test_what_the_harness_only_edits_is_left_out_unless_it_is_asked_for(
     pipeline: spancast.Pipeline, memory: MemoryDestination
 ) -> None:
-    """Around each call of a deep agent stand middlewares that add to the request: `detail="full"` shows them."""
+    """Middlewares that add to a request or tidy a state stand around each call: `detail="full"` shows them."""
     names = []
     for detail in ("normal", "full"):
         config = {"callbacks": [SpancastCallbackHandler(detail=detail)], "configurable": {"thread_id": detail}}
         deep_agent(["hello"]).invoke(QUESTION, config)
-        names.append({span.name for span in memory.spans if ".wrap_" in span.name})
+        names.append({span.name for span in memory.spans if "Middleware." in span.name})
         memory.clear()
-    assert {"SummarizationMiddleware.wrap_model_call"} == names[0]
-    assert {"FilesystemMiddleware.wrap_model_call", "SubAgentMiddleware.wrap_model_call"} & names[1]
+    assert set() == names[0]
+    edits = {
+        f"{name}.wrap_model_call" for name in ("FilesystemMiddleware", "SubAgentMiddleware", "SummarizationMiddleware")
+    }
+    assert edits <= names[1]
+    assert "PatchToolCallsMiddleware.before_agent" in names[1]
 
 
 def test_an_interrupt_before_a_tool_joins_when_it_is_answered(config: Any, memory: MemoryDestination) -> None:
@@ -105,3 +111,16 @@ def test_an_asynchronous_subagent_is_a_tool_that_names_its_task(
     started = one(memory.spans, "start_async_task")
     assert ("TOOL", "OK") == (started.kind.value, str(started.status))
     assert 1 == traces(memory.spans)
+
+
+def test_a_summary_is_a_marked_call(config: Any, memory: MemoryDestination) -> None:
+    """What the harness asks a model for itself says so; the agent's own calls do not."""
+    long = [("user", "cats " * 2000), ("assistant", "purr " * 2000)] * 3
+    small = ScriptedChat(script=["a summary"], model_name="small")
+    summariser = SummarizationMiddleware(small, backend=StateBackend(), trigger=("tokens", 100), keep=("messages", 2))
+    agent = deep_agent(["hello"], middleware=[summariser], subagents=[])
+    agent.invoke({"messages": [*long, *QUESTION["messages"]]}, config)
+    calls = [span for span in memory.spans if span.kind.value == "LLM"]
+    assert {"small": True, "gpt-4o": None} == {
+        span.attributes["llm.request.model_name"]: span.attributes.get("spancast.internal_call") for span in calls
+    }

@@ -271,8 +271,8 @@ def _generation(attributes: Writable, detail: Generation, cost: bool) -> None:
         say(attributes, "gen_ai.usage.output_cost", detail.cost.output)
         say(attributes, "gen_ai.usage.total_cost", detail.cost.total)
     system, rest = _instructions(detail.input_messages)
-    if system:
-        attributes["gen_ai.system_instructions"] = dumps(_parts([part for each in system for part in each.parts]))
+    if instructions := [part for each in system for part in each.parts]:
+        attributes["gen_ai.system_instructions"] = dumps(_parts(instructions))
     if rest:
         _conversation(attributes, "gen_ai.input.messages", rest)
     if detail.output_messages:

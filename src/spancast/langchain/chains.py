@@ -67,6 +67,14 @@ def _note_step(operation: OpenOperation, parent: OpenOperation, metadata: Mappin
         operation.snapshots["led_by"] = led_by
 
 
+def skip_step(parent: OpenOperation | None, metadata: Mapping[str, Any]) -> None:
+    """Let the step after a node that is left out be led to by the node before it."""
+    step = metadata.get("langgraph_step")
+    steps: dict[int, str] | None = parent.snapshots.get("steps") if parent is not None else None
+    if steps and type(step) is int and (led_by := steps.get(step - 1)) is not None:
+        steps.setdefault(step, led_by)
+
+
 def _note_attempt(operation: OpenOperation, parent: OpenOperation, task: object) -> None:
     """Note which attempt of its task a node is: a retry policy runs it again beneath the same graph, as the same task."""
     if type(task) is not str:

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 _HIDDEN = "langsmith:hidden"
-_INTERNAL = frozenset({"ChannelRead", "ChannelWrite", "PregelNode", "RunnableCallable", "RunnableSeq", "chain"})
+# Nodes that the middleware of a harness puts before and after each turn: they tidy up a state and tell nothing of the run.
+HARNESS_NODES = frozenset(
+    {
+        *("PatchToolCallsMiddleware.before_agent", "_ParentNotifierMiddleware.after_agent"),
+        *("AsyncSubAgentMiddleware.before_agent", "AsyncSubAgentMiddleware.before_model"),
+        *("AsyncSubAgentMiddleware.after_model", "TodoListMiddleware.after_model"),
+    }
+)
+_INTERNAL = HARNESS_NODES | {"ChannelRead", "ChannelWrite", "PregelNode", "RunnableCallable", "RunnableSeq", "chain"}
 _graph_classes: dict[type, type] = {}
 _tracers: set[type] = set()
 _hooks: Any = None
@@ -32,6 +40,17 @@ def middleware_hooks() -> Any:
         except ImportError:  # another LangSmith than this was written for
             _hooks = False
     return _hooks or None
+
+
+def carry_trace(name: str, metadata: Mapping[str, Any]) -> None:
+    """Let a RemoteGraph that the node *name* calls send the trace along. Called in the node's start event."""
+    if metadata.get("langgraph_node") != name:
+        return
+    try:
+        from .remote import offer_headers
+    except ImportError:  # another LangSmith than this was written for
+        return
+    offer_headers()
 
 
 def class_for_graphs(cls: type) -> type:

@@ -6,6 +6,7 @@ in the recorder: one handler may be shared by any number of concurrent runs, cop
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from time import time_ns
 from typing import TYPE_CHECKING, Any
@@ -22,10 +23,11 @@ from ..recording.guard import guarded, report_fault
 from ..recording.handle import TraceHandle
 from ..recording.open_operation import OpenOperation
 from . import agents, graphs, models, retrievers, tools, trace_lookup, translate
-from .chains import CALLING_NODES, capture_chain_end, capture_chain_start, kind_of_chain
+from .chains import CALLING_NODES, capture_chain_end, capture_chain_start, kind_of_chain, skip_step
 from .content import capture
 from .dispatch import RAISE_ERROR, RUN_INLINE, HandlerType
 from .pauses import INTERRUPTED, pause
+from .run_context import checked_paths
 from .runs import Runs
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
         pipeline: Records into this pipeline; else into the one that is in use where a run starts, or where the handler
             was made.
         detail: `normal` leaves out LangGraph's own wrappers; `full` shows every run.
+        context_fields: Trace fields out of the `context` that a graph is called with, as names: `{"user": "user_id"}` takes
+            `context.user_id`, `{"tenant": "account.name"}` is metadata. Only what is named is read.
         fields: Trace fields for what nothing nearer sets (`user`, `session_id`, `trace_name`, ...);
             further keywords are custom metadata.
     """
@@ -52,11 +56,19 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
         """Make a handler that LangGraph also tells about interrupts, where LangGraph is loaded already."""
         return super().__new__(graphs.class_for_graphs(cls))
 
-    def __init__(self, *, pipeline: Pipeline | None = None, detail: str = "normal", **fields: object) -> None:
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline | None = None,
+        detail: str = "normal",
+        context_fields: Mapping[str, str] | None = None,
+        **fields: object,
+    ) -> None:
         full = check_detail(detail)
+        paths = checked_paths(context_fields)
         self._answering = 0  # the run whose token came last, once its first one is noted
-        self._arguments = {"detail": detail, **fields}
-        self._runs = Runs(self, pipeline, fields_from_kwargs(fields), fold=not full)
+        self._arguments = {"detail": detail, "context_fields": context_fields, **fields}
+        self._runs = Runs(self, pipeline, fields_from_kwargs(fields), not full, paths)
 
     # ------------------------------------------------------------------ for feedback links
     def trace_id_for(self, run_id: UUID) -> str | None:
@@ -112,8 +124,12 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
                 if agent:
                     agents.note_agent(operation, agent)
                 capture_chain_start(operation, None if defers_inputs else inputs, run_type, metadata)
+                if metadata and "langgraph.pregel.remote" in sys.modules:
+                    graphs.carry_trace(name, metadata)
                 if metadata and name in CALLING_NODES and (hooks := graphs.middleware_hooks()) is not None:
                     hooks.watch_hooks(self._runs.recorder(), operation, metadata, self, self._runs.folds)
+            elif metadata and name in graphs.HARNESS_NODES:
+                skip_step(self._runs.peek(parent_run_id), metadata)
         except Exception as error:
             report_fault("on_chain_start", error)
 

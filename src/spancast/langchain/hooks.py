@@ -24,20 +24,21 @@ from ..recording.recorder import Recorder
 from . import translate
 from .agents import kind_of_hook
 from .content import capture
+from .remote import StandIn, asks_for_headers
 
 _HOOKS = (".wrap_model_call", ".awrap_model_call", ".wrap_tool_call", ".awrap_tool_call")
 _SETS_UP = "_setup_run"  # the function of `traceable` that opens a run
 _MAX_TEXT = 10_000  # characters of an error's message
 _MAX_ANSWERS = 16
-# Middleware of deepagents and LangChain that adds to the request and hands it on: five of them stand around each call of a
-# deep agent, and tell nothing about it.
+# Middleware of deepagents and LangChain that adds to the request and hands it on: six of them stand around each call of a
+# deep agent, and tell nothing about it. The summariser's own call of a model is marked as such.
 _EDITORS = frozenset(
     {
         *("FilesystemMiddleware", "SubAgentMiddleware", "AsyncSubAgentMiddleware", "MemoryMiddleware"),
         *("SkillsMiddleware", "TodoListMiddleware", "PatchToolCallsMiddleware", "UnsupportedContentMiddleware"),
         *("AnthropicPromptCachingMiddleware", "_LazyAnthropicPromptCachingMiddleware", "_ToolExclusionMiddleware"),
         *("_ForkTaskToolMiddleware", "_ParentNotifierMiddleware", "ProviderToolSearchMiddleware"),
-        *("BedrockPromptCachingMiddleware", "SummarizationToolMiddleware"),
+        *("BedrockPromptCachingMiddleware", "SummarizationMiddleware", "SummarizationToolMiddleware"),
     }
 )
 # How LangSmith writes an error: its repr, an empty line, the traceback.
@@ -50,18 +51,13 @@ _ENDINGS = {
 }
 
 
-class Level:
+class Level(StandIn):
     """What stands in LangSmith's context while a node, or a hook inside it, runs.
 
     Written by the thread that runs the hook; the operation beneath is the recorder's.
     """
 
-    __slots__ = ("__weakref__", "folds", "is_hook", "node", "operation", "origin", "recorder")
-
-    # what LangSmith and LangChain read of a run tree before they ask whether it is one
-    id = trace_id = session_name = address = replicas = client = parent_run = None
-    dotted_order = ""
-    tags: tuple[str, ...] = ()
+    __slots__ = ("folds", "is_hook", "node", "operation", "origin", "recorder")
 
     def __init__(
         self, recorder: Recorder, operation: OpenOperation, node: OpenOperation, origin: object, folds: bool
@@ -74,21 +70,9 @@ class Level:
         self.is_hook = False  # it stands for a hook with an operation of its own
 
     def __bool__(self) -> bool:
-        """Return whether `traceable` asks: for all others there is no run tree."""
-        return sys._getframe(1).f_code.co_name == _SETS_UP
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """What LangSmith and LangChain write a run's usage into; nothing of it is kept."""
-        return {}
-
-    extra = metadata
-
-    def __getattr__(self, name: str) -> Any:
-        """Return what does nothing for whatever else a run tree has."""
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self.post if callable(getattr(RunTree, name, None)) else None
+        """Return whether `traceable` or RemoteGraph asks: for all others there is no run tree."""
+        function = sys._getframe(1).f_code.co_name
+        return function == _SETS_UP or asks_for_headers(function)
 
     def create_child(
         self,
@@ -174,11 +158,6 @@ class Level:
     def leave(self, operation: OpenOperation) -> None:
         """Let the node go that holds this level by it: it closes, and LangSmith's weak reference ends."""
         operation.on_close = None
-
-    def post(self, *arguments: Any, **keywords: Any) -> None:
-        """Do nothing: there is no LangSmith to send it to."""
-
-    patch = add_tags = add_metadata = add_outputs = add_inputs = add_event = set = post
 
 
 def _written_failure(kind: str, text: str) -> Failure:

@@ -1,10 +1,11 @@
-"""Human in the loop: how a graph's pause and its resumption show in LangChain's events."""
+"""How a graph's pause for a human, or its failure, and the run that goes on from there show in LangChain's events."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from ..record.operation import Link
 from ..recording.current import add_event
 from ..recording.open_operation import OpenOperation
 from ..recording.paused import Pause
@@ -12,6 +13,7 @@ from ..recording.recorder import Recorder
 from .content import capture
 
 INTERRUPTED = "interrupted"
+_FAILED = "failed\x00"  # before a thread's id: what is remembered of its failure stands beside its pause
 
 
 def pause(recorder: Recorder, operation: OpenOperation, checkpoint_id: object = None) -> None:
@@ -29,6 +31,23 @@ def interrupted(recorder: Recorder, operation: OpenOperation, error: BaseExcepti
     for interrupt in error.args[0] if error.args and isinstance(error.args[0], (tuple, list)) else ():
         value = capture(getattr(interrupt, "value", None), operation)
         add_event(operation, "interrupt", {"id": getattr(interrupt, "id", None), "value": value})
+
+
+def remember_failed(recorder: Recorder, operation: OpenOperation) -> None:
+    """Remember the run of a graph that failed on a thread, for the run that goes on from its last checkpoint."""
+    thread = (operation.mapping or {}).get("thread_id")
+    if thread is not None and operation.recorded and "ls_integration" in (operation.mapping or {}):
+        recorder.pauses.remember(_FAILED + str(thread), Pause(operation.trace_id, operation.span_id))
+
+
+def link_failed(recorder: Recorder, operation: OpenOperation, inputs: Any) -> None:
+    """Link a run that goes on from a checkpoint (nothing as input) to the run of its thread that failed before it.
+
+    The failed run was sent with its error, and a trace that failed stays failed: the run that goes on is a trace of its own.
+    """
+    failed = recorder.pauses.take(_FAILED + str((operation.mapping or {}).get("thread_id")))
+    if failed is not None and inputs is None:
+        operation.links = (*operation.links, Link(trace_id=failed.trace_id, span_id=failed.span_id))
 
 
 def waiting(recorder: Recorder, inputs: Any, metadata: Mapping[str, Any] | None) -> Pause | None:

@@ -14,13 +14,13 @@ from ..recording.guard import report_fault
 from ..recording.open_operation import OpenOperation, mark_workflow, open_beneath
 from ..recording.recorder import Recorder
 from ..recording.retired import owner_of
-from . import lost_runs, trace_lookup
+from . import lost_runs, run_context, trace_lookup
 from .calls import watch_place
 from .graphs import is_internal
 from .lost_runs import CALLS
 from .metadata import is_framework_tag
 from .parents import innermost, surrounding_rule
-from .pauses import INTERRUPTED, answers, interrupted, waiting
+from .pauses import INTERRUPTED, answers, interrupted, link_failed, remember_failed, waiting
 
 if TYPE_CHECKING:
     from ..runtime.pipeline import Pipeline
@@ -39,9 +39,16 @@ def _nothing(key: object) -> None:
 class Runs:
     """The runs of one handler. Holds no state of a run: that lies in the recorder, so any number may be open together."""
 
-    __slots__ = ("_defaults", "_in_use", "_made_in", "_origin", "_pipeline", "folds")
+    __slots__ = ("_context_paths", "_defaults", "_in_use", "_made_in", "_origin", "_pipeline", "folds")
 
-    def __init__(self, origin: object, pipeline: Pipeline | None, defaults: TraceFields, fold: bool) -> None:
+    def __init__(
+        self,
+        origin: object,
+        pipeline: Pipeline | None,
+        defaults: TraceFields,
+        fold: bool,
+        context_paths: run_context.Paths = (),
+    ) -> None:
         """*pipeline*: the one to record into, else the one in use; *fold* leaves out the frameworks' own runs."""
         from ..runtime.default import in_use, pipeline_in_context  # an import statement in each callback cost 1 us
 
@@ -50,6 +57,7 @@ class Runs:
         self._in_use = in_use
         self._made_in = pipeline_in_context()  # plain threads do not see the block that the handler was made in
         self._defaults = defaults
+        self._context_paths = context_paths
         self.folds = fold
 
     def recorder(self) -> Recorder | None:
@@ -141,13 +149,16 @@ class Runs:
         """Open the operation of a run that LangChain gives no parent."""
         paused = None if inputs is NO_INPUT else waiting(recorder, inputs, metadata)
         answered = paused if paused is not None and answers(paused, inputs, metadata) else None
+        defaults = self._defaults
+        if self._context_paths and inputs is not NO_INPUT:
+            defaults = run_context.fields_in_context(self._context_paths).merged_over(defaults)
         operation = recorder.open(
             key,
             kind,
             name,
             None,
             metadata,
-            self._defaults,
+            defaults,
             self._origin,
             surrounding_rule(batch_size),
             translator,
@@ -159,6 +170,8 @@ class Runs:
         trace_lookup.remember(run_id, operation)
         if kind is CHAIN:
             mark_workflow(operation)
+        if inputs is not NO_INPUT and metadata and "thread_id" in metadata:
+            link_failed(recorder, operation, inputs)
         if metadata and "ls_integration" in metadata and kind not in CALLS:
             watch_place(operation, key)  # a graph, whose stream may be read in the caller's context
         return operation
@@ -218,6 +231,8 @@ class Runs:
                     capture(recorder, operation, value, inputs)
                 if ending == INTERRUPTED:
                     interrupted(recorder, operation, error)
+                elif failed is not None and operation.parent is None:
+                    remember_failed(recorder, operation)
             except Exception as fault:
                 report_fault(event, fault)
             return failed, ending

@@ -34,7 +34,10 @@ _ADVISED = 128  # Arize's limit for both (its documentation)
 
 # of `trace(...)` and of the handlers, besides the fields
 _LONGEST: Final = 8_192  # characters of a name or an id: what is longer is none, and a callback looks at no more
-_KEYWORDS: Final = ("kind", "input", "output", "capture_input", "capture_output", "pipeline", "detail")
+_KEYWORDS: Final = (
+    *("kind", "input", "output", "capture_input", "capture_output", "pipeline"),
+    *("detail", "context_fields"),
+)
 _NEAR: Final = (*NAMES, *_KEYWORDS)
 RawFields = tuple[object, ...]
 NO_FIELDS: Final[RawFields] = ()
