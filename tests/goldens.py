@@ -55,11 +55,21 @@ def golden(spans: Sequence[Any]) -> list[dict[str, Any]]:
 
 def _shortened(value: Any) -> Any:
     if isinstance(value, str):
-        text = _TIME.sub("<time>", _DIGEST.sub("<digest>", value))
+        text = _TIME.sub("<time>", _DIGEST.sub("<digest>", _in_order(value)))
         return text if len(text) <= _BRIEF else f"{text[:_BRIEF]}…"
     if isinstance(value, dict):
         return {key: _shortened(each) for key, each in value.items()}
     return [_shortened(each) for each in value] if isinstance(value, list) else value
+
+
+def _in_order(text: str) -> str:
+    """Return an object of JSON with its keys in order: LangGraph's metadata have them in the order of a set."""
+    if not text.startswith("{"):
+        return text
+    try:
+        return json.dumps(json.loads(text), sort_keys=True, ensure_ascii=False)
+    except ValueError:
+        return text
 
 
 def _attributes(attributes: Any) -> dict[str, Any]:
