@@ -74,6 +74,21 @@ def _usage_beside(further: object) -> dict[str, Any]:
     return {name: further[name] for name in _USAGE_BESIDE if further.get(name)} if type(further) is dict else {}
 
 
+def _without_content(message: Any) -> MessageSnapshot:
+    """Copy only what the provider says besides the answer: counts, its own names, its id."""
+    data = message.__dict__
+    further = data.get("additional_kwargs")
+    kept = {
+        "content": "",
+        "type": data.get("type"),
+        "id": data.get("id"),
+        "response_metadata": data.get("response_metadata"),
+        "usage_metadata": data.get("usage_metadata"),
+        "additional_kwargs": _usage_beside(further) if further else None,
+    }
+    return MessageSnapshot(type(message), kept)
+
+
 def hold_answer(response: Any, content: bool) -> tuple[AnswerSnapshot, int]:
     """Copy what an LLMResult holds; without *content* only what the provider says besides the answer.
 
@@ -87,11 +102,11 @@ def hold_answer(response: Any, content: bool) -> tuple[AnswerSnapshot, int]:
         message = held.get("message")
         snapshot, words = None, ""
         if message is not None:
-            snapshot, more = copy_message(message)
-            size += more
-            if not content:
-                counts = _usage_beside(snapshot.data.get("additional_kwargs"))
-                snapshot.data.update(content="", tool_calls=(), invalid_tool_calls=(), additional_kwargs=counts)
+            if content:
+                snapshot, more = copy_message(message)
+                size += more
+            else:
+                snapshot = _without_content(message)
         elif content and isinstance(held.get("text"), str):
             words = held["text"]
             size += len(words)
