@@ -168,3 +168,39 @@ def test_a_tools_description_of_a_class_of_its_own_costs_no_span(
     )
     handler.on_tool_end("sunny", run_id=run)
     assert ["weather"] == [span.attributes["tool.description"] for span in memory.spans]
+
+
+def test_a_message_that_is_changed_between_two_calls_is_seen_as_it_was_in_each(
+    pipeline: spancast.Pipeline, memory: MemoryDestination
+) -> None:
+    """In a long conversation too, whose texts are known from the call before: text, name, tool calls and blocks."""
+    handler = SpancastCallbackHandler()
+    asked: list[Any] = [kind(f"turn {index}") for index, kind in enumerate([HumanMessage, AIMessage] * 6)]
+
+    def call() -> None:
+        run_id = uuid4()
+        handler.on_chat_model_start({"name": "Model"}, [asked], run_id=run_id)
+        handler.on_llm_error(ValueError("no answer"), run_id=run_id)
+
+    call()
+    asked[0].content = "other words"
+    asked[2].name = "Ada"
+    asked[3].tool_calls = [{"name": "look", "args": {"at": 1}, "id": "c1", "type": "tool_call"}]
+    asked[4].content = [{"type": "text", "text": "a block"}]
+    call()
+    asked[4].content.append({"type": "text", "text": "another block"})
+    asked.append(HumanMessage("a new turn"))
+    call()
+    pipeline.flush()
+    first, second, third = [dict(span.attributes) for span in memory.spans]
+    place = "llm.input_messages.{}.message.{}".format
+    assert ["turn 0", "other words", "other words"] == [each[place(0, "content")] for each in (first, second, third)]
+    assert [None, "Ada", "Ada"] == [each.get(place(2, "name")) for each in (first, second, third)]
+    called = place(3, "tool_calls.0.tool_call.function.name")
+    assert [None, "look", "look"] == [each.get(called) for each in (first, second, third)]
+    assert ["turn 4", "a block"] == [each[place(4, "content")] for each in (first, second)]
+    assert ["a block", "another block"] == [
+        third[place(4, f"contents.{index}.message_content.text")] for index in (0, 1)
+    ]
+    assert "a new turn" == third[place(12, "content")]
+    assert place(12, "content") not in second

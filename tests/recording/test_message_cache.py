@@ -1,0 +1,69 @@
+"""The texts of a thread's last conversation are measured once, as long as they are the same."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from spancast.recording.message_cache import MeasuredTexts
+
+TEXTS = [f"{number} {'x' * number}" for number in range(12)]
+
+
+class Asked(str):
+    """A text that must not be compared."""
+
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        raise AssertionError("compared")
+
+
+def test_a_conversation_that_grows_is_found_up_to_where_it_grew() -> None:
+    """Its first texts are those of the last call; of another one, and of a shorter one, nothing is."""
+    measured = MeasuredTexts()
+    assert (0, 0) == measured.find([*TEXTS])
+    measured.put([*TEXTS], 500)
+    assert (len(TEXTS), 500) == measured.find([*TEXTS])
+    assert (len(TEXTS), 500) == measured.find([*TEXTS, "more", ["no text"]])
+    assert (0, 0) == measured.find(["changed", *TEXTS[1:]])
+    assert (0, 0) == measured.find([*TEXTS[:-1], ["no text"]])
+    assert (0, 0) == measured.find(TEXTS[:-1])
+
+
+def test_a_text_of_a_class_of_its_own_is_no_fault() -> None:
+    """Where comparing raises, nothing is known."""
+    measured = MeasuredTexts()
+    measured.put([*TEXTS], 500)
+    contents: list[Any] = [*TEXTS]
+    contents[3] = Asked(TEXTS[3])
+    assert (0, 0) == measured.find(contents)
+
+
+def test_each_thread_has_its_own() -> None:
+    """Two conversations side by side do not push each other out; those of very many threads, and huge ones, are not kept."""
+    measured = MeasuredTexts()
+    measured.put([*TEXTS], 500)
+    found: list[tuple[int, int]] = []
+
+    def other(text: str) -> None:
+        found.append(measured.find([*TEXTS]))
+        measured.put([text] * 12, 12)
+
+    thread = threading.Thread(target=other, args=("other",))
+    thread.start()
+    thread.join()
+    assert [(0, 0)] == found
+    assert (len(TEXTS), 500) == measured.find([*TEXTS])
+    measured.put(["y"] * 12, 100_000_000)
+    assert (len(TEXTS), 500) == measured.find([*TEXTS])
+
+
+def test_what_was_not_used_is_forgotten() -> None:
+    """Content must not outlive the work that it belongs to."""
+    measured = MeasuredTexts()
+    measured.put([*TEXTS], 500)
+    measured.forget_unused()
+    assert (len(TEXTS), 500) == measured.find([*TEXTS])
+    measured.forget_unused()
+    assert (0, 0) == measured.find([*TEXTS])
