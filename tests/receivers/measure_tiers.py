@@ -26,7 +26,8 @@ from .recording import recording_receiver
 from .tiers import GROUP, TOPIC, Tiers, running_tiers
 from .traffic import dear, failed, long, rest, slow
 
-TRACES, WAIT, TRIES = 2000, int(os.environ.get("WAIT", "40")), 5
+TRACES, WAIT, TRIES = 2000, int(os.environ.get("WAIT", "40")), 3
+FROZEN = 20  # seconds
 _READ = "otelcol_receiver_accepted_spans"
 _SAMPLED = "otelcol_processor_tail_sampling_global_count_traces_sampled"
 _SENT = "otelcol_exporter_sent_spans"
@@ -127,24 +128,25 @@ def _rules(tiers: Tiers, pipeline: spancast.Pipeline) -> None:
         row(f"traces in and out, {rule}", f"{len(ids):,} and {found:,}")
 
 
+def _total(tiers: Tiers, counter: str) -> float:
+    """Return a counter of the gateways, summed over both and all labels."""
+    counted = [each.counters() for each in tiers.gateways]
+    return sum(value for each in counted for name, value in each.items() if name.startswith(counter))
+
+
 def _delay(tiers: Tiers, pipeline: spancast.Pipeline) -> None:
     """How long after its end a trace has come how far, by each tier's own counters."""
-
-    def total(counter: str) -> float:
-        counted = [each.counters() for each in tiers.gateways]
-        return sum(value for each in counted for name, value in each.items() if name.startswith(counter))
-
     came: dict[str, list[float]] = {}
     for _ in range(TRIES):
-        before = tiers.broker.end(TOPIC), *(total(counter) for counter in (_READ, _SAMPLED, _SENT))
+        before = tiers.broker.end(TOPIC), *(_total(tiers, counter) for counter in (_READ, _SAMPLED, _SENT))
         (trace_id,) = failed(1)
         began = time.monotonic()
         pipeline.flush(10)
         stages: dict[str, Callable[[], bool]] = {
             "is in Kafka": lambda before=before: tiers.broker.end(TOPIC) > before[0],  # type: ignore[misc]
-            "is read by a gateway": lambda before=before: total(_READ) > before[1],  # type: ignore[misc]
-            "is decided": lambda before=before: total(_SAMPLED) > before[2],  # type: ignore[misc]
-            "is sent to the backend": lambda before=before: total(_SENT) > before[3],  # type: ignore[misc]
+            "is read by a gateway": lambda before=before: _total(tiers, _READ) > before[1],  # type: ignore[misc]
+            "is decided": lambda before=before: _total(tiers, _SAMPLED) > before[2],  # type: ignore[misc]
+            "is sent to the backend": lambda before=before: _total(tiers, _SENT) > before[3],  # type: ignore[misc]
             "is in Jaeger's API": lambda trace_id=trace_id: bool(tiers.jaeger.found(trace_id)),  # type: ignore[misc]
         }
         for stage, reached in stages.items():
@@ -153,6 +155,25 @@ def _delay(tiers: Tiers, pipeline: spancast.Pipeline) -> None:
     for stage, seconds in came.items():
         each = ", ".join(f"{one:.1f}" for one in seconds)
         row(f"seconds from a trace's end until it {stage}; decision's wait {WAIT} s", each)
+
+
+def _frozen(tiers: Tiers, pipeline: spancast.Pipeline) -> None:
+    """How much later a gateway decides that got no processor time: the sampler counts ticks, and loses those it misses."""
+    read, decided = _total(tiers, _READ), _total(tiers, _SAMPLED)
+    failed(1)
+    began = time.monotonic()
+    pipeline.flush(10)
+    until(lambda: _total(tiers, _READ) > read, bool)
+    for gateway in tiers.gateways:
+        gateway.program.freeze()
+    time.sleep(FROZEN)
+    for gateway in tiers.gateways:
+        gateway.program.thaw()
+    until(lambda: _total(tiers, _SAMPLED) > decided, bool, 150)
+    what = (
+        f"seconds until a trace is decided when the gateways got no processor for {FROZEN} s; decision's wait {WAIT} s"
+    )
+    row(what, f"{time.monotonic() - began:.1f}")
 
 
 def _outage(tiers: Tiers, pipeline: spancast.Pipeline) -> None:
@@ -171,7 +192,7 @@ def _outage(tiers: Tiers, pipeline: spancast.Pipeline) -> None:
     row("seconds until the agent's queue is empty after Kafka is back", f"{time.monotonic() - began:.0f}")
 
 
-PARTS = {"idle": _idle, "flow": _flow, "rules": _rules, "delay": _delay, "outage": _outage}
+PARTS = {"idle": _idle, "flow": _flow, "rules": _rules, "delay": _delay, "frozen": _frozen, "outage": _outage}
 
 if __name__ == "__main__":
     main(sys.argv[1:])

@@ -14,6 +14,14 @@ from .read_back import Spans, of_protobufs_json
 
 # without its runners of jobs: seven more processes, which no trace needs
 _ENVIRON = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+_AUTHENTICATION = """
+[mlflow]
+default_permission = READ
+database_uri = sqlite:///{folder}/auth.db
+admin_username = admin
+admin_password = {password}
+authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+"""
 EXPERIMENT = "0"  # the one that every MLflow has, "Default"
 
 
@@ -41,14 +49,28 @@ class MLflow:
         return found
 
 
+def shown(url: str, trace_id: str) -> dict[str, str]:
+    """Return what an MLflow shows of a trace in its list: user, session, tokens, cost, by MLflow's names."""
+    found = fetch(f"{url}/api/3.0/mlflow/traces/tr-{trace_id}")["trace"]["trace_info"]
+    return dict(found.get("trace_metadata") or {})
+
+
 @contextmanager
-def running_mlflow(folder: Path) -> Iterator[MLflow]:
-    """Yield an MLflow that keeps its data in *folder*."""
+def running_mlflow(folder: Path, password: str | None = None) -> Iterator[MLflow]:
+    """Yield an MLflow that keeps its data in *folder*; with a *password*, that of its `admin`, it asks for one."""
     port = free_port()
     command = [cached("mlflow") / "environment/bin/mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--workers", "1"]
     command += ["--default-artifact-root", str(folder / "artifacts")]
+    environ = dict(_ENVIRON)
+    if password is not None:
+        command += ["--app-name", "basic-auth"]
+        (folder / "auth.ini").write_text(_AUTHENTICATION.format(folder=folder, password=password))
+        environ |= {
+            "MLFLOW_AUTH_CONFIG_PATH": str(folder / "auth.ini"),
+            "MLFLOW_FLASK_SERVER_SECRET_KEY": "of the tests",
+        }
     url = f"http://127.0.0.1:{port}"
-    program = Program(command, folder, lambda: answers(f"{url}/health"), _ENVIRON)
+    program = Program(command, folder, lambda: answers(f"{url}/health"), environ)
     with program:
         yield MLflow(url, program)

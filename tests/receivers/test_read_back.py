@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,6 +17,7 @@ from spancast.destinations import MemoryDestination
 
 from .applications import APPLICATIONS, many
 from .cache import needs
+from .mlflow_server import shown
 from .read_back import differences, sent
 from .under_test import RECEIVERS, Running
 
@@ -78,3 +80,21 @@ def test_20_000_spans_are_all_there(running: Running, request: pytest.FixtureReq
         report = pipeline.report()[backend.name]
     assert (100 * traces, 0, 0, 0) == (report.delivered, report.rejected, report.spooled, report.dropped)
     assert dict.fromkeys(ids, 100) == counts(ids)
+
+
+@pytest.mark.parametrize("running", [pytest.param("mlflow", marks=needs("mlflow"))], indirect=True)
+def test_mlflow_shows_user_session_tokens_and_cost(running: Running) -> None:
+    """Beside the trace: who it was for, and the sums over its model calls."""
+    memory: MemoryDestination = destinations.memory(convention="gen_ai")
+    with spancast.Pipeline(memory, running.destination()) as pipeline:
+        APPLICATIONS["the demo"](pipeline)
+        assert True is pipeline.flush(30)
+    calls = [span.attributes for span in memory.spans if span.attributes.get("gen_ai.operation.name") == "chat"]
+    trace_id = memory.spans[0].trace_id
+    running.spans(trace_id, len(memory.spans))
+    found = shown(running.url, trace_id)
+    assert ("user_12345", "session_abc") == (found["mlflow.trace.user"], found["mlflow.trace.session"])
+    tokens = {name: sum(call[f"gen_ai.usage.{name}"] for call in calls) for name in ("input_tokens", "output_tokens")}
+    assert {**tokens, "total_tokens": sum(tokens.values())} == json.loads(found["mlflow.trace.tokenUsage"])
+    cost = sum(call["gen_ai.usage.total_cost"] for call in calls)
+    assert pytest.approx(cost) == json.loads(found["mlflow.trace.cost"])["total_cost"]
