@@ -53,12 +53,39 @@ def hold_message(message: Any, taken: Snapshot) -> MessageSnapshot:
         data["content"] = list(content)
         taken.size += sum(_length(block) for block in content)
     calls, further = data.get("tool_calls"), data.get("additional_kwargs")
-    if calls or further:
-        taken.weigh((calls, further))
+    if calls:
+        _weigh_calls(calls, taken)
+    if further:
+        taken.weigh(further)
     taken.budget += 15  # less work than the container that it is counted as
     snapshot = _new_snapshot(MessageSnapshot)  # and its fields: half of the steps of calling the class
     snapshot.kind, snapshot.data = type(message), data
     return snapshot
+
+
+def _weigh_calls(calls: Any, taken: Snapshot) -> None:
+    """Count tool calls, which are kept by reference: most are a few texts and numbers, and need no walk through all of it.
+
+    They are counted anew in each state that holds their message: a tenth of the callbacks of an agent.
+    """
+    if type(calls) is not list or len(calls) > FEW:
+        taken.weigh(calls)
+        return
+    for call in calls:
+        arguments = call.get("args") if type(call) is dict else None
+        if type(arguments) is not dict or len(arguments) > FEW:
+            taken.weigh(call)
+            continue
+        taken.size += _CALL_BYTES
+        for value in (call.get("name"), *arguments.values()):
+            kind = type(value)
+            if kind is str:
+                taken.size += len(value)
+            elif kind is dict or kind is list or kind is tuple:
+                taken.weigh(value)
+
+
+_CALL_BYTES = 1_000  # of a call: two mappings with their names
 
 
 def copy_message(message: Any) -> tuple[MessageSnapshot, int]:
@@ -108,7 +135,7 @@ def _measure(copies: list[Any], messages: Sequence[Any], start: int) -> tuple[in
             size += len(content)
             if data.get("tool_calls"):
                 snapshot = snapshot or Snapshot(SHAPES)
-                snapshot.weigh(data["tool_calls"])
+                _weigh_calls(data["tool_calls"], snapshot)
         else:
             texts_only = False
             snapshot = snapshot or Snapshot(SHAPES)
