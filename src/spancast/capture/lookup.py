@@ -45,24 +45,16 @@ def fields_of(value: object) -> Mapping[str, Any]:
     return {**held, **extra} if type(extra) is dict and len(extra) else held
 
 
-Split = tuple[tuple[str, tuple[str, ...]], ...]
-
-
 @lru_cache(maxsize=256)
-def _split(paths: Paths) -> tuple[Split, frozenset[str] | None]:
-    """Return the steps of each path, and the first steps of all; None for these where a path begins at the whole."""
+def _split(paths: Paths) -> tuple[tuple[str, tuple[str, ...]], ...]:
     split = [path.split(".") for path in paths]
-    firsts = frozenset([first for first, *_ in split])
-    return tuple([(first, tuple(rest)) for first, *rest in split]), None if "" in firsts else firsts
+    return tuple((first, tuple(rest)) for first, *rest in split)
 
 
 def values_at(fields: Mapping[str, Any], paths: Paths) -> list[Any]:
     """Return the values that *fields* has at *paths*, in the order of the paths."""
-    found: list[Any] = []
-    split, firsts = _split(paths)
-    if firsts is not None and firsts.isdisjoint(fields):  # most spellings are absent: one comparison of names
-        return found
-    for first, rest in split:
+    found = []
+    for first, rest in _split(paths):
         value = fields.get(first) if first else fields
         if value is None:  # most spellings are absent
             continue
@@ -98,10 +90,7 @@ def _step(value: object, name: str) -> Any:
 
 def first_text(fields: Mapping[str, Any], paths: Paths) -> str | None:
     """Return the first value at *paths* that is a text, or a member of an enumeration, and not empty."""
-    split, firsts = _split(paths)
-    if firsts is not None and firsts.isdisjoint(fields):
-        return None
-    for first, rest in split:
+    for first, rest in _split(paths):
         value = fields.get(first)
         if value is None:
             continue
