@@ -118,6 +118,8 @@ def install(name: str, folder: Path) -> bool:
     venv.create(folder / name, with_pip=True)
     own = ["--editable", f"{ROOT}[langchain,llama-index]"] if name in OURS else []
     held = {} if name in OURS else versions_in(python_of("spancast", folder))
+    if "openlit" in name:
+        held.pop("opentelemetry-sdk", None)  # with the newest SDK pip finds an old OpenLIT, which cannot be imported
     constraints = folder / f"{name}.txt"
     constraints.write_text("".join(f"{package}=={number}\n" for package, number in held.items()))
     command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "-c", str(constraints)]

@@ -248,7 +248,9 @@ def _mlflow_llama_index(url: str) -> Started:
 
 def _mlflow_autolog(url: str, framework: str) -> Started:
     os.environ.update(
-        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=f"{url}/v1/traces", OTEL_EXPORTER_OTLP_TRACES_PROTOCOL="http/protobuf"
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=f"{url}/v1/traces",
+        OTEL_EXPORTER_OTLP_TRACES_PROTOCOL="http/protobuf",
+        MLFLOW_TRACKING_URI=url,  # not asked; without it the package for production wants a database of its own
     )
     import mlflow
     import mlflow.tracing.provider as provider

@@ -415,7 +415,7 @@ WORKLOADS: dict[str, Workload] = {
     "history": Workload("50 messages of 2 kB", "langchain", history, 60),
     "history_new": Workload("50 messages of 2 kB, new in each call", "langchain", history_new, 60),
     "answers": Workload("one answer with reasoning, tools and usage details", "langchain", answers, 250),
-    "numbers": Workload("graph with a state of 100,000 numbers", "langchain", numbers, 40),
+    "numbers": Workload("graph with a state of 100,000 numbers", "langchain", numbers, 12),
     "li_rag": Workload("RAG query", "llama_index", li_rag, 60),
     "li_agent": Workload("agent of 5 turns (LlamaIndex)", "llama_index", li_agent, 8),
 }
