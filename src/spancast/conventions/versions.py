@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from .. import validation
@@ -140,7 +140,7 @@ def at_version(render: Convention, convention: str) -> Convention:
 
 def _render(operation: Operation, *, inner: Convention, base: str, version: str) -> Span:
     span = inner(operation)
-    later = _LATER[base, version]
+    later = _later(base, version)
     kept = {name: value for name, value in span.attributes.items() if later.search(name) is None}
     if base == "openinference":
         kind = kept.get("openinference.span.kind")
@@ -166,11 +166,10 @@ def _with_older(kept: dict[str, AttributeValue], before: Mapping[str, AttributeV
     return kept
 
 
-def _pattern(table: Mapping[str, tuple[str, ...]], version: str) -> re.Pattern[str]:
+@cache
+def _later(base: str, version: str) -> re.Pattern[str]:
     """Return what finds a name that is later than *version*: whole, or a part of it between dots."""
+    table = _TABLES[base]
     order = list(table)
     later = [name for each in order[order.index(version) + 1 :] for name in table[each]]
     return re.compile(r"(?:^|\.)(?:" + "|".join(map(re.escape, later)) + r")(?:\.|$)")
-
-
-_LATER = {(base, version): _pattern(table, version) for base, table in _TABLES.items() for version in versions_of(base)}

@@ -99,7 +99,7 @@ _FORMS: tuple[tuple[tuple[str, ...], str], ...] = (
     # JSON Web Tokens
     (("eyJ",), r"eyJ(?<![A-Za-z0-9_-]eyJ)[A-Za-z0-9_-]{8,}+\.eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]*+"),
 )
-_COMPILED = tuple([(beginnings, re.compile(form)) for beginnings, form in _FORMS])
+_form = lru_cache(maxsize=None)(re.compile)  # at their first beginning in a text: all take 10 ms, a tenth of the import
 
 # `api_key=x`, `"password": "x"`, `clientSecret: ["x"]`: the name stays, the value goes. Quotes may be escaped as in JSON
 # inside JSON, in HTML, in a URL; a quoted value ends at the quote that it began with.
@@ -155,9 +155,9 @@ def without_secrets(text: str) -> str:
     """Return *text* without API keys, tokens, private keys, passwords in addresses and values named like them."""
     if "PRIVATE KEY" in text:
         text = "".join(_without_blocks(text))
-    for beginnings, form in _COMPILED:
+    for beginnings, form in _FORMS:
         if any([beginning in text for beginning in beginnings]):
-            text = form.sub(MASK, text)
+            text = _form(form).sub(MASK, text)
     lower = text.lower()
     if "bearer" in lower or "basic" in lower:
         text = _SCHEME.sub(_masked, text)
