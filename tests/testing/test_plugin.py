@@ -54,7 +54,7 @@ def loaded() -> None:
     """Load what a run and its report load. pytester forgets modules that were loaded in its runs: other tests would get
     second copies of our classes.
     """
-    from spancast.testing import record
+    from spancast.testing import record, replay
     from spancast.view.export import page_of
 
     names: dict[str, Any] = {}
@@ -190,6 +190,26 @@ def test_it(traces):
     run(suite, code).assert_outcomes(passed=1)
 
 
+def test_recordings(suite: pytest.Pytester) -> None:
+    """Missing: fails; written by the option; then replayed, and what is not in it is shown."""
+    code = """
+def test_it(traces, recording):
+    from langchain_core.language_models import GenericFakeChatModel
+    from langchain_core.messages import AIMessage
+    answers = iter([AIMessage("recorded")] if recording.recording else [])
+    model = recording.langchain_model(GenericFakeChatModel(messages=answers))
+    assert "recorded" == model.invoke("Where is it?").text
+    assert traces.last.llm_calls == 1
+"""
+    run(suite, code).assert_outcomes(errors=1)
+    run(suite, code, "--spancast-record").assert_outcomes(passed=1)
+    run(suite, code).assert_outcomes(passed=1)
+    assert ["test_it.jsonl"] == [path.name for path in suite.path.rglob("*.jsonl")]
+    other = run(suite, code.replace("Where is it?", "Where is he?"))
+    other.assert_outcomes(failed=1, errors=1)
+    other.stdout.fnmatch_lines(["*message 1 was 'user: Where is it?'*"])
+
+
 @pytest.mark.slow
 def test_parallel_processes(suite: pytest.Pytester) -> None:
     """With pytest-xdist each process has its own traces."""
@@ -201,7 +221,9 @@ def test_a_test_run_without_the_fixture_loads_nothing() -> None:
     """The plugin is there in every run of pytest where spancast is installed: it must cost nothing."""
     code = (
         "import sys, spancast.testing.plugin; "
-        "print(sorted(name for name in sys.modules if name.startswith('spancast.') or name.startswith('langchain')))"
+        "print(sorted(name for name in sys.modules if name.startswith(('spancast.', 'langchain', 'llama_index', 'orjson'))))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "['spancast._version', 'spancast.testing', 'spancast.testing.plugin']\n" == done.stdout
+    own = ["names", "plugin", "recording_mode"]
+    expected = ["spancast._version", "spancast.testing", *(f"spancast.testing.{name}" for name in own)]
+    assert f"{expected}\n" == done.stdout

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import re
 from pathlib import Path
+
+from .names import file_name
 
 FOLDER = "__traces__"
 
@@ -14,7 +15,7 @@ def compare(outline: str, folder: Path, name: str, *, update: bool) -> str | Non
 
     An outline that is not stored yet is a difference: a test must not pass by itself.
     """
-    path = folder / (re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:150] + ".txt")
+    path = folder / f"{file_name(name)}.txt"
     if update:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(outline, encoding="utf-8")

@@ -5,12 +5,14 @@ Nothing of spancast is imported before a test asks for the fixture.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from . import recording_mode
+from .names import file_name
 
 _ASKED = pytest.StashKey[Any]()
 _MOST_TREES = 5  # of one test in its report
@@ -23,6 +25,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--spancast-html", metavar="DIR", default=None, help="keep the page of each failed test's traces in this folder"
     )
     group.addoption("--spancast-update", action="store_true", help="write the stored outlines of traces anew")
+    group.addoption(
+        "--spancast-record", action="store_true", help="call real models, and write the recordings of their calls anew"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say whether recordings are made."""
+    recording_mode.begin(config.getoption("--spancast-record"))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Forget it."""
+    recording_mode.end()
+
+
+@pytest.fixture
+def recording(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The test's model calls: replayed from `__recordings__` beside the test, or recorded with `--spancast-record`."""
+    from .replaying import replay
+
+    path = Path(request.path)
+    with replay(path.parent / "__recordings__" / path.stem / f"{file_name(request.node.name)}.jsonl") as replaying:
+        yield replaying
 
 
 @pytest.fixture
@@ -71,6 +96,6 @@ def _write_page(folder: Path, test: str, found: list[Any]) -> Path:
     from ..view.export import write_page
 
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / (re.sub(r"[^A-Za-z0-9._-]+", "_", test)[-150:] + ".html")
+    path = folder / f"{file_name(test)}.html"
     write_page(path, [list(trace.spans) for trace in found])
     return path
