@@ -51,7 +51,7 @@ ROOMS["audit"] = {*ROOMS["runtime"], "runtime", "langchain", "llama_index", "red
 ROOMS["demo"] = {"runtime", "langchain"}
 ROOMS["terminal"] = set()
 ROOMS["view"] = {"terminal", "delivery", "otlp", "conventions", "private_files"}
-ROOMS["testing"] = {*ROOMS["runtime"], "runtime", "view", "notebook", "langchain", "llama_index"}
+ROOMS["testing"] = {*ROOMS["runtime"], "runtime", "capture", "redact", "view", "notebook", "langchain", "llama_index"}
 ROOMS["notebook"] = {*ROOMS["runtime"], "runtime", "view"}
 ROOMS["commands"] = {
     *ROOMS["runtime"],

@@ -1,10 +1,11 @@
 /** Where the page gets its data: from the server, or from the block that a self-contained file holds. */
-import type { Diff, Filters, Trace, TraceRow } from "./types";
+import type { Diff, Filters, Session, Trace, TraceRow } from "./types";
 
 interface Embedded {
   traces: TraceRow[];
   details: Record<string, Trace>;
   diff?: Diff & { a: string; b: string };
+  session_scores?: Record<string, Session["scores"]>;
 }
 
 function readEmbedded(): Embedded | null {
@@ -52,11 +53,12 @@ export async function getTrace(id: string): Promise<Trace> {
   return get<Trace>(`/api/traces/${encodeURIComponent(id)}`);
 }
 
-export async function getSession(id: string): Promise<TraceRow[]> {
+export async function getSession(id: string): Promise<Session> {
   if (embedded) {
-    return embedded.traces.filter((row) => row.session_id === id).sort((a, b) => a.start_ns - b.start_ns);
+    const traces = embedded.traces.filter((row) => row.session_id === id).sort((a, b) => a.start_ns - b.start_ns);
+    return { traces, scores: embedded.session_scores?.[id] ?? [] };
   }
-  return (await get<{ traces: TraceRow[] }>(`/api/sessions/${encodeURIComponent(id)}`)).traces;
+  return get<Session>(`/api/sessions/${encodeURIComponent(id)}`);
 }
 
 export async function getDiff(a: string, b: string): Promise<Diff> {

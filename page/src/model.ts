@@ -102,14 +102,32 @@ export interface Totals {
   toolCalls: number;
 }
 
-/** Return the figures of a trace; what the gateway says about a call again counts once. */
+/** Return whether a span is there for its score only, and no part of what happened: it has no length. It may come days later. */
+export function isScore(span: Span): boolean {
+  return span.kind === "EVALUATOR" && span.start_ns === span.end_ns && span.content.scores !== undefined;
+}
+
+const MOST_SCORES = 3; // of one span that are shown in the tree
+
+/** Return what stands behind a span's name in the tree: the scores it carries; an evaluator has its name already. */
+export function scoreTexts(span: Span): string[] {
+  const most = span.kind === "EVALUATOR" ? 1 : MOST_SCORES;
+  return (span.content.scores ?? [])
+    .slice(0, most)
+    .map((score) => [span.kind === "EVALUATOR" ? undefined : score.name, score.value ?? score.score, score.label])
+    .map((parts) => parts.filter((part) => part !== undefined && part !== null && part !== "").join(" "))
+    .filter((text) => text !== "");
+}
+
+/** Return the figures of a trace; what the gateway says about a call again counts once, and a later score takes no time. */
 export function totals(spans: Span[]): Totals {
   const counting = new Set(spans.filter((s) => s.kind === "LLM" && s.input_tokens !== null).map((s) => s.span_id));
   const counted = spans.filter((s) => s.kind !== "LLM" || !s.parent_span_id || !counting.has(s.parent_span_id));
   const costs = counted.map((s) => s.cost).filter((cost): cost is number => cost !== null);
   let start = Infinity;
   let end = -Infinity;
-  for (const span of spans) {
+  const timed = spans.filter((span) => !isScore(span));
+  for (const span of timed.length ? timed : spans) {
     start = Math.min(start, span.start_ns);
     end = Math.max(end, span.end_ns);
   }

@@ -2,16 +2,18 @@
 import { useEffect, useState } from "preact/hooks";
 import { getSession } from "./data";
 import { clock, count, duration, money, plural } from "./format";
-import type { TraceRow } from "./types";
+import { Scores } from "./span";
+import type { Session } from "./types";
 
 export function SessionPage({ id }: { id: string }) {
-  const [rows, setRows] = useState<TraceRow[] | null>(null);
+  const [session, setSession] = useState<Session | null>(null);
   const [problem, setProblem] = useState("");
   useEffect(() => {
-    getSession(id).then(setRows, (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)));
+    getSession(id).then(setSession, (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)));
   }, [id]);
   if (problem) return <p class="error">{problem}</p>;
-  if (!rows) return <p class="empty">Loading…</p>;
+  if (!session) return <p class="empty">Loading…</p>;
+  const rows = session.traces;
   const tokens = rows.reduce((sum, row) => sum + row.input_tokens + row.output_tokens, 0);
   const cost = rows.reduce((sum, row) => sum + (row.cost ?? 0), 0);
   return (
@@ -22,6 +24,7 @@ export function SessionPage({ id }: { id: string }) {
           {plural(rows.length, "trace")} · {count(tokens)} tokens{cost > 0 && ` · ${money(cost)}`}
           {rows[0]?.user && ` · user ${rows[0].user}`}
         </p>
+        {session.scores.length > 0 && <Scores title="Scores of the session" scores={session.scores} />}
       </header>
       {rows.map((row) => (
         <section key={row.trace_id} class="turn">

@@ -222,9 +222,9 @@ function Documents({ title, documents }: { title: string; documents: Document[] 
   );
 }
 
-function Scores({ scores }: { scores: Score[] }) {
+export function Scores({ scores, title = "Scores" }: { scores: Score[]; title?: string }) {
   return (
-    <Block title="Scores">
+    <Block title={title}>
       {scores.map((score, index) => (
         <p key={index}>
           <strong>{score.name ?? "score"}</strong> {String(score.value ?? score.score ?? "")} {score.label ?? ""}{" "}

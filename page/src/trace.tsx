@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { getTrace } from "./data";
 import { count, duration, money, plural } from "./format";
 import { GraphView } from "./graph";
-import { agentGraph, buildTree, searchable, spansWith, totals, visibleRows, type TreeNode } from "./model";
+import { agentGraph, buildTree, isScore, scoreTexts, searchable, spansWith, totals, visibleRows, type TreeNode } from "./model";
 import { go } from "./route";
 import { CopyButton, Kind, SpanView } from "./span";
 import type { Trace } from "./types";
@@ -210,7 +210,7 @@ function TreeRow(props: RowsProps & { node: TreeNode; top: number }) {
   const { node, selected, collapsed, matches, select, toggle, start, end } = props;
   const { span } = node;
   const whole = Math.max(1, end - start);
-  const left = ((span.start_ns - start) / whole) * 100;
+  const left = Math.min(100, ((span.start_ns - start) / whole) * 100); // a score may be later than the end
   const width = Math.max(0.4, ((span.end_ns - span.start_ns) / whole) * 100);
   const firstToken = span.first_token !== null ? ((span.first_token * 1e9) / whole) * 100 : null;
   return (
@@ -242,15 +242,20 @@ function TreeRow(props: RowsProps & { node: TreeNode; top: number }) {
           {span.name}
           {node.gateway && <span class="badge">gateway</span>}
           {span.ending && <span class="badge">{span.ending}</span>}
+          {scoreTexts(span).map((text, index) => (
+            <span key={index} class="badge score">
+              {text}
+            </span>
+          ))}
         </span>
       </span>
       <span class="row-figures">
         {span.input_tokens !== null && <span class="dim">{count((span.input_tokens ?? 0) + (span.output_tokens ?? 0))} tok</span>}
         {span.cost !== null && <span class="dim">{money(span.cost)}</span>}
-        <span>{duration((span.end_ns - span.start_ns) / 1e9)}</span>
+        {!isScore(span) && <span>{duration((span.end_ns - span.start_ns) / 1e9)}</span>}
       </span>
       <span class="bar">
-        <span class={`fill kind-${/^[A-Z_]+$/.test(span.kind) ? span.kind.toLowerCase() : "other"}`} style={{ left: `${left}%`, width: `${Math.min(width, 100 - left)}%` }} />
+        {!isScore(span) && <span class={`fill kind-${/^[A-Z_]+$/.test(span.kind) ? span.kind.toLowerCase() : "other"}`} style={{ left: `${left}%`, width: `${Math.min(width, 100 - left)}%` }} />}
         {firstToken !== null && <span class="first-token" style={{ left: `${Math.min(99.5, left + firstToken)}%` }} />}
       </span>
     </div>

@@ -97,6 +97,11 @@ export interface Trace {
   spans: Span[];
 }
 
+export interface Session {
+  traces: TraceRow[];
+  scores: Score[];
+}
+
 export interface DiffSide {
   spans: number;
   llm_calls: number;

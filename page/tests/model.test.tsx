@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { clock, duration, money, parsed, plural } from "../src/format";
 import { layout } from "../src/graph";
 import { JsonView } from "../src/json";
-import { agentGraph, buildTree, searchable, spansWith, totals, visibleRows } from "../src/model";
+import { agentGraph, buildTree, isScore, scoreTexts, searchable, spansWith, totals, visibleRows } from "../src/model";
 import { parse } from "../src/route";
 import { MessageView, SpanView } from "../src/span";
 import type { Span } from "../src/types";
@@ -46,6 +46,20 @@ describe("the tree", () => {
   it("shows spans that are each other's parents once", () => {
     const roots = buildTree([span("1", "2"), span("2", "1"), span("3", "3")]);
     expect(visibleRows(roots, new Set()).map((node) => node.span.span_id).sort()).toEqual(["1", "2", "3"]);
+  });
+
+  it("shows scores behind names, and gives one that comes days later no time", () => {
+    const late = span("9", "1", {
+      kind: "EVALUATOR",
+      start_ns: 9e15,
+      end_ns: 9e15,
+      content: { scores: [{ name: "helpful", score: 1, label: "yes" }] },
+    });
+    const scored = span("1", null, { content: { scores: [{ name: "grounded", value: 0 }, { name: "short", label: "no" }] } });
+    expect(totals([scored, late])).toMatchObject({ start: 1e9, end: 100e9 });
+    expect([isScore(late), isScore(scored)]).toEqual([true, false]);
+    expect(scoreTexts(late)).toEqual(["1 yes"]);
+    expect(scoreTexts(scored)).toEqual(["grounded 0", "short no"]);
   });
 
   it("joins a model call with the gateway's span of it, and counts its tokens once", () => {

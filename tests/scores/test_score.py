@@ -8,10 +8,13 @@ import math
 import subprocess
 import sys
 from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -198,9 +201,12 @@ def test_a_span_id_in_its_trace_needs_no_trace_id(pipeline: Pipeline, memory: Me
         ({"trace_id": TRACE, "value": None}, "no result"),
         ({"trace_id": TRACE, "value": math.nan}, "finite"),
         ({"trace_id": TRACE, "value": 10**400}, "finite"),
-        ({"trace_id": TRACE, "value": [1]}, "finite"),
-        ({"trace_id": TRACE, "label": 3}, "label"),
-        ({"trace_id": TRACE, "explanation": 3}, "explanation"),
+        ({"trace_id": TRACE, "value": [1]}, "`value` is of type list: give a number"),
+        ({"trace_id": TRACE, "value": numpy.array([1, 2])}, "`value` is of type ndarray: give a number"),
+        ({"trace_id": TRACE, "label": ["yes"]}, "`label` is of type list: give a text"),
+        ({"trace_id": TRACE, "label": numpy.array(["yes"] * 2)}, "`label` is of type ndarray: give a text"),
+        ({"trace_id": TRACE, "explanation": {}}, "`explanation` is of type dict: give a text"),
+        ({"trace_id": TRACE, "name": None}, "`name` is None: give a text"),
         ({"trace_id": TRACE, "annotator": "robot"}, "annotator"),
         ({"trace_id": TRACE, "metadata": "up"}, "metadata"),
         ({"trace_id": TRACE, "name": ""}, "name"),
@@ -230,7 +236,20 @@ class _Hostile:
         raise RuntimeError("no")
 
 
-@given(st.one_of(st.none(), st.text(), st.integers(), st.floats(), st.binary(), st.builds(_Hostile)))
+class _Grade(Enum):
+    GOOD = "good"
+    BAD = 0.25
+
+
+JUNK = st.one_of(
+    *(st.none(), st.text(), st.integers(), st.floats(), st.binary(), st.decimals(), st.datetimes(), st.uuids()),
+    *(st.sampled_from(_Grade), st.builds(_Hostile), st.lists(st.integers()), st.complex_numbers(), st.fractions()),
+    st.builds(numpy.float32, st.floats(width=32)),
+    st.builds(numpy.array, st.lists(st.floats(), max_size=3)),
+)
+
+
+@given(JUNK)
 def test_no_argument_raises(junk: Any) -> None:
     """Whatever stands in whichever place, the answer is True or False."""
     names = (
@@ -258,7 +277,14 @@ def test_a_fault_of_ours_does_not_reach_the_caller(pipeline: Pipeline, monkeypat
         assert False is spancast.score("helpful", 1, trace_id=TRACE)
 
 
-@pytest.mark.parametrize(("value", "number"), [(True, 1.0), (3, 3.0), (Decimal("0.5"), 0.5)])
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        *((True, 1.0), (3, 3.0), (Decimal("0.5"), 0.5), (Fraction(1, 4), 0.25), (_Grade.BAD, 0.25)),
+        *((numpy.float32(0.5), 0.5), (numpy.int64(3), 3.0), (numpy.bool_(True), 1.0), (numpy.array(0.5), 0.5)),
+        (numpy.array([0.5]), 0.5),
+    ],
+)
 def test_numbers_of_every_kind_are_floats(
     value: Any, number: float, pipeline: Pipeline, memory: MemoryDestination
 ) -> None:
@@ -268,6 +294,52 @@ def test_numbers_of_every_kind_are_floats(
 
     found = scores_of(memory)[0].attributes[EVALUATION + "score"]
     assert (number, float) == (found, type(found))
+
+
+@pytest.mark.parametrize(
+    ("label", "text"),
+    [
+        *((_Grade.GOOD, "good"), (3, "3"), (True, "True"), (Decimal("0.5"), "0.5"), ("a" * 300, "a" * 256)),
+        (numpy.str_("yes"), "yes"),
+    ],
+)
+def test_labels_of_every_kind_are_texts(label: Any, text: str, pipeline: Pipeline, memory: MemoryDestination) -> None:
+    """A category may be a member of an enum, a number, a scalar of numpy; as the value too, where it is a text."""
+    with pipeline:
+        assert spancast.score(
+            "grade", label=label, trace_id=TRACE, metadata={"n": numpy.int64(3), "grade": _Grade.GOOD}
+        )
+        assert spancast.score("grade", _Grade.GOOD, trace_id=TRACE)
+
+    first, second = (score.attributes for score in scores_of(memory))
+    prefix = "trace." + EVALUATION
+    assert (text, str) == (first[prefix + "label"], type(first[prefix + "label"]))
+    assert {"n": 3, "grade": "good"} == json.loads(first[prefix + "metadata"])
+    assert "good" == second[prefix + "label"]
+    assert prefix + "score" not in second
+
+
+@pytest.mark.parametrize("value", [math.nan, -math.inf, 10**400, Decimal("NaN"), numpy.float64("inf")])
+def test_a_value_that_is_not_finite_is_left_out(
+    value: Any, pipeline: Pipeline, memory: MemoryDestination, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The rest of the score goes; one sentence, however often."""
+    with pipeline, caplog.at_level(logging.WARNING, "spancast"):
+        assert [True, True] == [spancast.score("grade", value, label="bad", trace_id=TRACE) for _ in range(2)]
+
+    assert ["bad"] * 2 == [score.attributes["trace." + EVALUATION + "label"] for score in scores_of(memory)]
+    assert not any("trace." + EVALUATION + "score" in score.attributes for score in scores_of(memory))
+    (message,) = caplog.messages
+    assert "it is left out; give a finite number" in message
+
+
+def test_a_long_name_is_cut(pipeline: Pipeline, memory: MemoryDestination, caplog: pytest.LogCaptureFixture) -> None:
+    """And one sentence says so."""
+    with pipeline, caplog.at_level(logging.WARNING, "spancast"):
+        assert True is spancast.score("n" * 1000, 1, trace_id=TRACE)
+
+    assert "n" * 256 == scores_of(memory)[0].attributes["trace." + EVALUATION + "name"]
+    assert ["`name` has 1000 characters: only the first 256 are sent."] == [text[-56:] for text in caplog.messages]
 
 
 # ---------------------------------------------------------------- the way of spans

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import spancast
 
 pytest_plugins = ["pytester"]
+FAKES = ("tests.fakes.langchain", "tests.fakes.llama_index", "langchain.agents", "llama_index.core.agent.workflow")
 
 APPLICATION = '''
 import threading
@@ -54,7 +56,9 @@ def loaded() -> None:
     """Load what a run and its report load. pytester forgets modules that were loaded in its runs: other tests would get
     second copies of our classes.
     """
-    from spancast.testing import record, replay
+    for module in ("spancast.testing.replaying", "spancast.langchain.replay", "spancast.llama_index.replay", *FAKES):
+        import_module(module)
+    from spancast.testing import record
     from spancast.view.export import page_of
 
     names: dict[str, Any] = {}
@@ -210,11 +214,66 @@ def test_it(traces, recording):
     other.stdout.fnmatch_lines(["*message 1 was 'user: Where is it?'*"])
 
 
+def test_async_tests_of_a_plugin(suite: pytest.Pytester) -> None:
+    """The fixture is there in coroutines as well: pytest runs them by anyio's plugin, or pytest-asyncio's."""
+    code = """
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+@pytest.mark.anyio
+async def test_it(traces, recording):
+    await refund.ainvoke({"order": 17})
+    traces.last.tool("refund").called_once_with(order=17)
+"""
+    run(suite, code, "--spancast-record").assert_outcomes(passed=1)
+
+
+def test_agents_of_both_frameworks(suite: pytest.Pytester) -> None:
+    """LangGraph's and LlamaIndex's, recorded without a handler."""
+    code = """
+import asyncio
+from langchain.agents import create_agent
+from llama_index.core.agent.workflow import FunctionAgent
+from llama_index.core.tools import FunctionTool
+from tests.fakes.langchain import ScriptedChat, call
+from tests.fakes.llama_index import ScriptedLLM, calls
+
+def test_langgraph(traces):
+    model = ScriptedChat(script=[call("refund", {"order": 17}), "Done."])
+    create_agent(model, [refund]).invoke({"messages": [("user", "?")]})
+    traces.last.tool("refund").called_once_with(order=17)
+    assert traces.last.llm_calls == 2
+
+def test_llama_index(traces):
+    def pay(order: int) -> str:
+        return "done"
+    async def main():
+        model = ScriptedLLM(calls(("pay", {"order": 17})), "Done.")
+        return await FunctionAgent(tools=[FunctionTool.from_defaults(pay)], llm=model).run("?")
+    asyncio.run(main())
+    traces.last.tool("pay").called_once_with(order=17)
+    assert traces.last.llm_calls == 2
+"""
+    run(suite, code, "-W", "ignore::DeprecationWarning").assert_outcomes(passed=2)
+
+
+def test_outside_of_pytest() -> None:
+    """`record` and `replay` need no pytest: they work in unittest, and in a program."""
+    code = "import spancast.testing as t; t.record, t.replay; import sys; print('pytest' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "False\n" == done.stdout
+
+
 @pytest.mark.slow
 def test_parallel_processes(suite: pytest.Pytester) -> None:
     """With pytest-xdist each process has its own traces."""
     code = "\n".join(f"def test_{n}(traces):\n    agent({n})\n    assert len(traces) == 1" for n in range(4))
     run(suite, code, "-n", "2").assert_outcomes(passed=4)
+    keep = "recording.keep({'messages': []}, [{'content': ''}])"
+    code = "\n".join(f"def test_{n}(recording):\n    {keep}\n    assert recording.recording" for n in range(4))
+    run(suite, code, "-n", "2", "--spancast-record").assert_outcomes(passed=4)
+    assert 4 == len(list(suite.path.rglob("test_*.jsonl")))
 
 
 def test_a_test_run_without_the_fixture_loads_nothing() -> None:

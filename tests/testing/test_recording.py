@@ -13,8 +13,9 @@ import spancast
 from spancast import destinations, redact
 from spancast.langchain import SpancastCallbackHandler
 from spancast.testing import RecordingError, Replay, replay
+from spancast.testing.loading import load
 from spancast.testing.matching import difference, key_of
-from spancast.testing.recording import RecordedCall, load, plain, save
+from spancast.testing.recording import RecordedCall, plain, save
 
 from ..fakes.langchain import ScriptedChat
 from ..linear import MOST, growth

@@ -274,7 +274,7 @@ def test_parallel_calls_do_not_change_the_file(tmp_path: Path) -> None:
 
 def loaded(path: Path) -> Any:
     """Return the calls of a recording."""
-    from spancast.testing.recording import load
+    from spancast.testing.loading import load
 
     return load(path)
 

@@ -11,8 +11,10 @@ from typing import Any
 import orjson
 import pytest
 
+import spancast
+from spancast import destinations
 from spancast.view.export import page_of
-from spancast.view.read import read_lines, read_request
+from spancast.view.read import read_lines, read_request, traces_of
 
 from ..browser import needs_chromium, picture, running_chromium
 from .site import Site
@@ -120,6 +122,36 @@ def test_a_session_reads_as_a_conversation(site: Site, page: Any) -> None:
     page.get_by_text("Two.").wait_for()
     assert ["First?", "One.", "Second?", "Two."] == page.locator(".bubble").all_inner_texts()
     picture(page, "session")
+
+
+@pytest.mark.parametrize("embedded", [False, True])
+def test_scores_are_seen(site: Site, page: Any, tmp_path: Path, embedded: bool) -> None:
+    """On a span, in the tree, and on a session; from the server and in a file. One of later takes no time."""
+    found = tmp_path / "traces.jsonl"
+    with spancast.Pipeline(destinations.file(found), spool=False):
+        with spancast.trace(trace_name="Ask", session_id="s1", input="Hi", output="Hello") as trace:
+            spancast.score("grounded", 0.8, explanation="Cites both pages.")
+        trace.score("helpful", True, label="thumbs-up")
+        spancast.score("resolved", 1, label="yes", explanation="It came back.", session_id="s1")
+    spans = read_lines(found)
+    if embedded:
+        traces = list(traces_of(spans).values())
+        (tmp_path / "page.html").write_text(page_of(traces))
+        address = f"file://{tmp_path / 'page.html'}"
+    else:
+        site.store.add(spans)
+        address = site.url
+    page.goto(f"{address}#/session/s1")
+    page.get_by_text("Scores of the session").wait_for()
+    page.get_by_text("It came back.").wait_for()
+    assert ["Hi", "Hello"] == page.locator(".bubble").all_inner_texts()
+    if not embedded:
+        picture(page, "session-scores")
+    page.get_by_role("link", name="Ask").click()
+    page.get_by_text("Cites both pages.").wait_for()
+    assert ["grounded 0.8", "1 thumbs-up"] == page.locator(".row .badge.score").all_inner_texts()
+    if not embedded:
+        picture(page, "scores")
 
 
 def test_two_traces_are_compared(site: Site, page: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from ..record.operation import Score
@@ -41,6 +42,28 @@ def judgement_of(class_name: str, result: Mapping[str, Any], *, content: bool) -
         scope="evaluator",
     )
     return score if score.value is not None or score.label or score.explanation else None
+
+
+def judgement_in(name: str, output: object) -> Score | None:
+    """Return the score that an evaluator of the application's own returned: a number, True or False, or a mapping.
+
+    Mappings are those of LangSmith's and openevals' evaluators: `key`, `score`, `value`, `comment`; one in a list too.
+    """
+    if isinstance(output, (list, tuple)) and len(output) == 1:
+        output = output[0]
+    if isinstance(output, (bool, int, float)):
+        output = {"score": output}
+    if not isinstance(output, Mapping):
+        return None
+    found = judgement_of(name, output, content=True)
+    if found is None:
+        return None
+    key, annotator = output.get("key"), output.get("annotator")
+    return replace(
+        found,
+        name=key[:_MAX_LABEL] if isinstance(key, str) and key else found.name,
+        annotator=annotator if annotator in ("human", "llm") else "code",
+    )
 
 
 def _number(value: object) -> float | None:

@@ -231,7 +231,7 @@ class Ledger:
     ) -> DestinationReport:
         """Return the counts as they are now, with those of spans that have not come here yet: *more*, for *reasons*."""
         counts = self._counts
-        columns = {name: count + more.get(name, 0) for name, count in counts.columns.items()}
+        columns: dict[str, Any] = {name: count + more.get(name, 0) for name, count in counts.columns.items()}
         both = dict(counts.reasons)
         for reason, count in (reasons or {}).items():
             both[reason] = both.get(reason, 0) + count
@@ -241,27 +241,13 @@ class Ledger:
             replayed=counts.replayed,
             reasons=both,
             last_error=counts.last_error,
-            delivered=columns["delivered"],
-            rejected=columns["rejected"],
-            spooled=columns["spooled"],
-            dropped=columns["dropped"],
-            sampled_out=columns["sampled_out"],
-            queued=columns["queued"],
             scores=_score_report(counts.scores),
+            **columns,
         )
 
 
 def _score_report(columns: Mapping[str, int], reasons: Mapping[str, int] | None = None) -> ScoreReport:
-    return ScoreReport(
-        recorded=sum(columns.values()),
-        delivered=columns["delivered"],
-        rejected=columns["rejected"],
-        spooled=columns["spooled"],
-        dropped=columns["dropped"],
-        sampled_out=columns["sampled_out"],
-        queued=columns["queued"],
-        reasons=reasons or {},
-    )
+    return ScoreReport(recorded=sum(columns.values()), reasons=reasons or {}, **columns)
 
 
 def with_own_scores(report: DestinationReport, api: DestinationReport) -> DestinationReport:

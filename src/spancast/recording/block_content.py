@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..capture.evaluations import judgement_in
 from ..record.json import JSON
 from ..record.message import Message, Text, conversation
 from ..record.operation import (
@@ -86,6 +87,8 @@ def _detail(kind: Kind, name: str, given: Mapping[str, Any], asked: JSON, answer
         return ToolUse(name=name, description=given.get("description"))
     if kind is AGENT:
         return Agent(name=name)
+    if kind is Kind.EVALUATOR:
+        return judgement_in(name, answered)
     if kind is RETRIEVER and isinstance(answered, list):
         return Retrieval(query=asked if isinstance(asked, str) else "", documents=tuple(map(_document, answered)))
     if kind is LLM and isinstance(asked, str):

@@ -44,7 +44,7 @@ def score(
 
     Args:
         name: The criterion: `helpful`, `correctness`.
-        value: A number, True (1.0) or False (0.0).
+        value: A number, True (1.0) or False (0.0); a scalar of numpy or pandas too. One that is not finite is left out.
         label: A category, such as `yes`.
         explanation: Why; content, as a prompt is.
         annotator: Who judged: `human`, `llm` (a model as a judge) or `code` (a test, a rule).
@@ -59,7 +59,7 @@ def score(
         True when the score can be used; False, with one warning, when it cannot: a malformed id, no result, no target.
     """
     try:
-        judgement = read_score(name, value, label, explanation, annotator, identifier, metadata)
+        judgement = _read(name, value, label, explanation, annotator, identifier, metadata)
         target = read_target(trace_id, span_id, session_id)
         _record(judgement, *_place(target))
     except UnusableScoreError as problem:
@@ -75,7 +75,7 @@ def score_handle(handle: TraceHandle, operation: OpenOperation | None, name: str
     """Judge the span of *handle*; *operation* is what it stands for, where that belongs to a recorder of this process."""
     try:
         target = read_target(handle.trace_id, handle.span_id, more.pop("session_id", None))
-        _record(read_score(name, value, **{**_UNSAID, **more}), target, operation)
+        _record(_read(name, value, **{**_UNSAID, **more}), target, operation)
     except UnusableScoreError as problem:
         warn_once(f"score:{problem.key}", "spancast: a score is not sent: %s", problem)
         return False
@@ -83,6 +83,14 @@ def score_handle(handle: TraceHandle, operation: OpenOperation | None, name: str
         report_fault("score", error)
         return False
     return True
+
+
+def _read(*arguments: Any, **more: Any) -> Score:
+    """Return the score; one warning where a part of it was left out."""
+    judgement, problem = read_score(*arguments, **more)
+    if problem is not None:
+        warn_once(f"score-part:{problem.key}", "spancast: a part of a score is not sent: %s", problem)
+    return judgement
 
 
 _UNSAID: Mapping[str, Any] = {

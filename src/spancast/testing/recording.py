@@ -13,7 +13,6 @@ import orjson
 
 from ..capture.model_calls import Answer, Request
 
-_MOST_BYTES: Final = 64 * 1024 * 1024  # of a recording or a trace file that is read
 _MAX_DEPTH: Final = 48  # levels of a value; what lies deeper becomes text
 _LONG: Final = 512  # characters without a space: an image, a signature; a request has its digest
 _IDS: Final = frozenset(
@@ -48,40 +47,6 @@ class RecordedCall:
     request: Request
     answers: Sequence[Answer]
     partial: bool = False
-
-
-def load(path: Path) -> list[RecordedCall]:
-    """Return the calls of a recording, or of a trace file of `destinations.file`.
-
-    Raises:
-        RecordingError: When it is neither, or cannot be read.
-    """
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise RecordingError(f"{path} has more than {_MOST_BYTES // 2**20} MiB: keep one test's calls in a file.")
-        lines = [line for line in path.read_bytes().splitlines() if line.strip()]
-    except OSError as error:
-        raise RecordingError(f"{path} cannot be read ({error.strerror}).") from None
-    try:
-        first = orjson.loads(lines[0]) if lines else {}
-        if isinstance(first, dict) and ("resourceSpans" in first or "resource_spans" in first):
-            from .from_traces import calls_in
-
-            return calls_in(lines)
-        return [_call(orjson.loads(line)) for line in lines]
-    except RecordingError:
-        raise
-    except (ValueError, TypeError, KeyError):
-        raise RecordingError(
-            f"{path} is neither a recording nor a trace file: run pytest with --spancast-record to record it."
-        ) from None
-
-
-def _call(line: Any) -> RecordedCall:
-    request, answers = line["request"], line["answers"] if "answers" in line else [line["answer"]]
-    if not isinstance(request["messages"], list) or not all(isinstance(each, dict) for each in answers):
-        raise TypeError
-    return RecordedCall(request, answers)
 
 
 def save(path: Path, calls: Iterable[RecordedCall]) -> None:

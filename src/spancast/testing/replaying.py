@@ -14,8 +14,9 @@ from typing import Any, Final
 from .. import redact
 from ..capture.model_calls import Answer, Request
 from . import recording_mode
+from .loading import load
 from .matching import agrees, difference, key_of
-from .recording import RecordedCall, RecordingError, Redact, load, plain, save
+from .recording import RecordedCall, RecordingError, Redact, plain, save
 
 _IGNORED: Final = "..."  # what stands for a text that `ignore` finds
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..private_files import atomic_write
 from .page import page_with
-from .query import Filters, list_traces, trace_data
+from .query import Filters, list_traces, session_data, trace_data
 from .read import ViewSpan
 from .store import Store
 
@@ -18,8 +18,12 @@ def page_of(traces: Sequence[Sequence[ViewSpan]], *, diff: dict[str, Any] | None
     store = Store(None)
     for spans in traces:
         store.add(spans)
+    rows = list_traces(store, Filters(), limit=1000)
+    sessions = dict.fromkeys(row["session_id"] for row in rows if row["session_id"])
+    scores = {session: session_data(store, session)["scores"] for session in sessions}
     data: dict[str, Any] = {
-        "traces": list_traces(store, Filters(), limit=1000),
+        "traces": rows,
+        "session_scores": {session: found for session, found in scores.items() if found},
         "details": {spans[0].trace_id: trace_data(spans) for spans in traces if spans},
     }
     store.close()

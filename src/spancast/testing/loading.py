@@ -1,9 +1,10 @@
-"""Makes recorded model calls of the spans in a trace file: what an application did in production, replayed in a test."""
+"""Reads the recorded model calls of a file: of a recording, or of the spans in a trace file, as production wrote it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import orjson
 
@@ -11,6 +12,40 @@ from ..capture.model_calls import Answer, Request, filled
 from ..view.content import content_of
 from ..view.read import ViewSpan, counted_once, spans_in, traces_of
 from .recording import RecordedCall, RecordingError
+
+_MOST_BYTES: Final = 64 * 1024 * 1024  # of a file that is read
+
+
+def load(path: Path) -> list[RecordedCall]:
+    """Return the calls of a recording, or of a trace file of `destinations.file`.
+
+    Raises:
+        RecordingError: When it is neither, or cannot be read.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise RecordingError(f"{path} has more than {_MOST_BYTES // 2**20} MiB: keep one test's calls in a file.")
+        lines = [line for line in path.read_bytes().splitlines() if line.strip()]
+    except OSError as error:
+        raise RecordingError(f"{path} cannot be read ({error.strerror}).") from None
+    try:
+        first = orjson.loads(lines[0]) if lines else {}
+        if isinstance(first, dict) and ("resourceSpans" in first or "resource_spans" in first):
+            return calls_in(lines)
+        return [_recorded(orjson.loads(line)) for line in lines]
+    except RecordingError:
+        raise
+    except (ValueError, TypeError, KeyError):
+        raise RecordingError(
+            f"{path} is neither a recording nor a trace file: run pytest with --spancast-record to record it."
+        ) from None
+
+
+def _recorded(line: Any) -> RecordedCall:
+    request, answers = line["request"], line["answers"] if "answers" in line else [line["answer"]]
+    if not isinstance(request["messages"], list) or not all(isinstance(each, dict) for each in answers):
+        raise TypeError
+    return RecordedCall(request, answers)
 
 
 def calls_in(lines: Iterable[bytes]) -> list[RecordedCall]:
