@@ -104,7 +104,7 @@ _form = lru_cache(maxsize=None)(re.compile)  # at their first beginning in a tex
 # `api_key=x`, `"password": "x"`, `clientSecret: ["x"]`: the name stays, the value goes. Quotes may be escaped as in JSON
 # inside JSON, in HTML, in a URL; a quoted value ends at the quote that it began with.
 _QUOTE = r"""(?:\\{0,7}["']|\\{1,7}u002[27]|%2[27]|&(?:quot|apos|#3[49]);)"""
-_MASKED = r"""\[?redacted\](?:[\s"',;}\\]|$)"""  # what was masked before
+_MASKED = r"""(?:(?i:bearer|basic|token|digest)\s{1,20})?\[?redacted\](?:[\s"',;}\\]|$)"""  # what was masked before
 _VALUE = (
     rf"""(?P<quote>{_QUOTE})(?:(?!(?P=quote))(?:\\.|[^\\\n])){{4,8192}}+|(?!{_QUOTE}|{_MASKED})[^\s"',;}}{{\\]{{4,}}"""
 )
