@@ -72,11 +72,19 @@ def failing() -> dict[str, Any]:
     return {"failing_agent": agent(ValueError("the model failed"))}
 
 
+def flaky() -> dict[str, Any]:
+    """Return a model that fails once."""
+    return {"flaky_model": ScriptedChat(script=[ConnectionError("overloaded"), "It is on its way."])}
+
+
 PLAN = {"todos": [{"content": "find the figures", "status": "in_progress"}]}
 TASK = {"description": "How many orders in October?", "subagent_type": "researcher"}
+
+
 PAGES: dict[str, Callable[[], dict[str, Any]]] = {
     "agents": models,
     "delivery": failing,
+    "how-to/middleware-and-mcp": flaky,
     "how-to/several-traces": classifier,
     "how-to/two-tracers": classifier,
     "trace-fields": classifier,
