@@ -154,10 +154,15 @@ def _cost(usages: Iterable[object], sources: Sequence[Facts]) -> Cost | None:
         cost = read_cost(source)
         if cost is not None:
             return cost
+        if _MAY_HAVE_COST.isdisjoint(source):
+            continue
         for usage in (source.get("token_usage"), source.get("usage"), source.get("response")):
             if usage is not None and (cost := read_cost(usage)) is not None:
                 return cost
     return None
+
+
+_MAY_HAVE_COST = frozenset({"token_usage", "usage", "response"})
 
 
 def _first(sources: Iterable[Facts], paths: tuple[str, ...]) -> str | None:

@@ -45,16 +45,24 @@ def fields_of(value: object) -> Mapping[str, Any]:
     return {**held, **extra} if type(extra) is dict and len(extra) else held
 
 
+Split = tuple[tuple[str, tuple[str, ...]], ...]
+
+
 @lru_cache(maxsize=256)
-def _split(paths: Paths) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _split(paths: Paths) -> tuple[Split, frozenset[str] | None]:
+    """Return the steps of each path, and the first steps of all; None for these where a path begins at the whole."""
     split = [path.split(".") for path in paths]
-    return tuple((first, tuple(rest)) for first, *rest in split)
+    firsts = frozenset([first for first, *_ in split])
+    return tuple([(first, tuple(rest)) for first, *rest in split]), None if "" in firsts else firsts
 
 
 def values_at(fields: Mapping[str, Any], paths: Paths) -> list[Any]:
     """Return the values that *fields* has at *paths*, in the order of the paths."""
-    found = []
-    for first, rest in _split(paths):
+    found: list[Any] = []
+    split, firsts = _split(paths)
+    if firsts is not None and firsts.isdisjoint(fields):  # most spellings are absent: one comparison of names
+        return found
+    for first, rest in split:
         value = fields.get(first) if first else fields
         if value is None:  # most spellings are absent
             continue
@@ -90,7 +98,10 @@ def _step(value: object, name: str) -> Any:
 
 def first_text(fields: Mapping[str, Any], paths: Paths) -> str | None:
     """Return the first value at *paths* that is a text, or a member of an enumeration, and not empty."""
-    for first, rest in _split(paths):
+    split, firsts = _split(paths)
+    if firsts is not None and firsts.isdisjoint(fields):
+        return None
+    for first, rest in split:
         value = fields.get(first)
         if value is None:
             continue
