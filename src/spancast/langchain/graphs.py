@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-_HIDDEN = "langsmith:hidden"
+HIDDEN = "langsmith:hidden"
 # Nodes that the middleware of a harness puts before and after each turn: they tidy up a state and tell nothing of the run.
 HARNESS_NODES = frozenset(
     {
@@ -23,7 +23,7 @@ _hooks: Any = None
 
 def is_internal(name: str, tags: Any, metadata: Mapping[str, Any] | None) -> bool:
     """Return whether a run is LangGraph's or LangChain's own wrapper, which a reader does not ask for."""
-    if tags and _HIDDEN in tags:
+    if tags and HIDDEN in tags:
         return True
     return name in _INTERNAL and metadata is not None and "langgraph_node" in metadata
 

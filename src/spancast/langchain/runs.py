@@ -16,7 +16,7 @@ from ..recording.recorder import Recorder
 from ..recording.retired import owner_of
 from . import lost_runs, run_context, trace_lookup
 from .calls import watch_place
-from .graphs import is_internal
+from .graphs import HIDDEN, is_internal
 from .lost_runs import CALLS
 from .metadata import is_framework_tag
 from .parents import innermost, surrounding_rule
@@ -110,7 +110,8 @@ class Runs:
                 recorder, key, kind, name, run_id, metadata, translator, current, inputs, batch_size
             )
         else:
-            if self.folds and (tags or metadata) and is_internal(name, tags, metadata):
+            # most runs outside of graphs have a tag and no metadata: they are not asked
+            if self.folds and (metadata or (tags and HIDDEN in tags)) and is_internal(name, tags, metadata):
                 recorder.fold(key, parent)
                 return None
             operation = recorder.open(  # by position: matching ten keywords costs 0.3 us
