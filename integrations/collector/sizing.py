@@ -45,7 +45,7 @@ class Inputs:
     retention: float = _given(6.0, "retention", "hours that Kafka keeps a record", YOURS)
     replicas: float = _given(3.0, "replicas", "copies of a record in Kafka", "assumption: usual for production")
     in_memory: float = _given(
-        3.0, "in-memory", "memory of a waiting span, as a multiple of its protobuf", "measured here: 2.7 (Measured, below)"
+        3.0, "in-memory", "memory of a waiting span, as a multiple of its protobuf", "measured here: 2.8 (Measured, below)"
     )
     per_core: float = _given(
         15_000.0, "per-core", "spans a second that one core takes", "published: Splunk, Sizing and scaling [1]"
