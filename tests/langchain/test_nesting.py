@@ -397,3 +397,26 @@ def test_what_begins_after_its_parent_has_ended_lies_under_it(
     assert ("late", first.span_id, first.trace_id) == (late.name, late.parent_span_id, late.trace_id)
     assert first.end_ns <= late.start_ns
     assert "s1" == late.attributes["session.id"]
+
+
+def test_a_block_inside_a_run_holds_what_runs_in_it(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
+    """LangChain names the run whose code it is, and knows nothing of blocks: those of the application are in between."""
+
+    def work(text: str) -> str:
+        with spancast.trace(span_name="outer block", kind="TOOL"):
+            with spancast.trace(span_name="inner block"):
+                RunnableLambda(lambda value: value, name="inside").invoke(text)
+            RunnableLambda(lambda value: value, name="behind").invoke(text)
+        return str(RunnableLambda(lambda value: value, name="beside").invoke(text))
+
+    config: Any = {"callbacks": [SpancastCallbackHandler()]}
+    for run in (
+        lambda chain: chain.invoke("x", config),
+        lambda chain: asyncio.run(chain.ainvoke("x", config)),
+    ):
+        run(RunnableLambda(work, name="work"))
+        assert [
+            "CHAIN work",
+            *("  TOOL outer block", "    CHAIN inner block", "      CHAIN inside", "    CHAIN behind", "  CHAIN beside"),
+        ] == tree(memory.spans)
+        memory.clear()

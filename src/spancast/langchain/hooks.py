@@ -17,6 +17,7 @@ from langsmith import utils
 from langsmith._internal import _context
 from langsmith.run_trees import RunTree
 
+from ..capture.lookup import fields_of
 from ..record.operation import Failure
 from ..recording.guard import report_fault
 from ..recording.open_operation import OpenOperation
@@ -134,8 +135,11 @@ class Level(StandIn):
             if error is not None:
                 self._fail(operation, error)
                 return
-            if operation.capture and isinstance(outputs, Mapping):
-                operation.snapshots["output"] = capture(_answered(outputs), operation)
+            if isinstance(outputs, Mapping):
+                if (refused := _refused_call(outputs)) is not None:
+                    self.node.snapshots.setdefault("called", set()).add(refused)  # see `tools.show_uncalled`
+                if operation.capture:
+                    operation.snapshots["output"] = capture(_answered(outputs), operation)
             self.recorder.close(operation)
         except Exception as fault:
             report_fault("middleware", fault)
@@ -190,6 +194,20 @@ def _answered(outputs: Mapping[str, Any]) -> object:
     if answer is outputs:  # a message, as LangSmith has written it
         return outputs.get("content", outputs)
     return inner
+
+
+def _refused_call(outputs: Mapping[str, Any]) -> str | None:
+    """Return the id of a tool's call that a hook answered with an error, as one that refuses it: the hook shows that.
+
+    None where the answer says that there is no such tool: it came from inside the hook.
+    """
+    answer = fields_of(outputs.get("output", outputs))
+    call_id, text = answer.get("tool_call_id"), answer.get("content")
+    if answer.get("status") != "error" or type(call_id) is not str:
+        return None
+    return (
+        None if type(text) is str and text.startswith(f"Error: {answer.get('name')} is not a valid tool") else call_id
+    )
 
 
 # ---------------------------------------------------------------- where a level stands

@@ -31,6 +31,7 @@ from .redactors import register
 from .resumed import keep_question, left_root, pause, written_root
 from .retired import finish, retired_here
 from .roots import (
+    block_below,
     fields_below,
     fields_said_here,
     leads_elsewhere,
@@ -176,7 +177,9 @@ class Recorder:
                 span_id = parent.span_id
             else:
                 within = None
-                span_id = span_below(parent, current_parent_context(passes))
+                around = current_parent_context(passes)
+                span_id = span_below(parent, around)
+                parent = block_below(parent, around)
             operation = new_operation(OpenOperation)
             OpenOperation.__init__(
                 operation, kind, name, time_ns(), parent.trace_id, new_span_id(), span_id,
@@ -196,7 +199,7 @@ class Recorder:
         self._open[key] = operation
         if current:
             span = activate(operation, within)
-            if around is not None and around.skipped and passes is not None:
+            if around is not None and around.skipped and passes is not None and parent is None:
                 around.note_skipped(span, passes)
         return operation
 

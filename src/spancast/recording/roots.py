@@ -65,9 +65,23 @@ def note_resumed(operation: OpenOperation, pause: Pause | None) -> None:
 
 def span_below(parent: OpenOperation, around: ParentContext) -> int:
     """Return the span under which a child of *parent* lies: an application's span between the two keeps its place."""
-    if not around.span_is_own and around.operation is parent and around.trace_id == parent.trace_id:
-        return around.span_id
+    if around.span_is_own:
+        return block_below(parent, around).span_id
+    if around.trace_id == parent.trace_id and around.operation is not None:
+        if around.operation is parent or block_below(parent, around) is not parent:
+            return around.span_id
     return parent.span_id
+
+
+def block_below(parent: OpenOperation, around: ParentContext) -> OpenOperation:
+    """Return the innermost block of the application that surrounds a child of *parent*; *parent* itself where none does.
+
+    A framework names the run whose code this is, and knows nothing of a `spancast.trace` block in that code.
+    """
+    inner = outer = around.operation
+    while outer is not None and outer.is_block and outer is not parent:
+        outer = outer.parent
+    return inner if inner is not None and outer is parent else parent
 
 
 def fields_said_here(raw: RawFields, scope: FieldScope | None, own: OpenOperation) -> TraceFields:
