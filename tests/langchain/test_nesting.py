@@ -417,6 +417,12 @@ def test_a_block_inside_a_run_holds_what_runs_in_it(pipeline: spancast.Pipeline,
         run(RunnableLambda(work, name="work"))
         assert [
             "CHAIN work",
-            *("  TOOL outer block", "    CHAIN inner block", "      CHAIN inside", "    CHAIN behind", "  CHAIN beside"),
+            *(
+                "  TOOL outer block",
+                "    CHAIN inner block",
+                "      CHAIN inside",
+                "    CHAIN behind",
+                "  CHAIN beside",
+            ),
         ] == tree(memory.spans)
         memory.clear()

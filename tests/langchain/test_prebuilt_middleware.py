@@ -116,7 +116,7 @@ def test_a_router_decides_before_the_agent_begins(memory: MemoryDestination) -> 
     """The decision is a DECISION; the model that was chosen lies in the router's hook."""
     small = ScriptedChat(script=["hello"], model_name="small")
     choices = {name: ModelChoice(criteria=name, model=small) for name in ("easy", "hard")}
-    answer = {"type": "choice", "choice": "easy", "probabilities": {"easy": 0.9, "hard": 0.1}}
+    answer = {"type": "choice", "choice": "easy", "confidence": 0.9, "probabilities": {"easy": 0.9, "hard": 0.1}}
     judge = Judge(answers={"model_route": answer})
     router = ModelRouterMiddleware(choices=choices, instructions="How hard?", classifier=judge)
     assert [
