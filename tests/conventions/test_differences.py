@@ -158,9 +158,9 @@ def test_the_server_that_was_asked(endpoint: str, address: str, port: int | None
 
 
 def test_the_outermost_chain_is_a_workflow() -> None:
-    """`invoke_workflow` with its name, INTERNAL; a chain inside keeps its own name and has no operation."""
+    """`invoke_workflow` as an attribute, INTERNAL, under its own name; a chain inside has no operation."""
     root = gen_ai.render(operation(Kind.CHAIN, name="LangGraph", workflow=True))
-    assert ("invoke_workflow LangGraph", 1) == (root.name, root.kind)
+    assert ("LangGraph", 1) == (root.name, root.kind)
     assert ("invoke_workflow", "LangGraph") == tuple(
         root.attributes[f"gen_ai.{name}"] for name in ("operation.name", "workflow.name")
     )
