@@ -96,9 +96,13 @@ def test_there_are_goldens_of_both_frameworks() -> None:
 
 @pytest.mark.parametrize("golden", GOLDENS, ids=lambda path: str(path.relative_to(TESTS)).replace("/goldens", ""))
 def test_every_golden_satisfies_the_schemas(golden: Path) -> None:
-    """Spans of real frameworks: messages, instructions, tool definitions, documents."""
-    found = [problem for node in _nodes(json.loads(golden.read_text())) for problem in problems(node["attributes"])]
+    """Spans of real frameworks: messages, instructions, tool definitions, documents; what a golden shortens is left out."""
+    found = [problem for node in _nodes(json.loads(golden.read_text())) for problem in problems(_whole(node))]
     assert [] == found
+
+
+def _whole(node: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in node["attributes"].items() if not str(value).endswith("…")}
 
 
 @pytest.mark.parametrize("version", [None, *versions_of("gen_ai")])

@@ -123,7 +123,7 @@ def raw_fields(raw: Any) -> dict[str, Any]:
 def chat_response(answer: Answer) -> ChatResponse:
     """Return a recorded answer as the response of a chat."""
     own = answer.get("llama_index") or {}
-    message = ChatMessage(role="assistant", blocks=own.get("blocks") or _blocks(answer))  # type: ignore[arg-type]
+    message = ChatMessage(role="assistant", blocks=own.get("blocks") or _blocks(answer))
     return ChatResponse(message=message, raw=_raw_of(answer), additional_kwargs=own.get("additional_kwargs") or {})
 
 
