@@ -62,12 +62,7 @@ class Recorder:
     """
 
     def __init__(
-        self,
-        offer: Offer,
-        rules: Sequence[SamplingRule] = (),
-        pauses: Pauses | None = None,
-        *,
-        counted: bool = False,
+        self, offer: Offer, rules: Sequence[SamplingRule] = (), pauses: Pauses | None = None, *, counted: bool = False
     ) -> None:
         """*rules* has one entry for each destination; their answers are the bits of an operation's `sampled`.
 
