@@ -66,6 +66,7 @@ def _model_piece(spans: SpanHandler, call: Call, event: Any) -> None:
     response = event.response
     outermost = call.wraps or call
     outermost.progress.has_begun = True
+    outermost.progress.response = response  # so far: what a stream that breaks has said
     if operation is not None and not operation.first_token_ns and _says_something(response):
         operation.first_token_ns = time_ns()
     raw = response.raw  # no copy: a chunk costs 1.5 us here, where LlamaIndex's event itself costs 6
