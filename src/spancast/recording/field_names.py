@@ -28,11 +28,7 @@ _MAX_ENTRIES = 1_000  # of one metadata, whose sizes are added up
 _OTHER_BYTES = 32  # a number
 _SHORT_BYTES = 64  # a name that is counted as short, and its value
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_FEW_VALUES = 4  # a loop is shorter
-_MAX_TEXTS = 512  # that are remembered as harmless: 0.1 MB
 _seen: set[object] = set()
-_harmless: set[object] = set()  # names that are not secrets
-_harmless_texts: set[object] = set()
 _seen_keywords: set[object] = set()  # of `trace(...)` and handlers, where more names are near
 _short: set[str] = set()  # written when an adapter is imported
 _plain: set[object] = set()  # those among them that are no field's names
@@ -122,39 +118,15 @@ def forget() -> None:
     """Look at all keys again (for tests)."""
     _seen.clear()
     _seen_keywords.clear()
-    _harmless.clear()
-    _harmless_texts.clear()
     _plain.clear()
 
 
 def without_secret_values(mapping: Mapping[str, JSON]) -> Mapping[str, JSON]:
     """Return *mapping*, or where there are secrets in it a copy without them. The values are plain and bounded."""
-    if len(mapping) > _FEW_VALUES and _are_harmless(mapping):
-        return mapping
     for key, value in mapping.items():
         if is_secret_name(key) or _clean(value) is not value:
             return {key: _named(key, value) for key, value in mapping.items()}
-    if len(mapping) > _FEW_VALUES:
-        _remember(mapping)
     return mapping
-
-
-def _are_harmless(mapping: Mapping[str, JSON]) -> bool:
-    """Return whether all names and texts were found harmless before: two calls, however many they are."""
-    try:
-        return _harmless.issuperset(mapping) and _harmless_texts.issuperset(mapping.values())
-    except TypeError:  # a list or a mapping among the values
-        return False
-
-
-def _remember(mapping: Mapping[str, JSON]) -> None:
-    """Remember names, and short texts: those of sessions come again with each span (benchmarks/drain.py)."""
-    if len(_harmless) < _MAX_SEEN:
-        _harmless.update(mapping)
-    texts = [value for value in mapping.values() if type(value) is str and len(value) <= _MAX_TEXT]
-    if len(_harmless_texts) + len(texts) > _MAX_TEXTS:
-        _harmless_texts.clear()
-    _harmless_texts.update(texts[:_MAX_TEXTS])
 
 
 def without_secret(text: str) -> str:
