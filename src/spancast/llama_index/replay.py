@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, ClassVar
 
@@ -32,6 +33,7 @@ dispatcher = get_dispatcher(__name__)
 _inside: ContextVar[bool] = ContextVar(
     "spancast_recorded_model", default=False
 )  # a model's method that calls another one
+_END = object()  # of a stream
 
 
 class ReplayedModel(FunctionCallingLLM):
@@ -239,38 +241,39 @@ def _without_span(method: Any) -> Callable[..., Any]:
     return inner if callable(inner) else method  # type: ignore[no-any-return]
 
 
+@contextmanager
+def _inside_the_model() -> Iterator[None]:
+    """Mark that a method of the real model runs: what it calls of itself is not kept once more."""
+    mark = _inside.set(True)
+    try:
+        yield
+    finally:
+        _inside.reset(mark)
+
+
 def _called(method: Any, *arguments: Any, **kwargs: Any) -> tuple[Any, bool]:
     """Call the real method; return as well whether another one of the model called this: that one is kept."""
     if _inside.get():
         return method(*arguments, **kwargs), True
-    mark = _inside.set(True)
-    try:
+    with _inside_the_model():
         return _without_span(method)(*arguments, **kwargs), False
-    finally:
-        _inside.reset(mark)
 
 
 async def _awaited(method: Any, *arguments: Any, **kwargs: Any) -> tuple[Any, bool]:
     if _inside.get():
         return await method(*arguments, **kwargs), True
-    mark = _inside.set(True)
-    try:
+    with _inside_the_model():
         return await _without_span(method)(*arguments, **kwargs), False
-    finally:
-        _inside.reset(mark)
 
 
 def _kept_stream(pieces: Iterator[Any], request: Request, kept: Callable[[Request, Any], Any]) -> Iterator[Any]:
     """Pass a stream on, and keep the whole. What the model's own methods do for a piece is inside of it."""
     whole = _Pieces()
     while True:
-        mark = _inside.set(True)
-        try:
-            piece = next(pieces)
-        except StopIteration:
+        with _inside_the_model():
+            piece = next(pieces, _END)
+        if piece is _END:
             break
-        finally:
-            _inside.reset(mark)
         whole.add(piece)
         yield piece
     whole.keep(request, kept)
@@ -281,13 +284,10 @@ async def _kept_async_stream(
 ) -> AsyncIterator[Any]:
     whole = _Pieces()
     while True:
-        mark = _inside.set(True)
-        try:
-            piece = await anext(pieces)
-        except StopAsyncIteration:
+        with _inside_the_model():
+            piece = await anext(pieces, _END)
+        if piece is _END:
             break
-        finally:
-            _inside.reset(mark)
         whole.add(piece)
         yield piece
     whole.keep(request, kept)
