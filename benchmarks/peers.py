@@ -184,6 +184,20 @@ def _langfuse(url: str) -> Started:
     return [CallbackHandler()], client.flush
 
 
+def _flushing_langsmith(force_flush: Callable[[], object]) -> Callable[[], object]:
+    """Return what flushes LangSmith's own threads, and then the provider that they hand spans to."""
+    from langchain_core.tracers.langchain import get_client, wait_for_all_tracers
+
+    client = get_client()
+
+    def flush() -> None:
+        wait_for_all_tracers()
+        client.flush()
+        force_flush()
+
+    return flush
+
+
 def _langsmith(url: str) -> Started:
     os.environ.update(
         LANGSMITH_TRACING="true",
@@ -192,17 +206,8 @@ def _langsmith(url: str) -> Started:
         LANGSMITH_API_KEY="benchmark",
         LANGSMITH_ENDPOINT=url,
     )
-    from langchain_core.tracers.langchain import get_client, wait_for_all_tracers
-
     provider = _provider(url)
-    client = get_client()
-
-    def flush() -> None:
-        wait_for_all_tracers()
-        client.flush()
-        provider.force_flush()
-
-    return None, flush
+    return None, _flushing_langsmith(provider.force_flush)
 
 
 def _logfire(url: str) -> Started:
@@ -215,17 +220,9 @@ def _logfire(url: str) -> Started:
         OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
     )
     import logfire
-    from langchain_core.tracers.langchain import get_client, wait_for_all_tracers
 
     logfire.configure(send_to_logfire=False, console=False, service_name="bench", metrics=False)
-    client = get_client()
-
-    def flush() -> None:
-        wait_for_all_tracers()
-        client.flush()
-        logfire.force_flush()
-
-    return None, flush
+    return None, _flushing_langsmith(logfire.force_flush)
 
 
 def _openlit(url: str) -> Started:
