@@ -6,6 +6,8 @@ from typing import Any
 
 from deepagents import create_deep_agent
 from langchain.agents.middleware import TodoListMiddleware
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
 
 from ..fakes.langchain import ScriptedChat, call
 
@@ -34,3 +36,14 @@ def deep_agent(script: list[Any] | None = None, **options: Any) -> Any:
         [],
         **{"middleware": [TodoListMiddleware()], "subagents": [researcher], "name": "writer", **options},
     )
+
+
+def decide(decision: dict[str, Any], last: str, question: dict[str, Any], config: dict[str, Any]) -> None:
+    """Run an agent that asks before it writes a file, and answer it with *decision*; then it says *last*."""
+    agent = deep_agent(
+        [call("write_file", {"file_path": "/a", "content": "b"}), last],
+        interrupt_on={"write_file": True},
+        checkpointer=InMemorySaver(),
+    )
+    agent.invoke(question, config)
+    agent.invoke(Command(resume={"decisions": [decision]}), config)

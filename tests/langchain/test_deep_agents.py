@@ -9,15 +9,13 @@ import pytest
 from deepagents.backends import StateBackend
 from deepagents.middleware.async_subagents import AsyncSubAgentMiddleware
 from deepagents.middleware.summarization import SummarizationMiddleware
-from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.types import Command
 
 import spancast
 from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler
 
 from ..fakes.langchain import ScriptedChat, call
-from .deep import TASK, deep_agent
+from .deep import TASK, decide, deep_agent
 from .trees import one, traces, tree
 
 QUESTION: dict[str, Any] = {"messages": [("user", "What do cats do?")]}
@@ -59,13 +57,7 @@ def test_what_the_harness_only_edits_is_left_out_unless_it_is_asked_for(
 
 def test_an_interrupt_before_a_tool_joins_when_it_is_answered(config: Any, memory: MemoryDestination) -> None:
     """`interrupt_on`: the pause is no error, and the run that answers goes on in the same trace."""
-    agent = deep_agent(
-        [call("write_file", {"file_path": "/a", "content": "b"}), "Written."],
-        interrupt_on={"write_file": True},
-        checkpointer=InMemorySaver(),
-    )
-    agent.invoke(QUESTION, config)
-    agent.invoke(Command(resume={"decisions": [{"type": "approve"}]}), config)
+    decide({"type": "approve"}, "Written.", QUESTION, config)
     assert 1 == traces(memory.spans)
     assert "TOOL" == one(memory.spans, "write_file").kind.value
     assert "OK" == str(one(memory.spans, "write_file").status)

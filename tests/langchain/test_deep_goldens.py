@@ -9,11 +9,9 @@ from typing import Any
 import httpx
 import pytest
 from deepagents.middleware.async_subagents import AsyncSubAgentMiddleware
-from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.types import Command
 
 from ..fakes.langchain import call
-from .deep import deep_agent
+from .deep import decide, deep_agent
 from .harness import check, run
 from .trees import traces, tree
 
@@ -58,17 +56,8 @@ FIRST = ["AGENT writer UNSET", *MODEL, f"{ASKED} UNSET"]
 
 def test_a_pause_and_its_answer() -> None:
     """`interrupt_on`: both runs lie under one root, the tool is called by the second, and nothing is red."""
-
-    def work(config: dict[str, Any]) -> None:
-        agent = deep_agent(
-            [call("write_file", {"file_path": "/a", "content": "b"}), "Written."],
-            interrupt_on={"write_file": True},
-            checkpointer=InMemorySaver(),
-        )
-        agent.invoke(QUESTION, config)
-        agent.invoke(Command(resume={"decisions": [{"type": "approve"}]}), config)
-
-    spans = check("deep_agent_interrupt", work)
+    decision = {"type": "approve"}
+    spans = check("deep_agent_interrupt", lambda config: decide(decision, "Written.", QUESTION, config))
     tool = ["  CHAIN tools", "    GUARDRAIL HumanInTheLoopMiddleware.wrap_tool_call", "      TOOL write_file"]
     second = ["AGENT writer", ASKED, *tool, *MODEL, ASKED]
     assert ["CHAIN writer", *deeper(1, [*FIRST, *second])] == tree(spans, status=True)
@@ -77,17 +66,8 @@ def test_a_pause_and_its_answer() -> None:
 
 def test_a_tool_that_is_refused() -> None:
     """The person says no: no tool is called, the model is told, and nothing is red."""
-
-    def work(config: dict[str, Any]) -> None:
-        agent = deep_agent(
-            [call("write_file", {"file_path": "/a", "content": "b"}), "Not written."],
-            interrupt_on={"write_file": True},
-            checkpointer=InMemorySaver(),
-        )
-        agent.invoke(QUESTION, config)
-        agent.invoke(Command(resume={"decisions": [{"type": "reject", "message": "not there"}]}), config)
-
-    spans = check("deep_agent_refused", work)
+    decision = {"type": "reject", "message": "not there"}
+    spans = check("deep_agent_refused", lambda config: decide(decision, "Not written.", QUESTION, config))
     assert ["CHAIN writer", *deeper(1, [*FIRST, "AGENT writer", ASKED, *MODEL, ASKED])] == tree(spans, status=True)
 
 

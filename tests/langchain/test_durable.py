@@ -88,28 +88,23 @@ def test_a_new_question_after_a_failure_has_no_link(pipeline: spancast.Pipeline,
 
 
 _PROCESS = """
-import pickle, pathlib, sys
+import pathlib, sys
 sys.path.insert(0, sys.argv[1])
 import spancast
 from langgraph.checkpoint.memory import InMemorySaver
+from tests.langchain.saved import keep, loaded
 from tests.langchain.test_durable import config, failing_once, graph
 
 spancast.configure(spancast.destinations.file(sys.argv[2] + "/traces.jsonl"))
-saver, kept = InMemorySaver(), pathlib.Path(sys.argv[2], "saved")
+kept = pathlib.Path(sys.argv[2], "saved")
 if kept.exists():
-    storage, writes, blobs = pickle.loads(kept.read_bytes())
-    for thread, spaces in storage.items():
-        for space, points in spaces.items():
-            saver.storage[thread][space].update(points)
-    saver.writes.update(writes)
-    saver.blobs.update(blobs)
-    graph(saver).invoke(None, config(), durability="sync")
+    graph(loaded(kept)).invoke(None, config(), durability="sync")
 else:
+    saver = InMemorySaver()
     try:
         graph(saver, failing_once()).invoke({"log": []}, config(), durability="sync")
     finally:
-        plain = {thread: {space: dict(points) for space, points in of.items()} for thread, of in saver.storage.items()}
-        kept.write_bytes(pickle.dumps((plain, dict(saver.writes), dict(saver.blobs))))
+        keep(saver, kept)
 """
 
 

@@ -237,25 +237,19 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import spancast
 from langgraph.types import Command
+from tests.langchain.saved import keep, loaded
 from tests.langchain.test_human import config, graph
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.memory import InMemorySaver
-import pickle, pathlib
+import pathlib
 
 spancast.configure(spancast.destinations.file(sys.argv[2] + "/traces.jsonl", convention="openinference"))
-saver, kept = InMemorySaver(), pathlib.Path(sys.argv[2], "saved")
+kept = pathlib.Path(sys.argv[2], "saved")
 if kept.exists():
-    storage, writes, blobs = pickle.loads(kept.read_bytes())
-    for thread, spaces in storage.items():
-        for space, points in spaces.items():
-            saver.storage[thread][space].update(points)
-    saver.writes.update(writes)
-    saver.blobs.update(blobs)
-    graph(saver).invoke(Command(resume="yes"), config())
+    graph(loaded(kept)).invoke(Command(resume="yes"), config())
 else:
+    saver = InMemorySaver()
     graph(saver).invoke({"messages": [("user", "hi")]}, config())
-    plain = {thread: {space: dict(points) for space, points in spaces.items()} for thread, spaces in saver.storage.items()}
-    kept.write_bytes(pickle.dumps((plain, dict(saver.writes), dict(saver.blobs))))
+    keep(saver, kept)
 """
 
 
