@@ -22,7 +22,11 @@ PIPE, TCP = "pipe", "tcp"  # OpenTelemetry's words for `network.transport`
 
 def clients_loaded() -> bool:
     """Return whether a module that makes tools of MCP servers is loaded at all."""
-    return not _CLIENTS.isdisjoint(sys.modules)
+    modules = sys.modules
+    for name in _CLIENTS:  # noqa: SIM110  (no set's method over the table: it would walk through thousands of modules)
+        if name in modules:
+            return True
+    return False
 
 
 def is_mcp(function: object) -> bool:
