@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, SecretBytes, SecretStr
 
 from spancast.capture.shapes import is_mark
-from spancast.capture.snapshot import BUDGET, ShapeTable, Snapshot, plain_data, sized_data
+from spancast.capture.snapshot import BUDGET, ShapeTable, Snapshot, plain_data, sized_data, weight_of
 from spancast.record.json import dumps
 
 
@@ -242,19 +242,15 @@ def test_the_size_counts_the_memory_that_is_kept(value: Any, least: int) -> None
     """Texts, keys, numbers and containers: at least what they hold, and no more than twice as much."""
     _, size = sized_data(value)
     assert least <= size <= 2 * least + 1000
-    snapshot = Snapshot(ShapeTable())
-    snapshot.weigh(value)
-    assert least * 0.6 <= snapshot.size <= 2 * least + 1000
+    assert least * 0.6 <= weight_of([value]) <= 2 * least + 1000
 
 
 def test_weighing_is_bounded_too() -> None:
     """What is kept by reference is counted without walking all of it."""
-    snapshot = Snapshot(ShapeTable())
-    snapshot.weigh([[[1.0] * 1000] * 1000] * 1000)
-    assert 0 < snapshot.size < 100_000_000
+    assert 0 < weight_of([[[1.0] * 1000] * 1000] * 1000) < 100_000_000
     cycle: list[Any] = []
     cycle.append(cycle)
-    snapshot.weigh(cycle)
+    assert weight_of(cycle) < 100_000
 
 
 def test_a_class_that_is_made_for_one_request_goes_with_it() -> None:

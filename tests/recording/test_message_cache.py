@@ -1,11 +1,13 @@
-"""The texts of a thread's last conversation are measured once, as long as they are the same."""
+"""The texts of a thread's last conversation, and a message's tool calls, are measured once as long as they are the same."""
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from typing import Any
 
-from spancast.recording.message_cache import MeasuredTexts
+from spancast.recording.message_cache import MeasuredCalls, MeasuredTexts
 
 TEXTS = [f"{number} {'x' * number}" for number in range(12)]
 
@@ -67,3 +69,40 @@ def test_what_was_not_used_is_forgotten() -> None:
     assert (len(TEXTS), 500) == measured.find([*TEXTS])
     measured.forget_unused()
     assert (0, 0) == measured.find([*TEXTS])
+
+
+def test_tool_calls_are_measured_once_for_each_list() -> None:
+    """The list that is known is not looked into again; an equal one is another; what is forgotten is measured anew."""
+    measured = MeasuredCalls()
+    calls = [{"name": "search", "args": {"query": "x" * 1000}, "id": "c"}]
+    size = measured.size_of(calls)
+    assert 1000 < size < 3000
+    calls[0]["args"] = {"query": "x" * 5000}
+    assert size == measured.size_of(calls)
+    assert 5000 < measured.size_of([*calls])
+    measured.forget_unused()
+    measured.forget_unused()
+    assert 5000 < measured.size_of(calls)
+
+
+def test_tool_calls_that_are_kept_are_bounded() -> None:
+    """However many there are, and however large: what is measured is let go."""
+    measured = MeasuredCalls()
+    kept = [called("x" * 3000) for _ in range(2000)]
+    alive = [weakref.ref(calls[0]["args"]["mark"]) for calls in kept]
+    assert all(3000 < measured.size_of(calls) for calls in kept)
+    large = called("x" * 1_000_000)
+    alive.append(weakref.ref(large[0]["args"]["mark"]))
+    assert measured.size_of(large) > 1_000_000
+    del kept, large
+    gc.collect()
+    assert sum(one() is not None for one in alive) <= 256
+    assert alive[-1]() is None
+
+
+class Mark:
+    """An object that can be watched."""
+
+
+def called(text: str) -> list[dict[str, Any]]:
+    return [{"name": "write", "args": {"text": text, "mark": Mark()}, "id": "c"}]

@@ -277,29 +277,33 @@ class Snapshot:
         self.size += _sizeof(value)
         return value
 
-    def weigh(self, value: object, most: int = 500) -> None:
-        """Count plain data that is kept by reference because nobody changes it; looks at no more than *most* values."""
-        size = 0
-        waiting: list[Any] = [(value,)]  # containers; texts and numbers in them take no step of their own
-        while waiting:
-            item = waiting.pop()
-            values: Any
-            if type(item) is dict:
-                size += _ENTRY_BYTES * len(item)
-                few = item.copy() if len(item) <= most else dict(islice(item.copy().items(), most))
-                size += _length_of_names(few)
-                values = few.values()
-            else:
-                size += _NUMBER_BYTES * len(item)
-                values = item[:most]
-            most -= len(values)
-            for inner in values:
-                kind = type(inner)
-                if kind is str or kind is bytes:
-                    size += inner.__sizeof__()
-                elif kind is dict or kind is list or kind is tuple:
-                    waiting.append(inner)
-        self.size += size
+
+def weight_of(value: object, most: int = 500) -> int:
+    """Return about how many bytes plain data keeps alive; looks at no more than *most* values.
+
+    For what is kept by reference because nobody changes it.
+    """
+    size = 0
+    waiting: list[Any] = [(value,)]  # containers; texts and numbers in them take no step of their own
+    while waiting:
+        item = waiting.pop()
+        values: Any
+        if type(item) is dict:
+            size += _ENTRY_BYTES * len(item)
+            few = item.copy() if len(item) <= most else dict(islice(item.copy().items(), most))
+            size += _length_of_names(few)
+            values = few.values()
+        else:
+            size += _NUMBER_BYTES * len(item)
+            values = item[:most]
+        most -= len(values)
+        for inner in values:
+            kind = type(inner)
+            if kind is str or kind is bytes:
+                size += inner.__sizeof__()
+            elif kind is dict or kind is list or kind is tuple:
+                waiting.append(inner)
+    return size
 
 
 def _length_of_names(mapping: dict[Any, Any]) -> int:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..capture.snapshot import FEW, Snapshot, size_of_texts
+from ..capture.snapshot import Snapshot
 from ..recording.open_operation import OpenOperation
-from .messages import SHAPES, small_shape
+from .messages import SHAPES
+from .small import copy_small
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _TOOLS = ("tools", "functions")
@@ -19,23 +20,13 @@ def capture(value: object, operation: OpenOperation) -> object:
     if kind is str:
         operation.size += str.__sizeof__(value)
         return value
-    if kind is dict:
-        if len(value) <= FEW:  # type: ignore[arg-type]
-            copied = value.copy()  # type: ignore[attr-defined]  # in one step: another thread may be changing it
-            size = size_of_texts(copied)
-            if size:
-                operation.size += size
-                return copied
-    else:
-        small = small_shape(kind)
-        if small is not None:
-            try:
-                found = small(value)
-            except Exception:  # an object that cannot be looked at: the snapshot says so
-                found = None
-            if found is not None:
-                operation.size += found[1]
-                return found[0]
+    try:
+        found = copy_small(value)
+    except Exception:  # an object that cannot be looked at: the snapshot says so
+        found = None
+    if found is not None:
+        operation.size += found[1]
+        return found[0]
     snapshot = Snapshot(SHAPES)
     captured = snapshot.capture(value)
     operation.size += snapshot.size

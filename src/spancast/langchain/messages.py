@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.documents import Document as LangChainDocument
 from langchain_core.messages import BaseMessage
-from langchain_core.messages.base import TextAccessor
 from langchain_core.prompt_values import ChatPromptValue
 
 from ..capture.blocks import id_of, known_parts, parts_of
-from ..capture.class_cache import ClassCache
 from ..capture.lookup import fields_of, items_of, text_of
 from ..capture.messages import BESIDE, ROLES, calls_beside, loose_message, with_further
 from ..capture.shapes import Shape
-from ..capture.snapshot import FEW, ShapeTable, Snapshot, plain_data
+from ..capture.snapshot import ShapeTable, Snapshot, plain_data, weight_of
 from ..record.json import JSON
 from ..record.message import Message, Part, Text, ToolCall, turn
-from ..recording.message_cache import MEASURED_TEXTS, MESSAGE_CACHE
+from ..recording.message_cache import MEASURED_CALLS, MEASURED_TEXTS, MESSAGE_CACHE
 
 
 class MessageSnapshot:
@@ -30,6 +28,12 @@ class MessageSnapshot:
     def __init__(self, kind: type[BaseMessage], data: dict[str, Any]) -> None:
         self.kind = kind
         self.data = data
+
+
+class MessageCopies(list[Any]):
+    """The messages of a state as they were in the callback: of plain text their fields alone, else a MessageSnapshot."""
+
+    __slots__ = ()
 
 
 class DocumentSnapshot:
@@ -54,47 +58,13 @@ def hold_message(message: Any, taken: Snapshot) -> MessageSnapshot:
         taken.size += sum(_length(block) for block in content)
     calls, further = data.get("tool_calls"), data.get("additional_kwargs")
     if calls:
-        _weigh_calls(calls, taken)
+        taken.size += MEASURED_CALLS.size_of(calls)
     if further:
-        taken.weigh(further)
+        taken.size += weight_of(further)
     taken.budget += 15  # less work than the container that it is counted as
     snapshot = _new_snapshot(MessageSnapshot)  # and its fields: half of the steps of calling the class
     snapshot.kind, snapshot.data = type(message), data
     return snapshot
-
-
-def _weigh_calls(calls: Any, taken: Snapshot) -> None:
-    """Count tool calls, which are kept by reference: most are a few texts and numbers, and need no walk through all of it.
-
-    They are counted anew in each state that holds their message: a tenth of the callbacks of an agent.
-    """
-    if type(calls) is not list or len(calls) > FEW:
-        taken.weigh(calls)
-        return
-    for call in calls:
-        arguments = call.get("args") if type(call) is dict else None
-        if type(arguments) is not dict or len(arguments) > FEW:
-            taken.weigh(call)
-            continue
-        taken.size += _CALL_BYTES
-        for value in (call.get("name"), *arguments.values()):
-            kind = type(value)
-            if kind is str:
-                taken.size += len(value)
-            elif kind is dict or kind is list or kind is tuple:
-                taken.weigh(value)
-
-
-_CALL_BYTES = 1_000  # of a call: two mappings with their names
-
-
-def copy_message(message: Any) -> tuple[MessageSnapshot, int]:
-    """Copy a message; return the copy and the bytes that it keeps alive."""
-    found = _small_message(message)
-    if found is None:
-        snapshot = Snapshot(SHAPES)
-        found = hold_message(message, snapshot), snapshot.size
-    return found
 
 
 def copy_messages(messages: Sequence[Any]) -> tuple[list[MessageSnapshot | dict[str, Any]], int]:
@@ -134,8 +104,7 @@ def _measure(copies: list[Any], messages: Sequence[Any], start: int) -> tuple[in
         if type(content) is str:
             size += len(content)
             if data.get("tool_calls"):
-                snapshot = snapshot or Snapshot(SHAPES)
-                _weigh_calls(data["tool_calls"], snapshot)
+                size += MEASURED_CALLS.size_of(data["tool_calls"])
         else:
             texts_only = False
             snapshot = snapshot or Snapshot(SHAPES)
@@ -162,7 +131,7 @@ def _hold_document(document: Any, taken: Snapshot) -> DocumentSnapshot:
     return DocumentSnapshot(data.get("id"), content, taken.capture(data.get("metadata") or {}, 4))
 
 
-def _hold_prompt(prompt: Any, taken: Snapshot) -> object:
+def hold_prompt(prompt: Any, taken: Snapshot) -> object:
     """Hold a prompt's messages: half the time of going through a pydantic model's fields."""
     messages = prompt.__dict__["messages"]
     return {"messages": taken.sequence(messages) if type(messages) is list else taken.capture(messages)}
@@ -183,7 +152,7 @@ def _find_shape(kind: type) -> Shape | None:
     if issubclass(kind, LangChainDocument):
         return _hold_document
     if issubclass(kind, ChatPromptValue) and kind.__module__.startswith("langchain_core."):
-        return _hold_prompt
+        return hold_prompt
     if kind.__module__ == "langgraph.types":
         return {"Send": _hold_send, "Command": _hold_command}.get(kind.__name__)
     return None
@@ -191,62 +160,6 @@ def _find_shape(kind: type) -> Shape | None:
 
 SHAPES = ShapeTable(_find_shape)
 _new_snapshot = MessageSnapshot.__new__
-
-Small = Callable[[Any], "tuple[object, int] | None"]
-_MESSAGE_BYTES = 64
-_SMALL_TEXT = 100_000  # characters
-
-
-def _small_message(message: Any) -> tuple[MessageSnapshot, int] | None:
-    """Copy a message of plain text without tool calls, and return the bytes that the copy keeps alive."""
-    data = message.__dict__.copy()
-    content = data.get("content")
-    if type(content) is not str or data.get("tool_calls") or data.get("additional_kwargs"):
-        return None
-    copied = _new_snapshot(MessageSnapshot)
-    copied.kind, copied.data = type(message), data
-    return copied, len(content) + _MESSAGE_BYTES
-
-
-def _small_prompt(prompt: Any) -> tuple[object, int] | None:
-    """Copy a prompt of a few such messages."""
-    messages = prompt.__dict__["messages"]
-    if type(messages) is not list or len(messages) > FEW:
-        return None
-    copies = []
-    size = 2 * _MESSAGE_BYTES
-    for message in messages.copy():
-        small = small_shape(type(message))
-        found = small(message) if small is _small_message else None
-        if found is None:
-            return None
-        copies.append(found[0])
-        size += found[1]
-    return {"messages": copies}, size
-
-
-def _small_text(value: Any) -> tuple[object, int] | None:
-    """Copy the text of a message, which is of LangChain's own class."""
-    if str.__len__(value) > _SMALL_TEXT:
-        return None
-    text = str.__str__(value)
-    return text, str.__sizeof__(text)
-
-
-def _find_small(kind: type) -> Small | None:
-    shape = SHAPES.shape_of(kind)
-    if shape is hold_message:
-        return _small_message
-    if shape is _hold_prompt:
-        return _small_prompt
-    return _small_text if kind is TextAccessor else None
-
-
-small_shape = ClassCache(_find_small).get
-"""Return what copies small instances of a class without a Snapshot, or answers None: most of what chains pass on.
-
-It saves half of the instructions of capturing a chain of a prompt, a model and a parser (`benchmarks/instructions.py`).
-"""
 
 
 # ---------------------------------------------------------------- later, in a lane's thread
@@ -257,6 +170,8 @@ def as_data(value: object) -> JSON:
         return {key: as_data(item) for key, item in value.items()}  # type: ignore[attr-defined]
     if kind is list:
         return [as_data(item) for item in value]  # type: ignore[attr-defined]
+    if kind is MessageCopies:
+        return [turn(to_message(message)) for message in value]  # type: ignore[attr-defined]
     if isinstance(value, MessageSnapshot):
         return turn(to_message(value))
     if isinstance(value, DocumentSnapshot):
@@ -265,9 +180,14 @@ def as_data(value: object) -> JSON:
     return value  # type: ignore[return-value]
 
 
+def fields_in(held: MessageSnapshot | dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a message that was copied."""
+    return held if type(held) is dict else held.data  # type: ignore[union-attr]
+
+
 def to_message(held: MessageSnapshot | dict[str, Any]) -> Message:
     """Return the Message that a snapshot stands for: the same one again for the same text, thought and tool calls."""
-    data = held if type(held) is dict else held.data  # type: ignore[union-attr]
+    data = fields_in(held)
     content = data.get("content")
     calls = data.get("tool_calls") or None
     further = data.get("additional_kwargs")
@@ -352,6 +272,8 @@ def turns_of(value: object) -> list[tuple[str | None, Message]]:
             value = [value]
     if isinstance(value, MessageSnapshot):
         value = [value]
+    if type(value) is MessageCopies:
+        return [(_id(fields_in(message).get("id")), to_message(message)) for message in value]
     if not isinstance(value, list) or not value:
         return []
     found = []

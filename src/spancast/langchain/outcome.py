@@ -9,7 +9,8 @@ from ..capture.answer import ModelAnswer, read_answer
 from ..capture.lookup import fields_of
 from ..record.message import Message, Text
 from ..record.operation import NOTHING
-from .messages import MessageSnapshot, copy_message, to_message
+from .messages import MessageSnapshot, to_message
+from .small import copy_message
 
 
 class ChoiceSnapshot:

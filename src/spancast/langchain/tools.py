@@ -18,7 +18,7 @@ from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
 from . import translate
 from .content import capture
-from .messages import MessageSnapshot
+from .messages import MessageCopies, MessageSnapshot, fields_in
 
 _MAX_MESSAGES = 64  # of one result that are looked at
 _INVALID_TOOL = "invalid_tool"  # what langchain-classic's executor calls where the model asked for no tool that exists
@@ -142,7 +142,8 @@ def _arguments_of(captured: object, call_id: str) -> Any:
     """Return the arguments of a call from what was captured of its node's input: the call, a list of calls, or a state."""
     if type(captured) is dict:
         state = captured.get("messages")
-        calls: Any = [captured.get("tool_call"), *(_calls_in(state[-1]) if type(state) is list and state else ())]
+        last = state[-1] if type(state) in (list, MessageCopies) and state else None
+        calls: Any = [captured.get("tool_call"), *_calls_in(last)]
     else:
         calls = captured[:_MAX_MESSAGES] if type(captured) is list else ()
     for call in calls:
@@ -152,5 +153,5 @@ def _arguments_of(captured: object, call_id: str) -> Any:
 
 
 def _calls_in(message: object) -> list[Any]:
-    calls = message.data.get("tool_calls") if isinstance(message, MessageSnapshot) else None
+    calls = fields_in(message).get("tool_calls") if isinstance(message, (MessageSnapshot, dict)) else None
     return calls[:_MAX_MESSAGES] if type(calls) is list else []

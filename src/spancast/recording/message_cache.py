@@ -1,10 +1,11 @@
-"""Messages that were read before: in a growing conversation each model call repeats all former turns."""
+"""Messages that were read or measured before: in a growing conversation each model call repeats all former turns."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from threading import get_ident
 
+from ..capture.snapshot import FEW, weight_of
 from ..record.message import Message
 from .fields import same
 
@@ -122,3 +123,68 @@ class MeasuredTexts:
 
 
 MEASURED_TEXTS = MeasuredTexts()
+
+
+class MeasuredCalls:
+    """How many bytes the tool calls of messages keep alive, by the list that they stand in: each state holds it again.
+
+    What is kept says how large calls are, never what a message holds. A list is kept with its size, so that no other gets
+    its id; bounded to `_MOST` lists and `_MOST_BYTES`. Each step is one atomic operation on a dict.
+    """
+
+    __slots__ = ("_is_used", "_size", "_sizes")
+
+    _MOST = 256
+    _MOST_BYTES = 500_000
+
+    def __init__(self) -> None:
+        self._sizes: dict[int, tuple[object, int]] = {}
+        self._size = 0
+        self._is_used = False
+
+    def size_of(self, calls: object) -> int:
+        """Return about how many bytes *calls*, of one message, keep alive."""
+        found = self._sizes.get(id(calls))
+        if found is not None:
+            return found[1]
+        size = _size_of_calls(calls)
+        if size > self._MOST_BYTES:
+            return size
+        if len(self._sizes) >= self._MOST or self._size + size > self._MOST_BYTES:
+            self._sizes, self._size = {}, 0
+        self._sizes[id(calls)] = calls, size
+        self._size += size
+        self._is_used = True
+        return size
+
+    def forget_unused(self) -> None:
+        """Keep nothing, unless something was kept since the last call."""
+        if not self._is_used:
+            self._sizes, self._size = {}, 0
+        self._is_used = False
+
+
+_CALL_BYTES = 1_000  # of a call: two mappings with their names
+
+
+def _size_of_calls(calls: object) -> int:
+    """Measure tool calls: most are a few texts and numbers, and need no walk through all of it."""
+    if type(calls) is not list or len(calls) > FEW:
+        return weight_of(calls)
+    size = 0
+    for call in calls:
+        arguments = call.get("args") if type(call) is dict else None
+        if type(arguments) is not dict or len(arguments) > FEW:
+            size += weight_of(call)
+            continue
+        size += _CALL_BYTES
+        for value in (call.get("name"), *arguments.values()):
+            kind = type(value)
+            if kind is str:
+                size += len(value)
+            elif kind is dict or kind is list or kind is tuple:
+                size += weight_of(value)
+    return size
+
+
+MEASURED_CALLS = MeasuredCalls()
