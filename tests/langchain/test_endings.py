@@ -69,6 +69,29 @@ def test_a_call_cancelled_inside_a_chain(config: Any, memory: MemoryDestination,
     assert 0 == pipeline.recorder.open_operations
 
 
+def test_a_task_that_outlives_its_step(config: Any, memory: MemoryDestination, pipeline: spancast.Pipeline) -> None:
+    """A step that returns leaves the model of its background task open; what that says and costs is on its span."""
+
+    async def go() -> None:
+        tasks = []
+
+        async def step(text: str) -> str:
+            tasks.append(asyncio.create_task((RunnableLambda(str, name="later") | ScriptedChat()).ainvoke(text)))
+            await asyncio.sleep(0)
+            return text
+
+        await RunnableLambda(step, name="step").ainvoke("q", config)
+        assert "step" in endings(memory)  # it is sent when it returns
+        await asyncio.gather(*tasks)
+
+    asyncio.run(go())
+    assert {("OK", None)} == set(endings(memory).values())
+    model = one(memory.spans, "ScriptedChat")
+    assert "llm.output_messages.0.message.content" in model.attributes
+    assert one(memory.spans, "step").span_id == one(memory.spans, "RunnableSequence").parent_span_id
+    assert 0 == pipeline.recorder.open_operations
+
+
 def test_a_call_cancelled_alone(config: Any, memory: MemoryDestination, pipeline: spancast.Pipeline) -> None:
     """Of a model cancelled outside of any chain LangChain tells nothing; its task's end ends it."""
 

@@ -205,9 +205,9 @@ class Runs:
             finally:
                 if ending == ABANDONED:
                     _leave_models(recorder, operation)
-                    recorder.close(operation, error, ending, keep_children=True)
-                else:
-                    recorder.close(operation, error, ending)
+                # a run that returned has left what is still open beneath it to a task or thread, which ends it
+                keep_children = ending == ABANDONED or (error is None and ending is None)
+                recorder.close(operation, error, ending, None, keep_children)
                 kind = operation.kind
                 if kind is not LLM and kind not in CALLS:
                     recorder.remember(key, operation)
