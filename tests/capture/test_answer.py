@@ -107,6 +107,28 @@ def test_usage_of_choices_counts_once() -> None:
     assert READ == answer.usage
 
 
+@pytest.mark.parametrize(
+    ("counted", "details"),
+    [
+        ({"prompt_tokens": 9, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 8}}, (8, None)),
+        ({"prompt_tokens": 9, "completion_tokens": 3, "reasoning_tokens": 2}, (None, 2)),
+        ({"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 8}}, (None, None)),
+        ({"prompt_tokens": 9, "completion_tokens": 3}, (None, None)),
+    ],
+)
+def test_details_that_the_framework_leaves_out(counted: dict[str, Any], details: tuple[int | None, int | None]) -> None:
+    """Sums without details get those of the provider's own counts, where these come to the same sums."""
+    own = {"input_tokens": 9, "output_tokens": 3, "total_tokens": 12}
+    usage = read_answer(ONE, [({},)], ({"token_usage": counted},), [own]).usage
+    assert usage is not None
+    assert (9, 3, *details) == (
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cache_read_tokens,
+        usage.reasoning_tokens,
+    )
+
+
 def test_a_cached_answer_used_nothing() -> None:
     """LangChain marks the usage of an answer from its cache with a total cost of 0: it is that of the first call."""
     answer = read_answer(
@@ -170,6 +192,21 @@ def test_an_earlier_chunk_is_not_lost() -> None:
     answer = read_answer(ONE, [(chunks.read(raws[-1], plain_data),)], ())
     assert ("stop", "msg_1", "m") == (answer.finish_reasons[0], answer.id, answer.model)
     assert (9, 3) == (answer.usage.input_tokens, answer.usage.output_tokens) if answer.usage else False
+
+
+@pytest.mark.parametrize("event", [dict, SimpleNamespace])
+def test_a_chunk_inside_the_event_that_brought_it(event: Any) -> None:
+    """Some clients hand on the server-sent event (Mistral's): what its data says is read; other `data` is none."""
+    chunks = ChunkFacts()
+    raws = [
+        event(data=SimpleNamespace(id="c-1", model="m", choices=[SimpleNamespace(finish_reason=None)])),
+        event(data={"choices": [{"finish_reason": "stop"}], "usage": USAGE}, event="completion"),
+    ]
+    for raw in raws:
+        chunks.add(raw)
+    answer = read_answer(ONE, [(chunks.read(raws[-1], plain_data),)], ())
+    assert (("stop",), "c-1", "m", READ) == (answer.finish_reasons, answer.id, answer.model, answer.usage)
+    assert {} == facts_in(event(data=[1], usage=None), plain_data)
 
 
 def test_only_what_is_read_is_captured() -> None:

@@ -57,6 +57,17 @@ def test_costs_are_estimated_where_the_provider_says_nothing(
     assert pytest.approx(held["llm.cost.total"]) == held["llm.cost.prompt"] + held["llm.cost.completion"]
 
 
+def test_a_providers_name_is_in_lower_case(config: Any, memory: MemoryDestination) -> None:
+    """As the conventions' lists have them, however an integration writes its own (`NVIDIA`)."""
+
+    class Shouting(ScriptedChat):
+        def _get_ls_params(self, stop: Any = None, **kwargs: Any) -> Any:
+            return {"ls_provider": "NVIDIA", "ls_model_name": "m", "ls_model_type": "chat"}
+
+    Shouting().invoke("q", config)
+    assert "nvidia" == memory.spans[0].attributes["llm.provider"]
+
+
 def test_unknown_models_have_no_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
     """No price is better than a wrong one; without the package there is none either."""
     usage = Usage(input_tokens=10, output_tokens=5)

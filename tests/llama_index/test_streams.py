@@ -9,7 +9,14 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse, ThinkingBlock
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    CompletionResponse,
+    TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
+)
 from llama_index.core.base.response.schema import AsyncStreamingResponse, StreamingResponse
 from llama_index.core.chat_engine import SimpleChatEngine
 from llama_index.core.chat_engine.types import StreamingAgentChatResponse
@@ -75,6 +82,24 @@ def test_usage_is_that_of_the_last_chunk_that_has_one(memory: MemoryDestination)
     stream.close()
     assert [150, 150] == [span.attributes["llm.token_count.total"] for span in memory.spans]
     assert [None, "abandoned"] == [span.attributes.get("spancast.ending") for span in memory.spans]
+
+
+def test_texts_that_grow_from_block_to_block_are_one(memory: MemoryDestination) -> None:
+    """An integration that adds the text so far as a block with each chunk (Mistral's) has one text; other blocks stay."""
+
+    class Growing(ScriptedLLM):
+        def _pieces(self) -> Iterator[ChatResponse]:
+            blocks: list[Any] = []
+            for text in ("a", "a b", "a b"):
+                blocks.append(TextBlock(text=text))
+                if text == "a":
+                    blocks.append(ToolCallBlock(tool_name="look", tool_kwargs={}))
+                yield ChatResponse(message=ChatMessage(role="assistant", blocks=blocks), delta="", raw={"id": "1"})
+
+    list(Growing().stream_chat(ASKED))
+    said = {key: value for key, value in memory.spans[0].attributes.items() if "output_messages" in key}
+    assert ["a b"] == [value for key, value in said.items() if key.endswith("content")]
+    assert ["look"] == [value for key, value in said.items() if key.endswith("function.name")]
 
 
 @pytest.mark.parametrize("read", [0, 1, 4])

@@ -71,6 +71,28 @@ def test_the_first_listed_model_counts() -> None:
     assert None is estimate(Usage(output_tokens=5), ("gpt-4o",), "openai")
 
 
+@pytest.mark.parametrize(
+    ("model", "provider", "listed", "list_of"),
+    [
+        ("models/gemini-2.5-flash", "google_genai", "gemini-2.5-flash", "google"),
+        ("publishers/google/models/gemini-2.5-pro", "google_vertexai", "gemini-2.5-pro", "google"),
+        ("anthropic/claude-3.5-sonnet", "openai", "anthropic/claude-3.5-sonnet", "openrouter"),
+    ],
+)
+def test_a_model_under_another_name(model: str, provider: str, listed: str, list_of: str) -> None:
+    """A resource's whole name, and a gateway's maker and model asked through another provider's client, are found."""
+    usage = Usage(input_tokens=1000, output_tokens=100)
+    found = estimate(usage, (model,), provider)
+    assert found is not None
+    assert found == estimate(usage, (listed,), list_of)
+
+
+@pytest.mark.parametrize("provider", ["ollama", "vllm", "llamacpp"])
+def test_a_local_model_has_no_price(provider: str) -> None:
+    """Whatever a model that runs locally is called, a list's price of its namesake is not its own."""
+    assert None is estimate(Usage(input_tokens=1000, output_tokens=100), ("deepseek-r1:8b", "gpt-4o"), provider)
+
+
 def test_counts_that_cannot_be_have_no_price() -> None:
     """More tokens from the cache than in the input: no estimate, and the model stays known."""
     assert None is estimate(Usage(input_tokens=5, output_tokens=1, cache_read_tokens=9), ("gpt-4o",), "openai")

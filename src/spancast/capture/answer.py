@@ -128,7 +128,7 @@ def usage_of(usages: Iterable[object], sources: Sequence[Facts]) -> Usage | None
     """
     for usage in usages:
         if (read := read_usage(usage)) is not None:
-            return read
+            return read if _has_details(read) else _with_details(read, sources)
     for source in sources:
         for usage in values_at(source, USAGE):
             if (read := read_usage(usage)) is not None:
@@ -140,6 +140,33 @@ def usage_of(usages: Iterable[object], sources: Sequence[Facts]) -> Usage | None
                 if (usage is not inner or _names_usage(name)) and (read := read_usage(usage)) is not None:
                     return read
     return None
+
+
+def _has_details(usage: Usage) -> bool:
+    return (
+        usage.cache_read_tokens is not None
+        or usage.cache_write_tokens is not None
+        or usage.reasoning_tokens is not None
+        or usage.input_audio_tokens is not None
+    )
+
+
+def _with_details(usage: Usage, sources: Sequence[Facts]) -> Usage:
+    """Return the provider's own counts where they are the same and say more: some integrations read the sums only."""
+    for source in sources:
+        if not _MAY_HAVE_USAGE.isdisjoint(source):
+            for more in (source.get("token_usage"), source.get("usage")):
+                read = read_usage(more) if more is not None else None
+                if read is not None and _has_details(read) and _sums(read) == _sums(usage):
+                    return read
+    return usage
+
+
+_MAY_HAVE_USAGE = frozenset({"token_usage", "usage"})
+
+
+def _sums(usage: Usage) -> tuple[int | None, int | None]:
+    return usage.input_tokens, usage.output_tokens
 
 
 def _names_usage(name: object) -> bool:

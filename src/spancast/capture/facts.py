@@ -34,9 +34,19 @@ _COUNTED = frozenset({path.partition(".")[0] for path in USAGE if path} | {"prom
 _ENDED = frozenset({path for path in FINISH_REASON if "." not in path} - {"status"} | {"messageStop"})
 
 
+_EVENT = frozenset({"data", "event", "id", "retry"})  # the fields of a server-sent event
+
+
+def _answer_in(raw: object) -> Mapping[str, Any]:
+    """Return the fields of a raw answer; where a client hands on the event that it came in (Mistral's), those inside."""
+    fields: Mapping[str, Any] = raw if type(raw) is dict else fields_of(raw)
+    data = fields.get("data")
+    return fields_of(data) or fields if data is not None and fields.keys() <= _EVENT else fields
+
+
 def facts_in(raw: object, take: Take) -> dict[str, Any]:
     """Return what the table of spellings reads of a raw answer, an object or a mapping, as plain copies."""
-    fields = fields_of(raw)
+    fields = _answer_in(raw)
     facts: dict[str, Any] = {}
     for name in ABOUT:
         value = fields.get(name)
@@ -104,7 +114,7 @@ class ChunkFacts:
 
     def add(self, raw: object) -> None:
         """Note a chunk's raw answer. Called for each token: nothing is copied."""
-        fields: Mapping[str, Any] = raw if type(raw) is dict else fields_of(raw)
+        fields = _answer_in(raw)
         if self._first is None:
             self._first = raw
         if not _COUNTED.isdisjoint(fields):

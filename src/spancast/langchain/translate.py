@@ -194,7 +194,7 @@ def _variables(captured: object) -> Mapping[str, JSON]:
 def _provider(metadata: Mapping[str, Any], parameters: Mapping[str, Any]) -> str | None:
     provider = metadata.get("ls_provider")
     if isinstance(provider, str) and provider:
-        return provider
+        return provider.lower()  # `NVIDIA`: the conventions' names are in lower case
     kind = parameters.get("_type")
     return kind.removesuffix("-chat").removeprefix("chat-") if isinstance(kind, str) and kind else None
 

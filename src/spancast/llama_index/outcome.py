@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from llama_index.core.base.llms.types import ChatResponse
@@ -13,14 +14,14 @@ from ..capture.items import beside_in, output_items, with_items
 from ..capture.lookup import fields_of
 from ..capture.messages import with_further
 from ..capture.snapshot import Snapshot
-from ..record.message import Message, Text
+from ..record.message import Message, Part, Text
 from .messages import SHAPES, MessageSnapshot, to_message
 
 
 class AnswerSnapshot:
     """A model's answer as it was in the callback: a message or a text, and what the provider said besides."""
 
-    __slots__ = ("_answer", "about", "beside", "further", "items", "message", "text")
+    __slots__ = ("_answer", "about", "beside", "further", "items", "message", "streamed", "text")
 
     def __init__(
         self,
@@ -30,8 +31,10 @@ class AnswerSnapshot:
         further: Mapping[str, Any],
         items: list[Any],
         beside: Mapping[str, Any],
+        streamed: bool,
     ) -> None:
         self.message = message
+        self.streamed = streamed
         self.beside = beside
         self.items = items
         self.text = text
@@ -50,7 +53,8 @@ class AnswerSnapshot:
         beside: Mapping[str, Any] = {}
         if self.message is not None:
             beside = self.message.further
-            parts = with_items(to_message(self.message).parts, self.items)
+            said = to_message(self.message).parts
+            parts = with_items(_without_earlier(said) if self.streamed else said, self.items)
             message = Message(role="assistant", parts=tuple(with_further(list(parts), self.beside)))
         else:
             message = Message(role="assistant", parts=(Text(self.text),) if self.text else ())
@@ -78,7 +82,18 @@ def hold_answer(response: Any, raw: Any, taken: Snapshot, *, content: bool) -> A
         further,
         [taken.capture(item, 6) for item in output_items(last)] if content else [],
         {name: taken.capture(value, 6) for name, value in beside_in(last).items()} if content else {},
+        chunks is not None,
     )
+
+
+def _without_earlier(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Return the parts of a streamed message; of texts that grow from block to block (Mistral's integration) the last."""
+    texts = [part.text for part in parts if type(part) is Text]
+    if len(texts) < 2 or any([not text.startswith(before) for before, text in pairwise(texts)]):
+        return parts
+    first = next(part for part in parts if type(part) is Text)
+    kept = [part for part in parts if part is first or type(part) is not Text]
+    return tuple([Text(texts[-1]) if part is first else part for part in kept])
 
 
 _SCALARS = (str, int, float)

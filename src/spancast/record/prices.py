@@ -11,6 +11,7 @@ are elsewhere, the list itself is asked for each price.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -31,11 +32,29 @@ _PROVIDERS = {
     "mistralai": "mistral",
     "xai": "x-ai",
 }
+# Models that run on a machine of the user's: whatever they are called, nobody bills them by the token.
+_LOCAL = frozenset(
+    {
+        "gpt4all",
+        "huggingface_pipeline",
+        "llama_cpp",
+        "llama-cpp",
+        "llamacpp",
+        "llamafile",
+        "lmstudio",
+        "mlx",
+        "ollama",
+        "openvino",
+        "vllm",
+    }
+)
+_RESOURCE = re.compile(r"(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/[^/]+/)?models/(?P<model>[^/]+)")  # Google's
 
-
+# Whose models gateways (OpenRouter, LiteLLM's proxy) name by maker and model: `anthropic/claude-3.5-sonnet`.
+_MAKERS = frozenset({"anthropic", "cohere", "deepseek", "google", "mistralai", "openai", "x-ai"})
 _USUAL_TIERS = frozenset({"default", "standard", "auto", "on_demand"})
 _MILLION = 1_000_000
-_MOST = 1024
+_MOST = 1024  # prices, and names, that are remembered
 
 
 def estimate(
@@ -43,10 +62,10 @@ def estimate(
 ) -> Cost | None:
     """Return an estimate by the price list of `genai-prices`, for the first of *models* that is on it.
 
-    None without that package, or when it knows none of the models.
+    None without that package, or when it knows none of the models; and for models that run locally.
     """
     prices = _prices()
-    if prices is None or usage.input_tokens is None:
+    if prices is None or usage.input_tokens is None or provider in _LOCAL:
         return None
     listed = _PROVIDERS.get(provider or "", provider)
     tier = None if service_tier in _USUAL_TIERS else service_tier
@@ -57,7 +76,22 @@ def estimate(
                     cost = _priced(prices, usage, model, name, tier)
                     if cost is not None:
                         return cost
+            for name, known in _otherwise(model):
+                if (name, known) not in _unlisted:
+                    cost = _priced(prices, usage, known, name, tier)
+                    if cost is not None:
+                        return cost
     return None
+
+
+@lru_cache(maxsize=_MOST)
+def _otherwise(model: str) -> tuple[tuple[str | None, str], ...]:
+    """Return under which provider and name else a model may be listed: a resource's name, a gateway's `maker/model`."""
+    resource = _RESOURCE.fullmatch(model)
+    if resource is not None:
+        return ((None, resource["model"]),)
+    maker, _, name = model.partition("/")
+    return (("openrouter", model), (None, name)) if name and "/" not in name and maker in _MAKERS else ()
 
 
 _unlisted: set[tuple[str | None, str]] = set()
