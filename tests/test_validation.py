@@ -36,6 +36,7 @@ def refusal(call: Callable[[], object]) -> str:
         ("https://collector:4317/v1/traces", ("gRPC port 4317", "port 4318")),
         ("http://col lector:4318", ("white space", "remove it")),
         ("http://collector:4318\n", ("white space", "remove it")),
+        ('"http://collector:4318"', ("quotes around it", "remove them")),
         ("http://:4318/v1/traces", ("names no host", "https://collector.example.com:4318/v1/traces")),
         ("http://collector:port/v1/traces", ("'http://collector:port/v1/traces'", "number from 1 to 65535")),
         ("http://collector:70000/v1/traces", ("number from 1 to 65535",)),

@@ -57,6 +57,8 @@ def url(value: object, argument: str, *, grpc: bool = False) -> str:
     shown = _shown_url(value)
     if re.search(r"\s", value):
         raise SettingsError(f"{argument}={shown!r} has white space in it: remove it.", "E105")
+    if value[0] in "\"'" or value[-1] in "\"'":  # Docker's and systemd's files of variables keep them
+        raise SettingsError(f"{argument}={shown!r} has quotes around it: remove them.", "E105")
     parts = _parts(value, argument)
     if "://" not in value:
         raise SettingsError(

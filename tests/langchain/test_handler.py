@@ -252,6 +252,12 @@ def test_hidden_runs_are_folded_unless_all_is_wanted(pipeline: spancast.Pipeline
     assert 0 == pipeline.recorder.open_operations
 
 
+def test_what_is_no_pipeline_is_refused() -> None:
+    """One sentence where the handler is made, instead of a fault with each callback."""
+    with pytest.raises(spancast.SettingsError, match="pipeline is a MemoryDestination: give a"):
+        SpancastCallbackHandler(pipeline=spancast.destinations.memory())  # type: ignore[arg-type]
+
+
 def test_an_interrupt_is_no_error(config: Any, memory: MemoryDestination) -> None:
     """A graph that waits for a person has not failed, and says that it waits."""
     from langgraph.checkpoint.memory import InMemorySaver

@@ -243,6 +243,8 @@ def test_detail_full_shows_every_call(pipeline: spancast.Pipeline, memory: Memor
     assert len(kinds) > len(QUERY) + 5
     with pytest.raises(spancast.SettingsError, match="detail='all' is not known"):
         ours.instrument(detail="all")
+    with pytest.raises(spancast.SettingsError, match="pipeline is a str: give a"):
+        ours.instrument(pipeline="mine")  # type: ignore[arg-type]
 
 
 def test_a_handler_with_a_pipeline_records_there(memory: MemoryDestination) -> None:

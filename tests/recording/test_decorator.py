@@ -80,6 +80,29 @@ def test_arguments_and_results_of_every_form(pipeline: spancast.Pipeline, memory
     )
 
 
+def test_the_parentheses_may_be_left_out(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
+    """`@spancast.trace` is `@spancast.trace()`, for functions of every form."""
+
+    @spancast.trace
+    def plain(text: str) -> str:
+        return text.upper()
+
+    @spancast.trace
+    async def waiting(text: str) -> str:
+        return text
+
+    @spancast.trace
+    def pieces() -> Iterator[str]:
+        yield "a"
+
+    assert "A" == plain("a")  # type: ignore[arg-type, comparison-overlap, type-var]
+    assert "b" == asyncio.run(waiting("b"))  # type: ignore[arg-type, type-var]
+    assert ["a"] == list(pieces())  # type: ignore[call-arg, call-overload]
+    pipeline.flush()
+    assert ["pieces", "plain", "waiting"] == sorted(span.name for span in memory.spans)
+    assert "A" == next(span.attributes["output.value"] for span in memory.spans if span.name == "plain")
+
+
 def test_capturing_can_be_switched_off(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
     """`capture_input=False`, `capture_output=False`; what the function itself says about its output wins."""
 

@@ -37,6 +37,14 @@ def test_a_name_opens_a_span(pipeline: spancast.Pipeline, memory: MemoryDestinat
     assert spancast.current_trace() is None
 
 
+def test_the_name_may_come_first(pipeline: spancast.Pipeline, memory: MemoryDestination) -> None:
+    """`trace("...")` is `trace(trace_name="...")`; a number is used as text."""
+    with spancast.trace("first", session_id="s1"), spancast.trace(7):  # type: ignore[misc]
+        pass
+    pipeline.flush()
+    assert {"first", "7"} == {span.name for span in memory.spans}
+
+
 def test_without_a_name_only_fields_are_set(config: Any, memory: MemoryDestination) -> None:
     """Two runs in a nameless block with a trace id are two roots of one trace, each with the block's fields."""
     with spancast.trace(trace_id="report-7", user="u1") as handle:

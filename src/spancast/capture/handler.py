@@ -40,3 +40,14 @@ def check_detail(detail: str) -> bool:
 
         raise SettingsError(f"detail={detail!r} is not known: use 'normal' or 'full'.")
     return detail == "full"
+
+
+def check_pipeline(pipeline: object) -> None:
+    """Raise SettingsError where *pipeline* is neither a Pipeline nor None."""
+    if pipeline is not None and not hasattr(type(pipeline), "trace"):
+        from ..validation import SettingsError
+
+        raise SettingsError(
+            f"pipeline is a {type(pipeline).__name__}: give a spancast.Pipeline, such as "
+            "spancast.Pipeline(destination), or leave it out to use the one of spancast.configure()."
+        )

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
 
-from ..capture.handler import PortableHandler, check_detail
+from ..capture.handler import PortableHandler, check_detail, check_pipeline
 from ..capture.messages import begins_answer
 from ..record.operation import AGENT, LLM, RETRIEVER, TOOL
 from ..recording.current import add_event
@@ -64,6 +64,7 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
         context_fields: Mapping[str, str] | None = None,
         **fields: object,
     ) -> None:
+        check_pipeline(pipeline)
         full = check_detail(detail)
         paths = checked_paths(context_fields)
         self._answering = 0  # the run whose token came last, once its first one is noted

@@ -21,7 +21,7 @@ from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.span import active_span_id
 
 from ..capture.endings import ending_of
-from ..capture.handler import PortableHandler, check_detail
+from ..capture.handler import PortableHandler, check_detail, check_pipeline
 from ..record.operation import Kind
 from ..recording.fields import fields_from_kwargs
 from ..recording.guard import guarded
@@ -154,6 +154,7 @@ def install(
     """Be on the root dispatcher, once. Arguments change the options; a call without any keeps them."""
     global _installed
     full = check_detail(detail)
+    check_pipeline(pipeline)
     with _changing:
         if pipeline is not None or full or vectors or fields or not _installed:
             from ..runtime.default import pipeline_in_context

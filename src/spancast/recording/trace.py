@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
-from types import TracebackType
+from functools import partial
+from types import BuiltinFunctionType, FunctionType, MethodType, TracebackType
 from typing import Any, TypeVar, cast
 
 from ..capture.endings import ending_of
@@ -33,6 +35,7 @@ from .safe_set import safe_set
 __all__ = ["TraceHandle", "current_trace", "recorder_in_use", "trace", "trace_into", "use_recorder"]
 F = TypeVar("F", bound=Callable[..., Any])
 _ORIGIN = object()
+_FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType, partial)
 _set_scope = safe_set(field_scope.set)
 
 
@@ -115,7 +118,18 @@ class Block:
             set_running(around[1])
 
 
-class trace:  # noqa: N801  (used as a verb: `with trace(...)`)
+class _Lenient(type):
+    """Takes what newcomers write: `trace("Nightly report")`, and `@trace` without parentheses."""
+
+    def __call__(cls, name: object = None, /, **keywords: Any) -> Any:
+        if issubclass(type(name), _FUNCTIONS):
+            return super().__call__(**keywords)(name)
+        if name is not None:
+            keywords.setdefault("trace_name", name)
+        return super().__call__(**keywords)
+
+
+class trace(metaclass=_Lenient):  # noqa: N801  (used as a verb: `with trace(...)`)
     """Say trace fields for a block, or for each call of a decorated function, sync or async.
 
     With a name (`trace_name` or `span_name`), a *kind*, an *input* or an *output* it opens a span; else it only sets
@@ -127,6 +141,8 @@ class trace:  # noqa: N801  (used as a verb: `with trace(...)`)
 
         @spancast.trace(kind="TOOL")
         def look_up(order: int) -> str: ...
+
+    `trace("Nightly report")` is short for `trace_name=`, and `@spancast.trace` for `@spancast.trace()`.
 
     A decorated function's arguments are the span's input and its result the output; of a generator, all that it yields.
     Without a name the span is called like the function. A block that says neither input nor output shows those of the runs
@@ -205,6 +221,10 @@ class trace:  # noqa: N801  (used as a verb: `with trace(...)`)
         """Decorate *function*: each of its calls, and each iteration of a generator, is a block of its own."""
         call = Call(function, self._function_name(function), self._captures, self._begin, end)
         return cast("F", decorated(function, call))
+
+
+# without it `inspect` and editors would show the metaclass's arguments
+trace.__signature__ = inspect.signature(partial(trace.__init__, cast("Any", None)))  # type: ignore[attr-defined]
 
 
 def end(block: Block | None, error: BaseException | None) -> None:
