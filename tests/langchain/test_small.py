@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 from uuid import uuid4
 
@@ -152,3 +153,31 @@ def test_sizes_count_texts_and_tool_calls() -> None:
     assert 60_000 < found[1] < 70_000
     message.tool_calls = [CALL]
     assert copy_message(message)[1] < 15_000
+
+
+def calls_of(value: Any) -> int:
+    """Return how many Python functions copying *value* calls."""
+    found = 0
+
+    def see(frame: Any, event: str, _: Any) -> None:
+        nonlocal found
+        found += event == "call"
+
+    sys.setprofile(see)
+    try:
+        copy_small(value)
+    finally:
+        sys.setprofile(None)
+    return found
+
+
+def test_of_very_many_blocks_only_some_are_measured() -> None:
+    """All of them are kept; their size is right where they are alike."""
+    block = {"type": "text", "text": "x" * 100}
+    states = {count: {"messages": [HumanMessage([block] * count)] * 3} for count in (1, 1_000, 30_000)}
+    found = copy_small(states[30_000])
+    assert found is not None
+    (first, *_) = found[0]["messages"]  # type: ignore[index]
+    assert 30_000 == len(first.data["content"])
+    assert 9_000_000 < found[1] < 12_000_000
+    assert calls_of(states[30_000]) <= 3 * calls_of(states[1_000])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from typing import Any
 
@@ -81,7 +82,7 @@ def test_of_a_long_chain_the_nearest_causes_are_written(monkeypatch: pytest.Monk
     """Thousands of causes cost as much as ten: so many tracebacks are formatted, no more."""
     formatted: list[Any] = []
     plain = traceback.format_tb
-    monkeypatch.setattr(traceback, "format_tb", lambda tb, limit: formatted.append(tb) or plain(tb, limit))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(traceback, "format_tb", lambda tb: formatted.append(tb) or plain(tb))  # type: ignore[func-returns-value]
     failure = failure_of(chain(3000))
     assert 9 == len(formatted)
     assert failure.stacktrace.startswith("(earlier exceptions are left out)\nTraceback")
@@ -157,3 +158,42 @@ def test_without_content_only_the_type_is_left() -> None:
     """In privacy mode an exception's words stay at home."""
     failure = failure_of(raised(ValueError("secret")), content=False)
     assert ("ValueError", "", "") == (failure.type, failure.message, failure.stacktrace)
+
+
+def deep(frames: int) -> BaseException:
+    """Return an exception that was raised *frames* calls further in."""
+
+    def call(left: int) -> None:
+        if left:
+            call(left - 1)
+        raise ValueError("deep")
+
+    try:
+        call(frames)
+    except ValueError as error:
+        return error
+    raise AssertionError
+
+
+def test_a_deep_stack_costs_no_more_than_what_is_written_of_it() -> None:
+    """The innermost frames are written as Python writes them; nothing is worked out for those that are left out."""
+    error = deep(600)
+    assert "".join(traceback.format_tb(error.__traceback__, limit=-40)) in (failure_of(error).stacktrace or "")
+
+    def calls(error: BaseException) -> int:
+        found = 0
+
+        def see(frame: Any, event: str, _: Any) -> None:
+            nonlocal found
+            found += event == "call"
+
+        sys.setprofile(see)
+        try:
+            failure_of(error)
+        finally:
+            sys.setprofile(None)
+        return found
+
+    few = deep(100)
+    assert calls(few) == calls(few)
+    assert calls(error) <= calls(few) + 5

@@ -25,6 +25,8 @@ from .shapes import MARK_KEY, Shape, class_name, general_shape, key_text, mark, 
 
 BUDGET = 12_000
 """Units of work of one snapshot. A unit is about 40 ns: one number in a list. The largest snapshot takes about 0.5 ms."""
+TO_MEASURE = 2_000
+"""Blocks of content that a snapshot keeps by reference and looks at one by one, for their size: about 1 ms."""
 MAX_DEPTH = 12
 FIRST = (
     *("messages", "input", "question", "query", "user_msg", "prompt"),
@@ -57,15 +59,17 @@ class Snapshot:
         size: Bytes of memory that the copies keep alive: texts, keys, numbers and containers.
         left_out: How many values were left out, or shortened to their class name, for want of budget or depth.
         shapes: How instances of classes are copied.
+        to_measure: Of how many blocks of messages' content the size is still looked at one by one.
     """
 
-    __slots__ = ("budget", "left_out", "room", "shapes", "size")
+    __slots__ = ("budget", "left_out", "room", "shapes", "size", "to_measure")
 
     def __init__(self, shapes: ShapeTable, budget: int = BUDGET) -> None:
         self.budget = budget
         self.room = MAX_DEPTH
         self.size = 0
         self.left_out = 0
+        self.to_measure = TO_MEASURE
         self.shapes = shapes
 
     def capture(self, value: object, depth: int = MAX_DEPTH) -> object:

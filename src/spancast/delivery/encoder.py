@@ -17,7 +17,7 @@ from ..destinations.rendering import render_key, rendering_of
 from ..record.operation import EVALUATOR, Operation
 from ..recording.captured import CapturedOperation
 from ..recording.guard import report_fault
-from ..recording.message_cache import MEASURED_CALLS, MEASURED_TEXTS, MESSAGE_CACHE
+from ..recording.message_cache import MEASURED_CALLS, MEASURED_STATES, MEASURED_TEXTS, MESSAGE_CACHE
 from ..recording.sampling import COUNTED
 from ..recording.tail_sampling import TailSampler
 from ..recording.trace_decision import TraceDecision
@@ -141,6 +141,7 @@ class Encoder:
         if now - self._idle_since > IDLE:
             MESSAGE_CACHE.forget_unused()
             MEASURED_TEXTS.forget_unused()
+            MEASURED_STATES.forget_unused()
             MEASURED_CALLS.forget_unused()
             self._idle_since = now
 

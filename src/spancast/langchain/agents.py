@@ -25,10 +25,17 @@ def agent_in(metadata: Mapping[str, Any] | None) -> str | None:
 
 def begins_agent(metadata: Mapping[str, Any], parent: OpenOperation | None) -> str | None:
     """Return the agent's name where one begins: on its graph's own run, or where the name is not its parent's."""
+    above = parent.mapping if parent is not None and "langgraph_node" in metadata else None
+    if above is not None:  # most runs of an agent: beneath its graph
+        named = metadata.get("lc_agent_name")
+        if named is above.get("lc_agent_name") and (
+            type(named) is str or metadata.get("ls_integration") is above.get("ls_integration")
+        ):
+            return None
     name = agent_in(metadata)
-    if name is None or parent is None or "langgraph_node" not in metadata:
+    if name is None or above is None:
         return name
-    return name if agent_in(parent.mapping) != name else None
+    return name if agent_in(above) != name else None
 
 
 def note_agent(operation: OpenOperation, name: str) -> None:

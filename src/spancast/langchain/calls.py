@@ -37,7 +37,7 @@ class CallLeft:
         self._key = key
         self._code = code
         self._thread = get_ident()
-        task = current_task()
+        task = None if running_loop() is None else asyncio.current_task()
         self._task: Any = None if task is None else ref(task)
 
     def __call__(self) -> bool:
@@ -103,4 +103,7 @@ def _read_code(code: CodeType) -> tuple[CodeType, bool, bool]:
 
 def current_task() -> asyncio.Task[Any] | None:
     """Return the running asyncio task; None outside of one."""
-    return asyncio.current_task() if asyncio._get_running_loop() is not None else None
+    return None if running_loop() is None else asyncio.current_task()
+
+
+running_loop = asyncio._get_running_loop

@@ -55,15 +55,32 @@ def capture_chain_start(
 
 
 def _note_step(operation: OpenOperation, parent: OpenOperation, metadata: Mapping[str, Any]) -> None:
-    """Note which node of the step before led to this one: LangGraph names the step of each, and no edge."""
+    """Note which node of the step before led to this one: LangGraph names the step of each, and no edge.
+
+    And which attempt of its task a node is: a retry policy runs it again beneath the same graph, as the same task.
+    """
     step, node = metadata["langgraph_step"], metadata.get("langgraph_node")
     if type(step) is not int or type(node) is not str or node != operation.name:
         return
-    steps: dict[int, str] = parent.snapshots.setdefault("steps", {})
-    steps.setdefault(step, node)
-    steps.pop(step - 2, None)
-    _note_attempt(operation, parent, metadata.get("langgraph_checkpoint_ns"))
-    if (led_by := steps.get(step - 1)) is not None:
+    shared = parent.snapshots
+    if "steps" not in shared:
+        shared.setdefault("attempts", {})
+        shared.setdefault("steps", {})
+    steps: dict[int, str] = shared["steps"]
+    if step not in steps:
+        steps.setdefault(step, node)
+    if step - 2 in steps:
+        steps.pop(step - 2, None)
+    task = metadata.get("langgraph_checkpoint_ns")
+    if type(task) is str:
+        attempts: dict[str, int] = shared["attempts"]
+        attempts[task] = attempt = attempts.get(task, 0) + 1
+        if attempt > 1:
+            operation.snapshots["attempt"] = attempt
+        if len(attempts) > _MAX_TASKS:
+            attempts.pop(next(iter(attempts)), None)
+    led_by = steps.get(step - 1)
+    if led_by is not None:
         operation.snapshots["led_by"] = led_by
 
 
@@ -73,18 +90,6 @@ def skip_step(parent: OpenOperation | None, metadata: Mapping[str, Any]) -> None
     steps: dict[int, str] | None = parent.snapshots.get("steps") if parent is not None else None
     if steps and type(step) is int and (led_by := steps.get(step - 1)) is not None:
         steps.setdefault(step, led_by)
-
-
-def _note_attempt(operation: OpenOperation, parent: OpenOperation, task: object) -> None:
-    """Note which attempt of its task a node is: a retry policy runs it again beneath the same graph, as the same task."""
-    if type(task) is not str:
-        return
-    attempts: dict[str, int] = parent.snapshots.setdefault("attempts", {})
-    attempts[task] = attempt = attempts.get(task, 0) + 1
-    if attempt > 1:
-        operation.snapshots["attempt"] = attempt
-    if len(attempts) > _MAX_TASKS:
-        attempts.pop(next(iter(attempts)), None)
 
 
 _MAX_TASKS = 256  # of one graph, the newest, whose attempts are counted

@@ -69,9 +69,17 @@ class Runs:
         """Return the open operation of a run, or the one that stands for it where it was folded."""
         if run_id is None:
             return None
-        recorder = owner_of(run_id.int, self.recorder())
-        # a UUID's own hash and comparison are Python code: by its number five look-ups a span cost 2 us less
-        return recorder.find(run_id.int) if recorder is not None else None
+        in_use = self._in_use
+        pipeline = self._pipeline or in_use(self._made_in)
+        key = (
+            run_id.int
+        )  # a UUID's own hash and comparison are Python code: by its number five look-ups a span cost 2 us less
+        if pipeline.enabled:
+            found = pipeline.recorder.find(key)
+            if found is not None:
+                return found
+        recorder = owner_of(key, pipeline.recorder if pipeline.enabled else None)
+        return recorder.find(key) if recorder is not None else None
 
     def open(
         self,
@@ -129,7 +137,7 @@ class Runs:
             )
         if tags:  # the user's own are content; the frameworks' say what a run is
             operation.snapshots["tags"] = tuple(tags) if operation.capture else tuple(filter(is_framework_tag, tags))
-        if kind is LLM or kind in CALLS:
+        if kind is not CHAIN and kind in CALLS:
             lost_runs.watch(run_id, operation, owner_of(key, recorder) or recorder)
             watch_place(operation, key)
         return operation
@@ -209,7 +217,7 @@ class Runs:
                 keep_children = ending == ABANDONED or (error is None and ending is None)
                 recorder.close(operation, error, ending, None, keep_children)
                 kind = operation.kind
-                if kind is not LLM and kind not in CALLS:
+                if kind is CHAIN or kind not in CALLS:
                     recorder.remember(key, operation)
         except Exception as fault:
             report_fault(event, fault)

@@ -17,18 +17,19 @@ from langchain_core.messages.base import TextAccessor
 from ..capture.class_cache import ClassCache
 from ..capture.snapshot import FEW, Snapshot
 from ..record.json import INT64
-from ..recording.message_cache import MEASURED_CALLS
-from .messages import SHAPES, MessageCopies, MessageSnapshot, hold_message, hold_prompt
+from ..recording.message_cache import MEASURED_CALLS, MEASURED_STATES
+from .messages import MANY, SHAPES, MessageCopies, MessageSnapshot, copy_messages, hold_message, hold_prompt
 
 Copied = tuple[object, int]
 """A copy, and the bytes that it keeps alive."""
 Small = Callable[[Any, int], "Copied | None"]
 _new_snapshot = MessageSnapshot.__new__
+_measured_calls = MEASURED_CALLS.find
 _sizeof = str.__sizeof__
 _MOST_MESSAGES = 256  # of one list; 2,048 in all, a millisecond
 _MOST_WITHIN = 32  # of one list on the last level
 _MOST_TEXT = 100_000  # characters
-_LEVELS = 3  # of mappings and lists within each other
+LEVELS = 3  # of mappings and lists within each other
 _CONTAINER_BYTES = 64
 _ENTRY_BYTES = 104
 _NUMBER_BYTES = 32
@@ -38,35 +39,39 @@ def copy_small(value: object) -> Copied | None:
     """Copy *value* where it is small; else None. Raises what its own class raises."""
     kind = type(value)
     if kind is dict:
-        return _mapping(value, _LEVELS)  # type: ignore[arg-type]
+        return small_mapping(value, LEVELS)  # type: ignore[arg-type]
     if kind is list:
-        return _list(value, _LEVELS)  # type: ignore[arg-type]
-    small = _by_class(kind)
-    return None if small is None else small(value, _LEVELS)
+        return small_list(value, LEVELS)  # type: ignore[arg-type]
+    small = small_of_class(kind)
+    return None if small is None else small(value, LEVELS)
 
 
-def _mapping(value: dict[Any, Any], levels: int) -> tuple[dict[str, object], int] | None:
-    if len(value) > FEW:
+def small_mapping(value: dict[Any, Any], levels: int) -> tuple[dict[str, object], int] | None:
+    """Copy a mapping, and what is in it on *levels* further levels."""
+    count = len(value)
+    if count > FEW:
         return None
     copied = value.copy()  # in one step: another thread may be changing it
-    size = _CONTAINER_BYTES
+    size = _CONTAINER_BYTES + _ENTRY_BYTES * count
     for key, item in copied.items():
         if type(key) is not str:
             return None
-        size += _ENTRY_BYTES + len(key)
         kind = type(item)
         if kind is str:
-            size += _sizeof(item)
+            size += len(key) + _sizeof(item)
         elif item is not None and kind is not bool and kind is not float:
-            found = _within(item, kind, levels)
+            found: Copied | None = small_list(item, levels - 1) if kind is list else _within(item, kind, levels)
             if found is None:
                 return None
-            copied[key] = found[0]
-            size += found[1]
+            copied[key], more = found
+            size += len(key) + more
     return copied, size
 
 
-def _list(value: list[Any], levels: int) -> tuple[list[Any], int] | None:
+def small_list(value: list[Any], levels: int) -> tuple[list[Any], int] | None:
+    """Copy a list, and what is in it on *levels* further levels."""
+    if not levels:
+        return None
     count = len(value)
     if not count:
         return [], _CONTAINER_BYTES
@@ -78,39 +83,44 @@ def _list(value: list[Any], levels: int) -> tuple[list[Any], int] | None:
         return _messages(copied)
     if count > FEW:
         return None
-    size = _CONTAINER_BYTES
+    size = _CONTAINER_BYTES + _NUMBER_BYTES * count
     for index, item in enumerate(copied):
         kind = type(item)
         if kind is str:
             size += _sizeof(item)
-        elif item is None or kind is bool or kind is float:
-            size += _NUMBER_BYTES
-        else:
+        elif item is not None and kind is not bool and kind is not float:
             found = _within(item, kind, levels)
             if found is None:
                 return None
-            copied[index] = found[0]
-            size += found[1]
+            copied[index], more = found
+            size += more
     return copied, size
 
 
 def _within(item: Any, kind: type, levels: int) -> Copied | None:
     """Copy an entry of a mapping or a list that is neither text nor a number that needs no look."""
+    if kind is dict:
+        return small_mapping(item, levels - 1) if levels > 1 else None
     if kind is int:
         return (item, _NUMBER_BYTES) if -INT64 <= item < INT64 else None
     if levels <= 1:
         return None
     if kind is list:
-        return _list(item, levels - 1)
-    if kind is dict:
-        return _mapping(item, levels - 1)
-    small = _by_class(kind)
+        return small_list(item, levels - 1)
+    small = small_of_class(kind)
     return None if small is None else small(item, levels - 1)
 
 
 # ---------------------------------------------------------------- messages
 def _messages(messages: list[Any]) -> tuple[MessageCopies, int] | None:
     """Copy a conversation: of a message of plain text its fields alone."""
+    if len(messages) >= MANY:
+        for message in messages:
+            kind = type(message)
+            if not (kind is AIMessage or kind is HumanMessage or kind is ToolMessage or kind is SystemMessage):
+                return None
+        copied, size = copy_messages(messages, MEASURED_STATES)
+        return MessageCopies(copied), size
     copies = MessageCopies()
     size = _CONTAINER_BYTES
     snapshot = None
@@ -123,12 +133,12 @@ def _messages(messages: list[Any]) -> tuple[MessageCopies, int] | None:
         if type(content) is str and not data["additional_kwargs"]:
             size += _CONTAINER_BYTES + len(content)
             if kind is AIMessage and (calls := data["tool_calls"]):
-                size += MEASURED_CALLS.size_of(calls)
+                known = _measured_calls(id(calls))
+                size += MEASURED_CALLS.size_of(calls) if known is None else known[1]
             copies.append(data)
         else:
             if snapshot is None:
                 snapshot = Snapshot(SHAPES)
-            snapshot.size += _CONTAINER_BYTES
             copies.append(hold_message(message, snapshot))
     return copies, size if snapshot is None else size + snapshot.size
 
@@ -160,7 +170,7 @@ def _message(message: Any, _: int = 0) -> tuple[MessageSnapshot, int] | None:
 def _prompt(prompt: Any, levels: int) -> Copied | None:
     """Copy a prompt of messages."""
     messages = prompt.__dict__["messages"]
-    found = _list(messages, levels) if type(messages) is list else None
+    found = small_list(messages, levels) if type(messages) is list else None
     return None if found is None else ({"messages": found[0]}, found[1] + _CONTAINER_BYTES)
 
 
@@ -169,7 +179,7 @@ def _command(command: Any, levels: int) -> Copied | None:
     goto, update = command.goto, command.update
     if type(goto) is not tuple or goto or command.resume is not None or command.graph is not None:
         return None
-    found = _mapping(update, levels) if type(update) is dict else None
+    found = small_mapping(update, levels) if type(update) is dict else None
     return None if found is None else ({"update": found[0]}, found[1] + _CONTAINER_BYTES)
 
 
@@ -192,4 +202,4 @@ def _find(kind: type) -> Small | None:
     return _text if kind is TextAccessor else None
 
 
-_by_class = ClassCache(_find).get
+small_of_class = ClassCache(_find).get

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import FrameType
 from typing import Any
 
-from langchain_core.messages import ToolMessage
+from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.tools import BaseTool
 
+from ..capture.class_cache import ClassCache
 from ..capture.errors import ToolError, tool_error
 from ..capture.lookup import fields_of
 from ..capture.mcp import carry_trace, clients_loaded, is_mcp, transport_of
@@ -42,7 +43,7 @@ def capture_tool(
         operation.snapshots["input"] = capture(arguments, operation)
 
 
-_RUNS = frozenset({BaseTool.run.__code__, BaseTool.arun.__code__})
+_RUN, _ARUN = BaseTool.run.__code__, BaseTool.arun.__code__
 _MAX_FRAMES = 16  # from the handler through LangChain's manager to the tool
 
 
@@ -52,7 +53,8 @@ def _function_called() -> object:
     for _ in range(_MAX_FRAMES):
         if frame is None:
             return None
-        if frame.f_code in _RUNS:
+        code = frame.f_code
+        if code is _RUN or code is _ARUN:  # by identity: a code's hash goes through all of it
             return fields_of(frame.f_locals.get("self")).get("coroutine")
         frame = frame.f_back
     return None
@@ -66,7 +68,7 @@ def capture_result(
     if failed is None and operation.name == _INVALID_TOOL:
         failed = tool_error(output)
     if operation.capture:
-        is_message = issubclass(type(output), ToolMessage)
+        is_message = type(output) is ToolMessage or _is_tool_message(type(output))
         operation.snapshots["output"] = capture(output.content if is_message else output, operation)
         if is_message and output.artifact is not None:
             operation.snapshots["artifact"] = capture(output.artifact, operation)
@@ -84,28 +86,35 @@ def _error_in(output: object, call_id: str | None) -> ToolError | None:
     return None
 
 
-def _messages_of(output: object) -> Iterator[ToolMessage]:
+def _messages_of(output: object) -> list[ToolMessage]:
+    """Return the tool messages in what a tool or a node made: a message, a state, a command, or a list of those."""
     kind = type(output)
-    if issubclass(kind, ToolMessage):
-        yield output  # type: ignore[misc]
-    elif kind is list or kind is tuple:
+    if kind is list or kind is tuple:
+        found = []
         for item in output[:_MAX_MESSAGES]:  # type: ignore[index]
             if type(item) is not list and type(item) is not tuple:
-                yield from _messages_of(item)
-    elif kind is dict:
-        yield from _messages_in(output)
-    elif kind.__name__ == "Command" and kind.__module__ == "langgraph.types":
-        yield from _messages_in(getattr(output, "update", None))
+                found += _messages_of(item)
+        return found
+    state = output
+    if kind is not dict:
+        if kind is ToolMessage or _is_tool_message(kind):
+            return [output]  # type: ignore[list-item]
+        if kind.__name__ != "Command" or kind.__module__ != "langgraph.types":
+            return []
+        state = getattr(output, "update", None)
+    messages = state.get("messages") if type(state) is dict else state  # or the list itself
+    kind = type(messages)
+    if kind is not list:
+        return [messages] if kind is ToolMessage or _is_tool_message(kind) else []  # type: ignore[list-item]
+    return [
+        item
+        for item in messages[-_MAX_MESSAGES:]  # type: ignore[index]
+        if type(item) is ToolMessage or (type(item) is not AIMessage and _is_tool_message(type(item)))
+    ]
 
 
-def _messages_in(state: object) -> Iterator[ToolMessage]:
-    """Yield the tool messages in a state or an update of it: under `messages`, or the list itself."""
-    found = state.get("messages") if type(state) is dict else state
-    if issubclass(type(found), ToolMessage):
-        found = [found]
-    for item in found[-_MAX_MESSAGES:] if type(found) is list else ():
-        if issubclass(type(item), ToolMessage):
-            yield item
+# an abstract base class's `issubclass` costs 1.5 thousand instructions
+_is_tool_message = ClassCache(lambda kind: issubclass(kind, ToolMessage)).get
 
 
 # ---------------------------------------------------------------- tools that were not called

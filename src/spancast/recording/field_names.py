@@ -26,11 +26,13 @@ _MAX_TEXT = 300  # characters of a text that is remembered as harmless
 _MAX_LOOKED_AT = 262_144  # characters of one text in metadata, looked at in 15 ms; what is not looked at does not leave
 _MAX_ENTRIES = 1_000  # of one metadata, whose sizes are added up
 _OTHER_BYTES = 32  # a number
-_SHORT_BYTES = 64  # a name that is counted as short, and its value
+SHORT_BYTES = 64  # a name that is counted as short, and its value
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _seen: set[object] = set()
 _seen_keywords: set[object] = set()  # of `trace(...)` and handlers, where more names are near
 _short: set[str] = set()  # written when an adapter is imported
+all_short: Final = _short.issuperset
+"""Returns whether the values of all names are counted as short; `SHORT_BYTES` each, then: two calls less than `bytes_of`."""
 _plain: set[object] = set()  # those among them that are no field's names
 all_plain: Final = _plain.issuperset
 """Returns whether names were all looked at, and none is a field's: one call in C for what most metadata comes to."""
@@ -79,7 +81,7 @@ def bytes_of(mapping: Mapping[str, object]) -> int:
     if len(mapping) > _MAX_ENTRIES:
         mapping = dict(list(mapping.items())[:_MAX_ENTRIES])
     others = set(mapping).difference(_short)
-    size = _SHORT_BYTES * (len(mapping) - len(others))
+    size = SHORT_BYTES * (len(mapping) - len(others))
     for key in others:
         value = mapping.get(key)
         kind = type(value)

@@ -20,6 +20,10 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_random.seed)
 
 
+random_bits = _random.getrandbits
+"""Makes a number of as many random bits; `random_bits(64) or 1` is a span's id, without the call of `new_span_id`."""
+
+
 def new_trace_id() -> int:
     """Return a random 128 bit id, never 0."""
     return _random.getrandbits(128) or 1

@@ -122,7 +122,8 @@ class MeasuredTexts:
         self._is_used = False
 
 
-MEASURED_TEXTS = MeasuredTexts()
+MEASURED_TEXTS = MeasuredTexts()  # of model calls
+MEASURED_STATES = MeasuredTexts()  # of graphs' states
 
 
 class MeasuredCalls:
@@ -132,13 +133,15 @@ class MeasuredCalls:
     its id; bounded to `_MOST` lists and `_MOST_BYTES`. Each step is one atomic operation on a dict.
     """
 
-    __slots__ = ("_is_used", "_size", "_sizes")
+    __slots__ = ("_is_used", "_size", "_sizes", "find")
 
     _MOST = 256
     _MOST_BYTES = 500_000
 
     def __init__(self) -> None:
         self._sizes: dict[int, tuple[object, int]] = {}
+        self.find = self._sizes.get
+        """Returns the list and the size of calls that were measured, by the list's id. The table's own method."""
         self._size = 0
         self._is_used = False
 
@@ -151,7 +154,8 @@ class MeasuredCalls:
         if size > self._MOST_BYTES:
             return size
         if len(self._sizes) >= self._MOST or self._size + size > self._MOST_BYTES:
-            self._sizes, self._size = {}, 0
+            self._sizes.clear()
+            self._size = 0
         self._sizes[id(calls)] = calls, size
         self._size += size
         self._is_used = True
@@ -160,7 +164,8 @@ class MeasuredCalls:
     def forget_unused(self) -> None:
         """Keep nothing, unless something was kept since the last call."""
         if not self._is_used:
-            self._sizes, self._size = {}, 0
+            self._sizes.clear()
+            self._size = 0
         self._is_used = False
 
 

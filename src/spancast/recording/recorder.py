@@ -11,9 +11,9 @@ from ..record.operation import CHAIN, LLM, Kind
 from .captured import CapturedOperation, Translate, no_content
 from .current import activate, deactivate, running
 from .failure import failure_of
-from .field_names import bytes_of
+from .field_names import SHORT_BYTES, all_plain, all_short, bytes_of
 from .fields import EMPTY, NO_FIELDS, FieldScope, RawFields, TraceFields, field_scope, fields_in, parse_raw_fields, same
-from .identity import new_span_id, new_trace_id
+from .identity import new_span_id, new_trace_id, random_bits
 from .open_operation import (
     OpenOperation,
     Place,
@@ -22,7 +22,6 @@ from .open_operation import (
     new_operation,
     open_beneath,
     outermost,
-    place_of,
     placed,
 )
 from .parent_context import NOTHING_AROUND, ParentContext, current_parent_context
@@ -96,7 +95,17 @@ class Recorder:
 
     def remember(self, key: object, operation: OpenOperation) -> None:
         """Let *key* lead to *operation*'s place in the tree after its end; the last `MAX_ENDED` keys are remembered."""
-        self._ended[key] = place_of(operation)
+        self._ended[key] = (  # as `place_of`, without its call
+            operation.kind,
+            operation.name,
+            operation.start_ns,
+            operation.trace_id,
+            operation.span_id,
+            operation.state,
+            operation.capture,
+            operation.origin,
+            operation.end_ns or 1,
+        )
         keys = self._ended_keys
         keys.append(key)
         if len(keys) > MAX_ENDED:
@@ -159,9 +168,11 @@ class Recorder:
         raw = NO_FIELDS
         size = 0
         if mapping:
-            raw = fields_in(mapping)
+            if not all_plain(mapping):
+                raw = fields_in(mapping)
             if parent is None or parent.mapping is None or len(mapping) != len(parent.mapping):
-                size = bytes_of(mapping)  # its descendants share the values
+                # its descendants share the values
+                size = SHORT_BYTES * len(mapping) if all_short(mapping) else bytes_of(mapping)
         scope = field_scope.get()
         within = around = None
         if parent is not None:
@@ -177,7 +188,7 @@ class Recorder:
                 parent = block_below(parent, around)
             operation = new_operation(OpenOperation)
             OpenOperation.__init__(
-                operation, kind, name, time_ns(), parent.trace_id, new_span_id(), span_id,
+                operation, kind, name, time_ns(), parent.trace_id, random_bits(64) or 1, span_id,
                 key, origin, mapping, translate, size,
             )  # fmt: skip
             self._inherit(operation, parent, raw, scope)

@@ -12,10 +12,13 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any
 
+KEEPS_TABLE = sys.version_info < (3, 12)
+"""Whether a copy of the context must be kept while a variable is set; see `set_safely`."""
+
 
 def safe_set(set_variable: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Return *set_variable*, the `set` of a variable, or what does the same and keeps the context's table meanwhile."""
-    if sys.version_info >= (3, 12):
+    if not KEEPS_TABLE:
         return set_variable
 
     def set_safely(value: Any) -> Any:
