@@ -15,8 +15,9 @@ SOURCE = Path(spancast.__file__).parent
 ROOMS: dict[str, set[str]] = {}
 ROOMS["record"] = set()
 ROOMS["signal_errors"] = set()
+ROOMS["safe_log"] = {"signal_errors"}
 ROOMS["capture"] = {"record", "validation", "signal_errors"}
-ROOMS["recording"] = {"record", "capture", "signal_errors", "privacy.secrets", "private_files"}
+ROOMS["recording"] = {"record", "capture", "signal_errors", "safe_log", "privacy.secrets", "private_files"}
 ROOMS["conventions"] = {"record", "validation"}
 ROOMS["privacy"] = {"record", "conventions"}
 ROOMS["validation"] = set()
@@ -38,7 +39,7 @@ ROOMS["destinations"] = {
     "local_file",
 }
 ROOMS["config"] = {*ROOMS["destinations"], "destinations", "redact"}
-ROOMS["delivery"] = {*ROOMS["destinations"], "destinations"}
+ROOMS["delivery"] = {*ROOMS["destinations"], "destinations", "safe_log"}
 ROOMS["metrics"] = {*ROOMS["delivery"], "delivery"}
 ROOMS["scores"] = {"record", "capture", "recording"}
 ROOMS["runtime"] = {*ROOMS["delivery"], *ROOMS["config"], "delivery", "config", "resource", "scores", "metrics"}

@@ -448,6 +448,37 @@ def test_workers_of_a_process_pool_deliver(receiver: Faulty, method: str, tmp_pa
 
 
 @forking
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_a_process_that_imports_a_program_that_configures(receiver: Faulty, method: str, tmp_path: Path) -> None:
+    """`configure` at the top of the program, which a child imports before it clears the finalizers: its span arrives."""
+    arrivals = Arrivals(receiver)
+    script = tmp_path / "process.py"
+    script.write_text(
+        BEGIN
+        + textwrap.dedent(
+            """
+            import multiprocessing
+
+            configure()
+
+            def work():
+                record("child")
+
+            if __name__ == "__main__":
+                child = multiprocessing.get_context(sys.argv[2]).Process(target=work)
+                child.start()
+                child.join()
+            """
+        )
+    )
+    done = subprocess.run(
+        [sys.executable, str(script), receiver.url, method], capture_output=True, text=True, timeout=HANG
+    )
+    assert (0, "") == (done.returncode, done.stderr)
+    assert (1, 1) == arrivals.counts()
+
+
+@forking
 def test_a_fork_in_an_outage_gives_each_side_its_own_spans(receiver: Faulty) -> None:
     """What is queued and what lies on disk stays the parent's; the child's ledger begins anew; all arrive once."""
     receiver.plan(then=answer(503))

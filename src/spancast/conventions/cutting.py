@@ -39,8 +39,8 @@ def cut_text(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     room = limit - len(MARK)
-    if room <= 0:
-        return MARK[: max(limit, 0)]
+    if room < len(MARK):  # the mark would be most of it: the `.truncated` attribute says what happened
+        return text[: max(limit, 0)]
     head = room - room // 3
     return text[:head] + MARK + text[len(text) - room // 3 :] if room >= 3 else text[:room] + MARK
 

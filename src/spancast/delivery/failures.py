@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from ..safe_log import log
 from .ledger import Ledger
 from .words import spans
 
@@ -26,7 +27,8 @@ class FailureLog:
         self._ledger.fail(text or message)
         if not self._warned:
             self._warned = True
-            _logger.warning(
+            log(
+                _logger.warning,
                 "spancast: destination %s: %s. Later failures are only counted: see spancast.report().",
                 self._name,
                 message,
@@ -35,7 +37,7 @@ class FailureLog:
     def ending(self, left: int, spooled: int, lost: int) -> None:
         """Say what a shutdown leaves behind, where it does: spans that are lost, on disk, or were dropped meanwhile."""
         if left or spooled or lost:
-            _logger.warning("spancast: destination %s: %s.", self._name, ending_text(left, spooled, lost))
+            log(_logger.warning, "spancast: destination %s: %s.", self._name, ending_text(left, spooled, lost))
 
 
 def ending_text(left: int, spooled: int, lost: int) -> str:

@@ -24,6 +24,7 @@ from ..recording.captured import CapturedOperation
 from ..recording.guard import report_fault
 from ..recording.identity import new_span_id
 from ..recording.sampling import RECORDED
+from ..safe_log import log
 from .agent_calls import AgentCalls
 from .aggregation import Aggregator, Origin
 from .collecting import metrics_of
@@ -161,7 +162,8 @@ class MetricsLane:
                 points += sum([len(group.series) for group in self._sums.groups()])
         if points:
             self._state = replace(state, lost=state.lost + points)
-            _logger.warning(
+            log(
+                _logger.warning,
                 "spancast: destination %s: metrics of the last operations could not be sent before the shutdown deadline.",
                 self.name,
             )
@@ -253,7 +255,8 @@ class MetricsLane:
             self._target.temporality == DELTA or outcome.verdict is Verdict.DELIVERED
         )
         if not state.failed:
-            _logger.warning(
+            log(
+                _logger.warning,
                 "spancast: destination %s: metrics were not accepted: %s. spancast.report() counts what follows.",
                 self.name,
                 outcome.message or outcome.reason,

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from ..safe_log import log
 from ..signal_errors import is_from_signal_handler
 
 P = ParamSpec("P")
@@ -40,8 +41,13 @@ def report_fault(where: str, error: Exception) -> None:
         raise error
     count = _faults[where] = _faults.get(where, 0) + 1
     if count == 1:
-        _logger.warning("spancast: fault in %s (the application is not affected): %s", where, type(error).__name__)
-        _logger.debug("spancast: fault in %s", where, exc_info=error)
+        log(
+            _logger.warning,
+            "spancast: fault in %s (the application is not affected): %s",
+            where,
+            type(error).__name__,
+        )
+        log(_logger.debug, "spancast: fault in %s", where, exc_info=error)
 
 
 def faults() -> dict[str, int]:

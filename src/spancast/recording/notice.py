@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from ..safe_log import log
+
 logger = logging.getLogger("spancast")
 _MOST = 256
 _said: set[str] = set()
@@ -13,7 +15,7 @@ def warn_once(key: str, message: str, *values: object) -> None:
     """Log *message* as a warning, the first time that *key* is seen in this process."""
     if key not in _said and len(_said) < _MOST:
         _said.add(key)
-        logger.warning(message, *values)
+        log(logger.warning, message, *values)
 
 
 def forget() -> None:

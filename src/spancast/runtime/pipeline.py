@@ -26,6 +26,7 @@ from ..recording.recorder import Recorder
 from ..recording.sampling import SamplingRule
 from ..recording.trace import trace, trace_into
 from ..resource import resource_source
+from ..safe_log import log
 from . import process
 from .counters import metrics_lane
 from .spools import spool_of
@@ -285,7 +286,7 @@ def _log_problems(resolved: Resolved) -> None:
     """Log what could not be used; as an error when nothing is recorded for it."""
     problems = list(resolved.problems)
     if problems and not resolved.destinations:
-        _logger.error("spancast: nothing is recorded: %s", problems.pop(0))
+        log(_logger.error, "spancast: nothing is recorded: %s", problems.pop(0))
     for problem in problems:
         warn_once(f"problem {problem}", "spancast: %s", problem)
 

@@ -35,6 +35,7 @@ _pipelines: weakref.WeakSet[Any] = weakref.WeakSet()
 _running: set[Any] = set()  # keeps a pipeline that nobody refers to any more until its spans are out
 _hooks = allocate_lock()  # whoever gets it registers them; it is never released
 _children: list[Callable[[], None]] = []
+_notified: set[str] = set()  # modules that know of `_at_exit_of_worker`; forked children inherit both
 
 
 def watch(pipeline: Pipeline) -> None:
@@ -44,6 +45,7 @@ def watch(pipeline: Pipeline) -> None:
     if _hooks.acquire(False):
         atexit.register(_at_exit)
         _at_exit_of_worker(_at_exit)
+        _at_exit_of_workers_to_come()  # a child of the fork server imports the program before its finalizers are cleared
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
                 before=importing.before_fork,
@@ -94,6 +96,14 @@ def _at_exit_of_worker(hook: Callable[[], None]) -> None:
         util.Finalize(None, hook, exitpriority=10)
 
 
+def _at_exit_of_workers_to_come() -> None:
+    """Do that in each worker when it begins: its finalizers are cleared first, then what is registered here runs."""
+    for util in _worker_utilities():
+        if util.__name__ not in _notified:
+            _notified.add(util.__name__)
+            util.register_after_fork(_at_exit, _at_exit_of_worker)
+
+
 def _worker_utilities() -> list[Any]:
     loaded = (sys.modules.get(name) for name in ("multiprocessing.util", "billiard.util"))
     return [util for util in loaded if util is not None]
@@ -106,8 +116,7 @@ def _after_fork_in_child() -> None:
     for pipeline in list(_pipelines):
         pipeline.after_fork_in_child()
     sigterm.after_fork_in_child()
-    for util in _worker_utilities():  # their finalizers are cleared after this, before what is registered here runs
-        util.register_after_fork(_at_exit, _at_exit_of_worker)
+    _at_exit_of_workers_to_come()
     celery = sys.modules.get("celery.signals")
     if celery is not None:  # with max_tasks_per_child a worker ends without any finalizer, but not without this signal
         celery.worker_process_shutdown.connect(_at_end_of_celery, weak=False, dispatch_uid="spancast")
