@@ -170,6 +170,17 @@ def test_small_files_of_one_process_are_joined(spool: Spool) -> None:
     assert (29, list(range(1, 30))) == (file.count, ids(spool))
 
 
+def test_a_file_costs_the_same_however_many_lie_there(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a long outage the folder's names are not read through once more with each file that is written."""
+    listed: list[object] = []
+    real = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda path: listed.append(path) or real(path))
+    for number in range(1, 5):
+        put(spool, number)
+        spool.merge_small()
+    assert [] == listed
+
+
 def test_files_are_not_joined_beyond_a_size_nor_while_another_sends(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,7 +221,7 @@ def test_files_beyond_the_age_are_known(tmp_path: Path) -> None:
     """After a week by default."""
     spool = Spool(tmp_path, max_age=0.0)
     put(spool, 1)
-    assert (1, 0) == (len(spool.too_old()), len(Spool(tmp_path).too_old()))
+    assert (1, 0) == (len(spool.too_old(spool.files())), len(Spool(tmp_path).too_old(spool.files())))
 
 
 @pytest.mark.parametrize("days", [-400, 30, 4000])
@@ -220,7 +231,7 @@ def test_a_clock_that_jumps_deletes_nothing(spool: Spool, days: int, monkeypatch
     now = time.time
     monkeypatch.setattr(time, "time", lambda: now() + days * 86400)
     put(spool, 2)
-    assert [] == spool.too_old()
+    assert [] == spool.too_old(spool.files())
 
 
 def test_one_at_a_time_sends(spool: Spool) -> None:

@@ -149,7 +149,7 @@ def replay_all(
     summary = ReplaySummary()
     with spool.try_lock() as alone:
         if alone:
-            for file in spool.too_old():
+            for file in spool.too_old(spool.files()):
                 spool.remove(file)
                 summary.expired += file.count
             _Rounds(destination, spool, summary, backoff or Backoff(), trying).run(time.monotonic() + timeout, wait)

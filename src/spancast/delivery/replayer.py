@@ -108,14 +108,14 @@ class SpoolReplayer:
                     later = LOOK_LATER if alone else LOOK_AGAIN
                     self._look_at = self._looked_at + (later if self._writer.written == written else 0.0)
                     return Replayed()
-                old = {file.path for file in spool.too_old()}
+                old = {file.path for file in spool.too_old(files)}
                 for file in files:
                     if file.path not in old:
                         return self._replay(file, time_left, messages)
                     messages.append(self._expire(file))
                 return Replayed(messages=messages)
         finally:
-            if self.pending and not any(file.owner == spool.owner for file in self._files()):
+            if self.pending and not any(file.path.name not in self._unreadable for file in spool.mine()):
                 self._seen_written = written  # a file that was written meanwhile keeps it pending
 
     def _files(self) -> list[SpoolFile]:

@@ -105,6 +105,7 @@ class Spool:
         self._manifest = dict(manifest or {})
         self._max_age = max_age
         self._number = counter(1)
+        self._before: tuple[SpoolFile, int] | None = None  # the last two files that it wrote, and their bytes
         self._newest: tuple[SpoolFile, int] | None = None
         self._lock: int | None = None
         self._made = False
@@ -145,10 +146,8 @@ class Spool:
 
     def commit(self, staged: Staged) -> None:
         """Let a staged file be seen, in one step."""
-        os.rename(staged.part, staged.file.path)
-        if staged.replaces is not None:
-            staged.replaces.path.unlink(missing_ok=True)
-        self._newest = (staged.file, staged.size)
+        _appear(staged)
+        self._before, self._newest = self._newest, (staged.file, staged.size)
 
     def discard(self, staged: Staged) -> None:
         """Forget a staged file."""
@@ -156,15 +155,13 @@ class Spool:
             staged.part.unlink(missing_ok=True)
 
     def merge_small(self) -> None:
-        """Join the newest file of this process with the one before while they are small. Call it between two writes."""
-        newest, self._newest = self._newest, None
-        if newest is None:
+        """Join the newest file of this process with the one before while they are small. Call it between two writes.
+
+        The folder is not listed: it may have thousands of files, and this comes after each of them.
+        """
+        if self._newest is None or self._before is None or self._newest[1] + self._before[1] > _MERGE_BELOW:
             return
-        file, size = newest
-        mine = [each for each in self.mine() if each.path != file.path]
-        before = mine[-1] if mine else None
-        if before is None or size > _MERGE_BELOW:
-            return
+        (before, _), (file, size) = self._before, self._newest
         with self.try_lock() as alone:
             if not alone:
                 return
@@ -200,13 +197,14 @@ class Spool:
             self.folder.rmdir()
 
     # ------------------------------------------------------------------ reading
-    def files(self) -> list[SpoolFile]:
-        """Return what waits, the oldest first; nothing where the folder is not there or not ours."""
+    def files(self, owner: str = "") -> list[SpoolFile]:
+        """Return what waits, of one *owner* or of all, the oldest first; nothing where the folder is none of ours."""
         try:
             if callable(self._folder) and self._base is not None and not self._base.is_dir():
                 return []
             folder = self.folder
-            names = sorted(os.listdir(folder))
+            own = f"-{owner}-" if owner else ""
+            names = sorted([name for name in os.listdir(folder) if own in name])
             if folder.is_symlink() or why_not_ours(folder.stat()):
                 return []
         except OSError:
@@ -215,7 +213,7 @@ class Spool:
 
     def mine(self) -> list[SpoolFile]:
         """Return what this process has left and nobody has sent."""
-        return [file for file in self.files() if file.owner == self.owner]
+        return self.files(self.owner)
 
     def size(self) -> int:
         """Return how many bytes lie in the folder."""
@@ -258,16 +256,15 @@ class Spool:
         """Leave only *groups* of a file, in its place in the order. A crash in the middle leaves both: ids are the same."""
         lines = [line for resource, spans in groups for line in lines_of(list(map(json.encode_span, spans)), resource)]
         staged = self._stage(b"".join(lines), len(lines), file.written_ns, file.owner, file)
-        self.commit(staged)
-        self._newest = None
+        _appear(staged)
         return staged.file
 
-    def too_old(self) -> list[SpoolFile]:
-        """Return the files that are beyond the age; none while the clock has jumped since the start."""
+    def too_old(self, files: Sequence[SpoolFile]) -> list[SpoolFile]:
+        """Return those of *files* that are beyond the age; none while the clock has jumped since the start."""
         if abs(time.time() - time.monotonic() - self._clocks) > _CLOCK_JUMP:
             return []
         oldest = (time.time() - self._max_age) * 1e9
-        return [file for file in self.files() if file.written_ns < oldest]
+        return [file for file in files if file.written_ns < oldest]
 
     def remove_stale_parts(self) -> None:
         """Delete unfinished files whose writers are gone."""
@@ -306,6 +303,12 @@ class Spool:
         if handle is not None:
             with suppress(OSError):
                 os.close(handle)
+
+
+def _appear(staged: Staged) -> None:
+    os.rename(staged.part, staged.file.path)
+    if staged.replaces is not None:
+        staged.replaces.path.unlink(missing_ok=True)
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:
