@@ -22,6 +22,7 @@ GEN_AI, OPENINFERENCE, ADDITIONS = (
 )
 LISTS = {"gen_ai": GEN_AI, "openinference": OPENINFERENCE}
 ALL = full_operations()
+_VARIABLE = "gen_ai.prompt.variable"  # with the variable's own name behind it
 
 
 def theirs(convention: str, version: str | None = None) -> set[str]:
@@ -37,7 +38,7 @@ def theirs(convention: str, version: str | None = None) -> set[str]:
 def is_of(convention: str, name: str, names: set[str]) -> bool:
     """Return whether *name* is one of *names*, or in OpenInference made of them around indexes."""
     if convention == "gen_ai":
-        return name in names
+        return name in names or (name.startswith(_VARIABLE + ".") and _VARIABLE in names)
     first, *rest = re.split(r"\.\d+\.", name)
     return first in names and all(_is_made_of(piece, names) for piece in rest)
 

@@ -54,7 +54,7 @@ OPENINFERENCE = (
         "PROMPT",
         ONLY_THEIRS,
         "llm.prompt_template.template",
-        "Not yet: the template's text (theirs holds its first message only).",
+        "It stands on the model call that the prompt was made for; theirs has its first message only.",
     ),
     Intended(
         "PROMPT",
@@ -62,6 +62,7 @@ OPENINFERENCE = (
         "llm.prompt_template.variables",
         "They stand on the model call that the prompt was made for.",
     ),
+    Intended("LLM", ONLY_OURS, "llm.prompt_template.template", "As above."),
     Intended("LLM", ONLY_OURS, "llm.prompt_template.variables", "As above."),
     Intended(
         "LLM",
@@ -113,7 +114,7 @@ OTEL = (
     Intended("LLM", ONLY_OURS, "gen_ai.usage.total_tokens", "The sum, as OpenRouter's Broadcast sends it."),
     Intended("LLM", ONLY_OURS, "span", "Completion models: theirs makes no span for them."),
     Intended("LLM", OTHER, "gen_ai.response.time_to_first_chunk", "Measured in two runs."),
-    Intended("LLM", ONLY_THEIRS, "gen_ai.prompt.variable.*", "Not yet: the variables of a prompt."),
+    Intended("LLM", OTHER, "gen_ai.prompt.variable.*", _PLAIN),
     Intended("RETRIEVER", OTHER, "span's name", "`retrieval` and the data source, as the conventions ask."),
     Intended("RETRIEVER", ONLY_OURS, "gen_ai.data_source.id", "Which source was searched."),
     Intended(

@@ -181,3 +181,29 @@ def test_evaluators_are_evaluators(name: str, kind: str, config: Any, memory: Me
     """By the exact names that langchain-classic's evaluators give their runs."""
     RunnableLambda(lambda text: {"score": 1}).invoke("x", {**config, "run_name": name})
     assert kind == one(memory.spans, name).kind.value
+
+
+def _asking(inner: Any, hand_on: bool) -> Any:
+    @tool
+    def delegate(question: str, config: RunnableConfig) -> str:
+        """Ask the other agent."""
+        made = inner.invoke({"messages": [("user", question)]}, config if hand_on else None)
+        return str(made["messages"][-1].content)
+
+    return delegate
+
+
+@pytest.mark.parametrize("hand_on", [False, True], ids=["its own config", "the tool's config"])
+@pytest.mark.parametrize(("outer", "inner"), [(None, None), ("planner", None), (None, "worker"), ("planner", "worker")])
+def test_an_agent_inside_of_an_agents_tool_is_an_agent(
+    outer: str | None, inner: str | None, hand_on: bool, config: Any, memory: MemoryDestination
+) -> None:
+    """Named or not, and also where LangChain gives it the outer one's marks: its tree is one of its own."""
+    worker = create_agent(ScriptedChat(script=["done"]), [], name=inner)
+    script = [call("delegate", {"question": "how?"}), "end"]
+    planner = create_agent(ScriptedChat(script=script), [_asking(worker, hand_on)], name=outer)
+    planner.invoke(ASK, config)
+    found = [span for span in memory.spans if span.kind.value == "AGENT"]
+    assert [inner or "agent", outer or "agent"] == [span.attributes["agent.name"] for span in found]
+    (through,) = [span for span in memory.spans if span.kind.value == "TOOL"]
+    assert through.span_id == found[0].parent_span_id

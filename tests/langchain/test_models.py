@@ -240,3 +240,22 @@ def test_runs_of_two_threads_do_not_mix(config: Any, memory: MemoryDestination) 
     expected = ["CHAIN RunnableSequence", "  CHAIN first", "  CHAIN second"]
     for trace_id in {span.trace_id for span in memory.spans}:
         assert expected == tree([span for span in memory.spans if span.trace_id == trace_id])
+
+
+def test_parameters_of_the_models_own_are_parameters_of_the_call(config: Any, memory: MemoryDestination) -> None:
+    """Some integrations say them to LangChain's own tracer only, or in the form of the model."""
+
+    class Reserved(ScriptedChat):
+        def _get_ls_params(self, stop: Any = None, **kwargs: Any) -> Any:
+            return {
+                **super()._get_ls_params(stop, **kwargs),
+                "ls_max_tokens": 100,
+                "ls_temperature": 0.9,
+                "ls_stop": ["END"],
+            }
+
+    Reserved(script=["a"]).invoke("q", config)
+    parameters = one(memory.spans, "Reserved").attributes["llm.invocation_parameters"]
+    assert '"max_tokens":100' in parameters
+    assert '"stop":["END"]' in parameters
+    assert '"temperature":0.2' in parameters  # of the call itself, which wins

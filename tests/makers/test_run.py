@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from . import run
-from .run import SUITES, Difference, differences_in, suites_in, tally
+from .run import SUITES, Difference, differences_in, everywhere_in, suites_in, tally
 
 RESULTS = {
     "tests": {
@@ -24,18 +25,42 @@ RESULTS = {
     "absent": [],
 }
 ON_PURPOSE = (
-    Difference(suite=SUITES[0], tests="tests/test_a.py::test_theirs*", because="Ours is the other way round."),
-    Difference(suite=SUITES[1], tests="*", because="Of another suite."),
+    Difference(suite=SUITES[0], tests="tests/test_a.py::test_theirs[*]", kind="a", because="Ours is otherwise."),
+    Difference(suite=SUITES[1], tests="*", kind="b", because="Of another suite."),
 )
 
 
 def test_results_become_a_pass_rate() -> None:
     """What passed of what could be asked; what differs on purpose has its reason, what differs otherwise what was seen."""
     found = tally(SUITES[0], RESULTS, ON_PURPOSE)
-    assert (("tests/test_a.py::test_theirs[1]", "Ours is the other way round."),) == found.intended
+    assert (("tests/test_a.py::test_theirs[1]", ON_PURPOSE[0]),) == found.intended
+    assert () == found.stale
     assert (("tests/test_a.py::test_wrong", "assert 3 == 4"),) == found.different
     assert (3, 2, 1) == (found.asked, found.not_asked, len(found.needs))
     assert f"{SUITES[0]}: 1 of 3 pass (33 %), 1 differ on purpose, 1 differ; 2 not asked" == str(found)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_stale"),
+    [
+        ("tests/test_a.py::test_theirs[1]", False),
+        ("tests/test_a.py::test_right", True),  # it passes
+        ("tests/test_a.py::test_*", True),  # it has one that passes
+        ("tests/test_a.py::test_gone", True),  # there is none any more
+        ("tests/test_a.py::test_odd", True),  # skipped: it differs in nothing
+        ("tests/test_c.py::test_elsewhere", False),  # of a file that is not in the checkout
+    ],
+)
+def test_an_entry_that_is_not_needed_is_stale(pattern: str, is_stale: bool) -> None:
+    """A listed difference that passes, or that no test has, is named; an entry for a file that was not run is not."""
+    listed = Difference(suite=SUITES[0], tests=pattern, kind="a", because="Ours is otherwise.")
+    assert is_stale == (pattern in tally(SUITES[0], RESULTS, (listed,)).stale)
+
+
+def test_brackets_of_a_pattern_are_brackets() -> None:
+    """A test id has its parameters in brackets; only `*` stands for any text."""
+    listed = Difference(suite=SUITES[0], tests="a::b[*-1]", kind="a", because="c.")
+    assert [True, False, False] == [listed.matches(test) for test in ("a::b[x-1]", "a::b*-", "a::b[x-1]2")]
 
 
 def test_nothing_that_could_be_asked_is_no_division() -> None:
@@ -63,8 +88,18 @@ def test_the_list_of_differences_says_why() -> None:
     """Each has a suite that there is, a pattern of its own, and a sentence."""
     listed = differences_in(Path(run.__file__).with_name("differences.json"))
     assert {each.suite for each in listed} <= set(SUITES)
-    assert all(each.because.endswith(".") and "::" in each.tests for each in listed)
+    assert all(each.because.endswith(".") and "::" in each.tests and each.kind for each in listed)
     assert len(listed) == len({(each.suite, each.tests) for each in listed})
+
+
+def test_what_is_set_aside_has_a_function_and_a_reason() -> None:
+    """Each name in the list is one of the functions, and each function is in the list."""
+    aside = everywhere_in(Path(run.__file__).with_name("differences.json"))
+    functions = re.findall(
+        r"^def (\w+)\(spans: Spans\)", Path(run.__file__).with_name("set_aside.py").read_text(), re.M
+    )
+    assert {*functions, "expired_spans"} == {each.name for each in aside}
+    assert all(each.because.endswith(".") for each in aside)
 
 
 @pytest.mark.slow

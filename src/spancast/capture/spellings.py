@@ -107,6 +107,7 @@ COUNTS: Final[Mapping[str, Paths]] = {
     ),
     "cache_write_tokens": (
         "input_token_details.cache_creation",
+        "input_token_details.cache_write",
         "prompt_tokens_details.cache_write_tokens",
         "prompt_tokens_details.cache_creation_tokens",
         "input_tokens_details.cache_write_tokens",

@@ -77,7 +77,7 @@ def _langchain(fields: Mapping[str, Any]) -> Counts | None:
         "output_tokens": count_of(fields.get("output_tokens")),
         "total_tokens": count_of(fields.get("total_tokens")),
         "cache_read_tokens": count_of(asked.get("cache_read")),
-        "cache_write_tokens": count_of(asked.get("cache_creation")),
+        "cache_write_tokens": count_of(asked.get("cache_creation", asked.get("cache_write"))),
         "reasoning_tokens": count_of(answered.get("reasoning")),
         "input_audio_tokens": count_of(asked.get("audio")),
         "output_audio_tokens": count_of(answered.get("audio")),

@@ -84,7 +84,7 @@ def render(operation: Operation, *, cost: bool = True) -> Span:
         _tool(attributes, detail, operation)
     elif isinstance(detail, Retrieval):
         name = _joined("retrieval", detail.data_source)
-        _retrieval(attributes, detail)
+        _retrieval(attributes, detail, operation)
     elif isinstance(detail, Agent):
         name = _joined("invoke_agent", detail.name)
         _agent(attributes, detail, operation)
@@ -155,14 +155,16 @@ def _tool(attributes: Writable, detail: ToolUse, operation: Operation) -> None:
         attributes["gen_ai.tool.call.result"] = as_text(operation.output)
 
 
-def _retrieval(attributes: Writable, detail: Retrieval) -> None:
+def _retrieval(attributes: Writable, detail: Retrieval, operation: Operation) -> None:
     attributes["gen_ai.operation.name"] = "retrieval"
     if detail.data_source:
         attributes["gen_ai.data_source.id"] = detail.data_source
+    say(attributes, "gen_ai.provider.name", detail.provider)
+    say(attributes, "gen_ai.request.model", detail.model)
     say(attributes, "gen_ai.retrieval.top_k", detail.top_k)
     if detail.query:
         attributes["gen_ai.retrieval.query.text"] = detail.query
-    if detail.documents:
+    if detail.documents or operation.output == []:  # that nothing was found is what one looks for
         attributes["gen_ai.retrieval.documents"] = dumps([_document(document) for document in detail.documents])
 
 
@@ -239,11 +241,9 @@ def _document(document: object) -> JSON:
 
 
 def _prompt(attributes: Writable, detail: Generation) -> None:
-    prompt = detail.prompt
-    if prompt is None:
-        return
-    say(attributes, "gen_ai.prompt.name", prompt.name or prompt.id)
-    say(attributes, "gen_ai.prompt.version", prompt.version)
+    if (prompt := detail.prompt) is not None:
+        say(attributes, "gen_ai.prompt.name", prompt.name or prompt.id)
+        say(attributes, "gen_ai.prompt.version", prompt.version)
     for key, value in detail.prompt_variables.items():
         say(attributes, under("gen_ai.prompt.variable.", key), as_text(value) if value is not None else None)
 

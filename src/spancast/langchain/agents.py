@@ -9,6 +9,7 @@ from ..record.operation import AGENT, CHAIN, TOOL, Kind
 from ..recording.open_operation import OpenOperation
 from . import translate
 
+INTEGRATION = "langchain_create_agent"  # LangChain's own mark of `create_agent`
 _UNNAMED = "agent"  # the name of an agent that was given none
 _UNNAMED_GRAPH = "LangGraph"
 
@@ -18,7 +19,7 @@ def agent_in(metadata: Mapping[str, Any] | None) -> str | None:
     if not metadata:
         return None
     name = metadata.get("lc_agent_name")
-    if name is None and metadata.get("ls_integration") == "langchain_create_agent":
+    if name is None and metadata.get("ls_integration") == INTEGRATION:
         name = _UNNAMED
     return name if isinstance(name, str) and name else None
 
@@ -64,6 +65,24 @@ _GUARDRAILS = frozenset(
 def kind_of_hook(name: str) -> Kind:
     """Return the kind of a middleware's hook by its name: `PIIMiddleware[email].before_model` guards."""
     return Kind.GUARDRAIL if name.partition(".")[0].partition("[")[0] in _GUARDRAILS else CHAIN
+
+
+MODEL_NODE = "model"  # of `create_agent`
+
+
+def mark_inner(inputs: Any, metadata: Mapping[str, Any], graph: OpenOperation | None) -> None:
+    """Mark the graph of an agent that runs with another agent's marks, recognised when its model node begins.
+
+    An agent without a name has the outer one's name in its metadata, and so has one that is called with the config of a tool
+    of the outer one's. What is left is a graph of its own with `create_agent`'s node for the model, and messages in it.
+    """
+    if graph is None or graph.kind is not CHAIN or graph.parent is None or "langgraph_step" not in metadata:
+        return
+    state = inputs if type(inputs) is dict else getattr(inputs, "__dict__", None)
+    if metadata.get("langgraph_node") == MODEL_NODE and type(state) is dict and "messages" in state:
+        mark_agent(graph)
+        if graph.parent.kind is TOOL:
+            graph.snapshots["agent_type"] = "subagent"
 
 
 PREBUILT_CALL = "call_model"  # the function in the model node of LangGraph's `create_react_agent`

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..capture.endings import ABANDONED
 from ..capture.evaluations import judgement_of
-from ..record.operation import AGENT, CHAIN, DECISION, EVALUATOR, LLM, PROMPT, Kind
+from ..record.operation import AGENT, CHAIN, DECISION, EVALUATOR, LLM, NOTHING, PROMPT, Kind
 from ..recording.captured import Translate
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
@@ -16,6 +16,7 @@ from .agents import kind_of_hook
 from .content import capture
 from .evaluators import EVALUATORS, result_in
 from .metadata import prompt_identity
+from .prompts import lines_of, name_of, variables_of
 from .tools import show_uncalled
 
 CALLING_NODES = frozenset({"model", "tools"})  # the nodes of `create_agent` whose calls a middleware's hooks wrap
@@ -35,14 +36,21 @@ def kind_of_chain(name: str, run_type: str | None, metadata: Mapping[str, Any] |
 
 
 def capture_chain_start(
-    operation: OpenOperation, inputs: Any, run_type: str | None, metadata: Mapping[str, Any] | None
+    operation: OpenOperation,
+    inputs: Any,
+    run_type: str | None,
+    metadata: Mapping[str, Any] | None,
+    serialized: Mapping[str, Any] | None = None,
 ) -> None:
-    """Capture a chain's input. A prompt's variables and identity go to the model call that comes next."""
+    """Capture a chain's input. A prompt's text, variables and identity go to the model call that comes next."""
     parent = operation.parent
     if metadata and parent is not None and "langgraph_step" in metadata:
         _note_step(operation, parent, metadata)
-    if run_type == "prompt" and parent is not None and metadata and (identity := prompt_identity(metadata)):
-        parent.snapshots["prompt"] = identity
+    if run_type == "prompt" and parent is not None:
+        name = (metadata or NOTHING).get("prompt_name") or name_of(serialized)
+        identity = (prompt_identity(metadata) if metadata else None) or ({"prompt": {"name": name}} if name else None)
+        if identity:
+            parent.snapshots["prompt"] = identity
     if not operation.capture or inputs is None:
         return
     operation.snapshots["input"] = captured = capture(inputs, operation)
@@ -51,7 +59,10 @@ def capture_chain_start(
     if parent.kind is AGENT:
         parent.snapshots.setdefault("began_with", captured)  # its first node: what an earlier turn said is in there
     if run_type == "prompt":
-        parent.snapshots["variables"] = captured
+        known = variables_of(serialized, inputs)
+        parent.snapshots["variables"] = captured if known is inputs else capture(known, operation)
+        if lines := lines_of(serialized):
+            parent.snapshots["template"] = lines
 
 
 def _note_step(operation: OpenOperation, parent: OpenOperation, metadata: Mapping[str, Any]) -> None:

@@ -30,9 +30,12 @@ def _document(snapshot: DocumentSnapshot) -> Document:
     metadata = as_data(snapshot.metadata)
     values: Mapping[str, JSON] = metadata if isinstance(metadata, Mapping) else {}
     identity = snapshot.id if snapshot.id is not None else values.get("id", values.get("_id"))
+    score = score_of(snapshot.score)
+    if score is None:
+        score = next((found for key in _SCORES if (found := score_of(values.get(key))) is not None), None)
     return Document(
         content=snapshot.content if isinstance(snapshot.content, str) else "",
         id=None if identity is None else str(identity),
-        score=next((score for key in _SCORES if (score := score_of(values.get(key))) is not None), None),
+        score=score,
         metadata=values,
     )

@@ -124,7 +124,7 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
             if operation is not None:
                 if agent:
                     agents.note_agent(operation, agent)
-                capture_chain_start(operation, None if defers_inputs else inputs, run_type, metadata)
+                capture_chain_start(operation, None if defers_inputs else inputs, run_type, metadata, serialized)
                 if metadata and "langgraph.pregel.remote" in sys.modules:
                     graphs.carry_trace(name, metadata)
                 if metadata and name in CALLING_NODES and (hooks := graphs.middleware_hooks()) is not None:
@@ -141,6 +141,8 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
         parent = self._runs.peek(parent_run_id)
         if name == agents.PREBUILT_CALL:
             agents.mark_prebuilt(inputs, metadata, parent)
+        elif name == agents.MODEL_NODE and metadata.get("ls_integration") == agents.INTEGRATION:
+            agents.mark_inner(inputs, metadata, parent)
         return agents.begins_agent(metadata, parent)
 
     def on_chain_end(self, outputs: Any, *, run_id: UUID, inputs: Any = None, **kwargs: Any) -> None:

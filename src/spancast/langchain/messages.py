@@ -39,12 +39,13 @@ class MessageCopies(list[Any]):
 class DocumentSnapshot:
     """A document as it was in the callback."""
 
-    __slots__ = ("content", "id", "metadata")
+    __slots__ = ("content", "id", "metadata", "score")
 
-    def __init__(self, id: Any, content: Any, metadata: Any) -> None:
+    def __init__(self, id: Any, content: Any, metadata: Any, score: Any = None) -> None:
         self.id = id
         self.content = content
         self.metadata = metadata
+        self.score = score
 
 
 def hold_message(message: Any, taken: Snapshot) -> MessageSnapshot:
@@ -152,7 +153,9 @@ def _hold_document(document: Any, taken: Snapshot) -> DocumentSnapshot:
     content = data.get("page_content")
     if isinstance(content, str):
         taken.size += len(content)
-    return DocumentSnapshot(data.get("id"), content, taken.capture(data.get("metadata") or {}, 4))
+    score = data.get("score")  # a field of an application's own class of documents
+    metadata = taken.capture(data.get("metadata") or {}, 4)
+    return DocumentSnapshot(data.get("id"), content, metadata, None if score is None else taken.capture(score))
 
 
 def hold_prompt(prompt: Any, taken: Snapshot) -> object:

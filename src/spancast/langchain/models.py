@@ -25,12 +25,15 @@ def capture_call(
     """Capture the parameters, and take over what the prompt before this call said about itself."""
     parent = operation.parent
     if parent is not None:
-        for name in ("variables", "prompt"):
+        for name in ("variables", "prompt", "template"):
             if name in parent.snapshots:
                 operation.snapshots[name] = parent.snapshots.pop(name)
     settings = serialized.get("kwargs") if serialized else None
     if type(settings) is dict and (address := address_in(settings)) is not None:
         operation.snapshots["address"] = address
+    if type(settings) is dict and (stop := settings.get("stop_sequences") or settings.get("stop")):
+        if not parameters or not (parameters.get("stop") or parameters.get("stop_sequences")):
+            parameters = {**(parameters or {}), "stop": stop}  # of the model's own, which a call does not repeat
     if parameters:
         if not operation.capture:
             parameters = {key: value for key, value in parameters.items() if key in _WITHOUT_CONTENT}

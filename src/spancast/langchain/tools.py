@@ -67,8 +67,10 @@ def capture_result(
     failed = _error_in(output, operation.snapshots.get("call_id"))
     if failed is None and operation.name == _INVALID_TOOL:
         failed = tool_error(output)
+    is_message = type(output) is ToolMessage or _is_tool_message(type(output))
+    if is_message and operation.snapshots.get("call_id") is None:  # of an answer to a call that was not handed over
+        operation.snapshots["call_id"] = output.tool_call_id
     if operation.capture:
-        is_message = type(output) is ToolMessage or _is_tool_message(type(output))
         operation.snapshots["output"] = capture(output.content if is_message else output, operation)
         if is_message and output.artifact is not None:
             operation.snapshots["artifact"] = capture(output.artifact, operation)

@@ -28,6 +28,7 @@ from ..recording.captured import CapturedOperation, Content
 from .documents import documents_of
 from .messages import as_data, conversation_of, to_messages, turns_of
 from .metadata import AGENT_KEYS, NO_TAGS, RETRIEVER_KEYS, read_tags, shown_metadata
+from .prompts import template_text
 
 # Parts of invocation_params that are no parameters.
 _NO_PARAMETERS = frozenset({"_type", "functions", "messages", "prompt", "input", "tools", "model_kwargs"})
@@ -92,13 +93,15 @@ def retriever(captured: CapturedOperation) -> Content:
     query = snapshots.get("input")
     found = snapshots.get("output")
     documents = documents_of(found)
-    source = (captured.mapping or {}).get("ls_retriever_name")
+    metadata = captured.mapping or NOTHING
     detail = Retrieval(
         query=query if isinstance(query, str) else "",
         documents=documents,
-        data_source=source if isinstance(source, str) else None,
+        data_source=_text(metadata.get("ls_retriever_name")),
+        provider=_text(metadata.get("ls_vector_store_provider")),
+        model=_text(metadata.get("ls_embedding_model")),
     )
-    output = as_data(found) if documents else None
+    output = as_data(found) if documents or found == [] else None
     return _content(captured, as_data(query), output, detail, RETRIEVER_KEYS)
 
 
@@ -138,7 +141,7 @@ def generation(captured: CapturedOperation) -> Content:
         model,
         answer.model,
         answer.id,
-        _with_schema(_parameters(parameters), snapshots.get("answer_schema")),
+        _with_schema(_parameters(parameters, metadata), snapshots.get("answer_schema")),
         to_messages(snapshots.get("messages") or ()) or _prompts(snapshots.get("prompts")),
         answer.messages if captured.capture else (),
         tools_of(parameters.get("tools") or parameters.get("functions")) if parameters else (),
@@ -148,7 +151,7 @@ def generation(captured: CapturedOperation) -> Content:
         first - captured.start_ns if first else None,
         bool(first) or parameters.get("stream") is True,
         answer.cached,
-        None,
+        template_text(snapshots.get("template")),
         _variables(snapshots.get("variables")),
         answer.service_tier,
         endpoint_of(snapshots["address"]) if "address" in snapshots else None,
@@ -186,6 +189,10 @@ def _prompts(prompts: Any) -> tuple[Message, ...]:
     return tuple(Message(role="user", parts=(Text(prompt),)) for prompt in prompts or ())
 
 
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
 def _variables(captured: object) -> Mapping[str, JSON]:
     data = as_data(captured) if captured is not None else None
     return data if isinstance(data, Mapping) else NOTHING
@@ -208,7 +215,18 @@ def _model(metadata: Mapping[str, Any], parameters: Mapping[str, Any]) -> str | 
     return named if isinstance(named, str) and named else None
 
 
-def _parameters(parameters: Mapping[str, Any]) -> Mapping[str, JSON]:
+# What LangChain reads from a model's own fields for its tracer, where the parameters of the call lack it.
+_OWN_FIELDS = (
+    ("ls_temperature", "temperature", ("temperature",)),
+    ("ls_max_tokens", "max_tokens", ("max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict")),
+    ("ls_stop", "stop", ("stop", "stop_sequences")),
+)
+
+
+def _parameters(parameters: Mapping[str, Any], metadata: Mapping[str, Any]) -> Mapping[str, JSON]:
+    for key, name, spellings in _OWN_FIELDS:
+        if metadata.get(key) is not None and not any(parameters.get(each) is not None for each in spellings):
+            parameters = {**parameters, name: metadata[key]}
     kept = {
         str(key): as_data(value)
         for key, value in parameters.items()

@@ -97,7 +97,7 @@ def measured(operation: Operation, metadata_keys: tuple[str, ...], latest: bool)
         facts = (AGENT, "invoke_agent", detail.name, error)
         values = [(_AGENT, seconds)]
     elif isinstance(detail, Retrieval):
-        facts = (CLIENT, "retrieval", None, None, None, operation.agent, error)
+        facts = (CLIENT, "retrieval", detail.provider, detail.model, None, operation.agent, error)
         values = [(_DURATION, seconds)]
     elif isinstance(detail, Embedding):
         facts = (CLIENT, "embeddings", detail.provider, detail.request_model, None, operation.agent, error)

@@ -112,8 +112,14 @@ def _detail(detail: Detail) -> Detail:
             transport=name_or_hash(detail.transport),
         )
     if isinstance(detail, Retrieval):
-        source = name_or_hash(detail.data_source)
-        return replace(detail, query="", data_source=source, documents=_document_refs(detail.documents))
+        return replace(
+            detail,
+            query="",
+            data_source=name_or_hash(detail.data_source),
+            documents=_document_refs(detail.documents),
+            provider=name_or_hash(detail.provider),
+            model=name_or_hash(detail.model),
+        )
     if isinstance(detail, Reranking):
         found, ranked = _document_refs(detail.input_documents), _document_refs(detail.output_documents)
         model = name_or_hash(detail.request_model)

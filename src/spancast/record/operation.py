@@ -172,12 +172,23 @@ class Document:
 @fast_frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retrieval:
-    """What belongs to an operation of kind RETRIEVER; *top_k*: how many documents it was to find at most."""
+    """What belongs to an operation of kind RETRIEVER.
+
+    Attributes:
+        query: What was searched for.
+        documents: What was found.
+        data_source: The retriever, index or store that was searched.
+        top_k: How many documents it was to find at most.
+        provider: Whose vector store it is, as the framework names it.
+        model: The embedding model by which it searches.
+    """
 
     query: str = ""
     documents: tuple[Document, ...] = ()
     data_source: str | None = None
     top_k: int | None = None
+    provider: str | None = None
+    model: str | None = None
 
 
 @fast_frozen

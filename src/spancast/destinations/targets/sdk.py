@@ -54,7 +54,8 @@ def _context(trace_id: int, span_id: int, is_remote: bool = False) -> Any:
 
 
 def _plain(attributes: Attributes) -> dict[str, Any]:
-    return dict(attributes)
+    """Return the attributes as the SDK has them: a list is a tuple."""
+    return {name: tuple(value) if type(value) is list else value for name, value in attributes.items()}
 
 
 class SdkExporter:
