@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..record.cost import Cost
-from ..record.fast_frozen import fast_frozen, positional
+from ..record.fast_frozen import frozen, positional
 from ..record.json import JSON
 from ..record.message import Message
 from ..record.operation import NOTHING
@@ -23,8 +22,7 @@ CACHED = Cost(total=0.0, input=0.0, output=0.0, source="cache")
 UNKNOWN = "unknown"  # the finish reason of a choice that has none, where another choice has one
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ModelAnswer:
     """One answer of a model.
 
@@ -156,13 +154,16 @@ def _with_details(usage: Usage, sources: Sequence[Facts]) -> Usage:
     for source in sources:
         if not _MAY_HAVE_USAGE.isdisjoint(source):
             for more in (source.get("token_usage"), source.get("usage")):
-                read = read_usage(more) if more is not None else None
+                if more is None or (type(more) is dict and _SUMS.issuperset(more)):
+                    continue  # it says no more: reading it took a third of the work of translating a model call
+                read = read_usage(more)
                 if read is not None and _has_details(read) and _sums(read) == _sums(usage):
                     return read
     return usage
 
 
 _MAY_HAVE_USAGE = frozenset({"token_usage", "usage"})
+_SUMS = frozenset({"prompt_tokens", "completion_tokens", "input_tokens", "output_tokens", "total_tokens"})
 
 
 def _sums(usage: Usage) -> tuple[int | None, int | None]:

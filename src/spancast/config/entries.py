@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from .. import redact
 from ..destinations.destination import Destination
 from ..destinations.registry import LOCAL, PRESETS
+from ..record.fast_frozen import frozen
 from ..validation import SettingsError, within
 
 ENVIRONMENT = "environment"  # the origins of entries that no file holds: their sentences need no place
 COMMAND_LINE = "command line"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Entry:
     """A destination as a file describes it.
 

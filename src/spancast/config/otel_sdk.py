@@ -5,11 +5,10 @@ They are often set for a whole platform: a value that cannot be used is a warnin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from .. import setting
 from ..destinations.destination import SpanLimits
 from ..destinations.otel_env import usable
+from ..record.fast_frozen import frozen
 from ..recording.notice import warn_once
 from ..setting import Environ, Setting
 from ..validation import SettingsError
@@ -210,7 +209,7 @@ def span_limits(environ: Environ) -> SpanLimits | None:
     return SpanLimits(**found) if any(value is not None for value in found.values()) else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Unread:
     """An OpenTelemetry variable that is set and has no effect, or no usable value."""
 

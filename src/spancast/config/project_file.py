@@ -10,11 +10,12 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from ..private_files import ForeignFileError, has_foreign_owner, read_private
+from ..record.fast_frozen import frozen
 from ..setting import Environ, Setting, expanded, text
 from ..validation import SettingsError
 from .entries import Entry, entry_of
@@ -29,7 +30,7 @@ CONFIG = Setting(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Project:
     """What a project's file says: general settings, and destinations.
 

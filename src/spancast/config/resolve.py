@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from ..destinations.registry import PRESETS
 from ..destinations.targets.file import file
 from ..destinations.targets.provider import through_provider
 from ..local_file import DEFAULT_FILE
+from ..record.fast_frozen import frozen
 from ..setting import Environ, Setting
 from ..validation import SettingsError
 from . import folders, otel_sdk, schema, sources
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 OTLP_ENDPOINT = "http://localhost:4318/v1/traces"  # OpenTelemetry's own default
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Arguments:
     """What `configure` or `Pipeline` was called with; None for what was left out."""
 
@@ -50,7 +51,7 @@ class Arguments:
     max_spool_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Resolved:
     """Every setting of a pipeline.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ..privacy.secrets import without_secrets
+from ..record.fast_frozen import frozen
 from ..setting import Environ, Setting
 from ..validation import SettingsError
 from . import otel_sdk, sources
@@ -13,7 +13,7 @@ from .schema import SETTINGS
 from .sources import Sources
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Row:
     """One line of `spancast settings`: what it is called, what it is, and its origin."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
 from ..private_files import ForeignFileError, atomic_write, make_private_folder, read_private, why_not_ours
+from ..record.fast_frozen import frozen
 from ..setting import Environ
 from ..validation import SettingsError
 from .entries import Entry, entry_of
@@ -17,7 +17,7 @@ from .folders import config_folder
 FILE_NAME = "destinations.json"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Saved:
     """What was saved: destinations, and sentences about a file that is not used."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from ..record.fast_frozen import frozen
 from ..setting import Environ, Setting
 from ..validation import SettingsError, within
 from . import project_file, saved
@@ -15,7 +16,7 @@ from .schema import DESTINATIONS, FILE_NAMES
 DEFAULT = "default"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Value:
     """What a setting is, and where that comes from: `argument`, `environment NAME`, a file, or `default`."""
 
@@ -23,7 +24,7 @@ class Value:
     origin: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Sources:
     """Everything that settings are read from.
 

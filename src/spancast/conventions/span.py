@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from ..record.fast_frozen import fast_frozen
+from ..record.fast_frozen import frozen
 from ..record.operation import Kind
 
 AttributeValue = str | bool | int | float | bytes | Sequence["AttributeValue"] | Mapping[str, "AttributeValue"] | None
@@ -16,8 +15,7 @@ UNSET, OK, ERROR = 0, 1, 2  # OTLP StatusCode
 EVALUATION_EVENT = "gen_ai.evaluation.result"  # of the gen_ai conventions: one result, on the span that it judges
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class SpanEvent:
     """An event of a span; *time_ns* in Unix nanoseconds."""
 
@@ -26,8 +24,7 @@ class SpanEvent:
     attributes: Attributes
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class SpanLink:
     """A link from a span to another."""
 
@@ -36,8 +33,7 @@ class SpanLink:
     attributes: Attributes
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Span:
     """One span, ready to be encoded. Ids are integers; *kind* and *status_code* are OTLP's numbers."""
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from ..record.fast_frozen import frozen
 
 MAX_RETRY_AFTER: Final = 3600.0  # seconds; no receiver, and no proxy before it, makes us wait longer
 HURRIED_INTERVAL: Final = 0.5  # seconds between two tries while somebody waits for a flush
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Backoff:
     """How long to wait before the next try, in seconds.
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
 from ..conventions.span import Span
 from ..destinations.rendering import render_key, rendering_of
+from ..record.fast_frozen import frozen
 from ..record.operation import EVALUATOR, Operation
 from ..recording.captured import CapturedOperation
 from ..recording.guard import report_fault
@@ -44,7 +45,7 @@ def weight(captured: CapturedOperation) -> int:
     return captured.size + _SPAN_BYTES + sum([len(value) for value in metadata.values() if type(value) is str])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class _Rendering:
     """One way to make bytes of an operation, and the lanes that want them."""
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import Any
 
+from ..record.fast_frozen import frozen
 from .counting import MetricsReport
 from .threads import allocate_lock
 
 COLUMNS = ("delivered", "rejected", "spooled", "dropped", "sampled_out", "queued")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ScoreReport:
     """What happened to the scores of one destination, in the columns of spans; recorded is their sum.
 
@@ -47,7 +48,7 @@ def _columns(report: ScoreReport | DestinationReport) -> str:
     return ", ".join(f"{count} {column.replace('_', ' ')}" for column in COLUMNS if (count := getattr(report, column)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class DestinationReport:
     """The outcome of the spans of one destination; recorded is the sum of the other columns.
 
@@ -101,7 +102,7 @@ class DestinationReport:
     __repr__ = __str__
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class DeliveryReport:
     """What happened to every span, per destination: `report["collector"].delivered`.
 
@@ -145,7 +146,7 @@ class DeliveryReport:
         return "\n".join(lines)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class _Counts:
     """One moment of a ledger; replaced whole, so that who reads it needs no lock."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from ..record.fast_frozen import frozen
 from .replayer import NEVER
 
 LAST_TRIES: Final = (
@@ -24,7 +24,7 @@ class LaneState(Enum):
     CLOSED = "closed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Phase:
     """Where in its life a lane is; replaced whole by who shuts it down.
 

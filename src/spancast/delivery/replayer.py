@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from ..destinations.destination import Destination
+from ..record.fast_frozen import frozen
 from ..recording.guard import report_fault
 from .circuit import HURRIED_INTERVAL, Backoff, CircuitBreaker
 from .ledger import Ledger
@@ -21,7 +21,7 @@ LOOK_LATER: Final = 600.0  # seconds until an empty one is: other processes may 
 NEVER: Final = float("inf")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Replayed:
     """What one look into the spool has led to; *messages* say what was lost on the disk."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from ..otlp.outcome import Outcome, Verdict
+from ..record.fast_frozen import frozen
 from ..recording.guard import report_fault
 from ..resource import import_for_sending
 from .buffer import Claim, SpanBuffer
@@ -22,7 +23,7 @@ _BREAKS: Final = 3  # connections that break under one span until it steps aside
 TimeLeft = Callable[[Claim | None], float]  # for how many seconds a request may last; 0: it is not made
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Sent:
     """What a batch has led to.
 

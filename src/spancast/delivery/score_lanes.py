@@ -12,6 +12,7 @@ from ..destinations.rendering import rendering_of
 from ..destinations.scores import ScoreApi, Way
 from ..destinations.targets.scores import ScoreTarget
 from ..record.carrier import carrier_of, is_carrier
+from ..record.fast_frozen import frozen
 from ..record.operation import Operation, Score
 from ..recording.captured import SCORES, CapturedOperation
 from ..recording.identity import new_span_id
@@ -20,7 +21,7 @@ from .buffer import Scored
 from .lane import Lane
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ScoreLane:
     """The lane of a destination's own API for scores.
 

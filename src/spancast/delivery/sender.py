@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from .. import _version
@@ -12,6 +12,7 @@ from ..conventions.span import Attributes, Span
 from ..destinations.destination import Exporter
 from ..otlp import json
 from ..otlp.outcome import Outcome, Verdict
+from ..record.fast_frozen import frozen
 from ..recording.guard import report_fault
 from .buffer import Entry, size_of
 
@@ -22,7 +23,7 @@ _MAX_REQUESTS: Final = 64  # requests for one batch that the receiver cannot rea
 _GROWS_AFTER: Final = 8  # requests that arrive until a larger one is tried again
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class SendResult:
     """The outcome of the spans of one request.
 

@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from itertools import count as counter
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +26,7 @@ from ..conventions.span import Attributes, Span
 from ..otlp import json
 from ..otlp.json_decoding import decode_request
 from ..private_files import make_private_folder, open_lock, read_private, why_not_ours, write_new
+from ..record.fast_frozen import frozen
 from .identity import folder_of as folder_of
 from .threads import thread_sleep
 
@@ -46,7 +46,7 @@ class SpoolFullError(OSError):
     """The spool has as many bytes as it may."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class SpoolFile:
     """One file of spans: where, of whom, how many, and since when (Unix nanoseconds)."""
 
@@ -56,7 +56,7 @@ class SpoolFile:
     written_ns: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Contents:
     """What stands in a file: spans by the resource that recorded them, and how many were lost to torn lines."""
 
@@ -64,7 +64,7 @@ class Contents:
     lost: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Staged:
     """A file that is written and not yet to be seen: *part* becomes *file*, in place of *replaces*."""
 

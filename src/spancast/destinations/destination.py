@@ -11,6 +11,7 @@ from ..conventions.span import Attributes, Span
 from ..diagnostics.result import CheckResult, with_metrics
 from ..otlp.outcome import Outcome
 from ..privacy.redaction import Redact
+from ..record.fast_frozen import frozen
 from ..recording.tail_sampling import KeepRules, TraceSummary
 from .metrics import MetricsTarget
 
@@ -48,7 +49,7 @@ class Target(Protocol):
         """Test it with one real span of *destination*; *timeout* in seconds for each step, None for its own."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class SpanLimits:
     """OpenTelemetry's limits of a span; None: no limit. *attribute_length* in characters, the others are counts."""
 

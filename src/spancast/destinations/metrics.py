@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -13,6 +13,7 @@ from ..diagnostics.metrics_check import MetricsCheck
 from ..diagnostics.result import CheckResult, Step
 from ..otlp.http import Headers, Tls
 from ..otlp.metrics import CUMULATIVE, DELTA
+from ..record.fast_frozen import frozen
 from ..resource import resource_source
 from ..validation import SettingsError
 
@@ -39,7 +40,7 @@ class _Sender(Protocol):
         """Attributes of the sending application."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class MetricsTarget:
     """An OTLP/HTTP receiver of metrics; the encoding is protobuf, which all of them take.
 
@@ -109,7 +110,7 @@ class MetricsTarget:
         ).result()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class BackendMetrics:
     """What a backend's own file says about its receiver of metrics.
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from .. import setting, validation
+from ..record.fast_frozen import frozen
 from ..recording.notice import warn_once
 from ..setting import Environ, Setting
 from ..validation import SettingsError
@@ -22,7 +23,7 @@ _PREFIX: Final = "OTEL_EXPORTER_OTLP_"
 MILLISECONDS_FROM: Final = 1000.0  # no timeout is a quarter of an hour in seconds; 1 s is the least in milliseconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class OtlpEnvironment:
     """What OpenTelemetry's variables say about an OTLP receiver (its specification of exporters)."""
 

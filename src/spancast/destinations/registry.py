@@ -6,13 +6,14 @@ Filled once, while `destinations.backends` is imported; never changed after that
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ..diagnostics.hints import Hints
+from ..record.fast_frozen import frozen
 from .destination import Destination
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Preset:
     """A preset as the command line, the settings and the diagnostics see it.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
 
@@ -11,6 +10,7 @@ import orjson
 
 from ..conventions.span import Attributes, Span
 from ..otlp.outcome import Outcome
+from ..record.fast_frozen import frozen
 from ..record.operation import Operation
 
 _SCOPES = {"span": "", "trace": "trace.", "session": "session."}
@@ -23,7 +23,7 @@ class Way(Enum):
     SPAN = "span"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class SentScore:
     """One score as an API is to have it: redacted, and in privacy mode without content.
 

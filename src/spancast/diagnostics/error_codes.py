@@ -6,10 +6,11 @@ One table: `Destination.check()` and `spancast doctor` take their text from it, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from ..record.fast_frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ErrorCode:
     """One thing that can be wrong.
 

@@ -6,13 +6,15 @@ The table is filled once, while `destinations.backends` is imported; never chang
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import SplitResult
+
+from ..record.fast_frozen import frozen
 
 Mistakes = Callable[[SplitResult, Mapping[str, str]], Iterator[tuple[str, str]]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Hints:
     """What is special about connections to one backend. Hosts are compared by their ends.
 

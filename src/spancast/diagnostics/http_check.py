@@ -9,7 +9,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import SplitResult, urlsplit
 
 from .. import _version
@@ -19,6 +19,7 @@ from ..otlp.http import Headers, HttpExporter, Tls, is_about_the_client
 from ..otlp.masking import hidden, masked
 from ..otlp.outcome import Outcome
 from ..otlp.proxies import ProxyAddressError, proxy_for
+from ..record.fast_frozen import frozen
 from ..validation import SettingsError
 from . import known_mistakes
 from .result import CheckResult, Step, failure
@@ -27,7 +28,7 @@ TEST_HEADER = {"X-Test-Connection": "true"}
 EMPTY = {"http/json": b'{"resourceSpans":[]}', "http/protobuf": b""}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Connection:
     """How to reach the receiver; *timeout* in seconds for each step."""
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from ..record.fast_frozen import frozen
 from ..validation import SettingsError
 from .error_codes import ERROR_CODES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Step:
     """One step of a test.
 
@@ -31,7 +32,7 @@ class Step:
     milliseconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class CheckResult:
     """What the test of a destination found.
 
@@ -89,7 +90,7 @@ class CheckResult:
             "latency_ms": self.latency_ms,
             "trace_id": self.trace_id,
             "steps": [
-                {name: value for name in Step.__slots__ if (value := getattr(step, name)) not in (None, "")}
+                {name: value for name in Step.__slots__ if (value := getattr(step, name)) not in (None, "")}  # type: ignore[attr-defined]
                 for step in self.steps
             ],
         }

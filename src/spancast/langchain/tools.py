@@ -8,7 +8,6 @@ from types import FrameType
 from typing import Any
 
 from langchain_core.messages import AIMessage, ToolMessage
-from langchain_core.tools import BaseTool
 
 from ..capture.class_cache import ClassCache
 from ..capture.errors import ToolError, tool_error
@@ -43,18 +42,20 @@ def capture_tool(
         operation.snapshots["input"] = capture(arguments, operation)
 
 
-_RUN, _ARUN = BaseTool.run.__code__, BaseTool.arun.__code__
 _MAX_FRAMES = 16  # from the handler through LangChain's manager to the tool
 
 
 def _function_called() -> object:
     """Return the function of the tool whose start this is: LangChain's events name a tool, and do not hand it over."""
+    from langchain_core.tools import BaseTool  # loaded: one of its methods is running
+
+    run, arun = BaseTool.run.__code__, BaseTool.arun.__code__
     frame: FrameType | None = sys._getframe(1)
     for _ in range(_MAX_FRAMES):
         if frame is None:
             return None
         code = frame.f_code
-        if code is _RUN or code is _ARUN:  # by identity: a code's hash goes through all of it
+        if code is run or code is arun:  # by identity: a code's hash goes through all of it
             return fields_of(frame.f_locals.get("self")).get("coroutine")
         frame = frame.f_back
     return None

@@ -10,7 +10,6 @@ import os
 import sys
 import threading
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import llama_index.core
@@ -22,6 +21,7 @@ from llama_index_instrumentation.span import active_span_id
 
 from ..capture.endings import ending_of
 from ..capture.handler import PortableHandler, check_detail, check_pipeline
+from ..record.fast_frozen import frozen
 from ..record.operation import Kind
 from ..recording.fields import fields_from_kwargs
 from ..recording.guard import guarded
@@ -45,7 +45,7 @@ _events = EventHandler(_spans)
 _installed = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class _Building:
     """An index that is being built or changed here: its root, who opened it, what error was being handled already."""
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..record.fast_frozen import frozen
 from ..recording.fields import EMPTY, TraceFields
 
 if TYPE_CHECKING:
     from ..runtime.pipeline import Pipeline
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class InstrumentationOptions:
     """The arguments of `instrument` and `set_global_handler`.
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from ..record.fast_frozen import frozen
 from .instruments import Instrument, Stream
 
 CARDINALITY_LIMIT: Final = 2000  # sets of attributes a family of instruments; the SDK's default for one instrument
@@ -42,7 +42,7 @@ class Origin(NamedTuple):
         return True if self.decision is None else self.decision.keep
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Exemplar:
     """One measurement, and its span."""
 

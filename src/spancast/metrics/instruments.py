@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from ..record.fast_frozen import frozen
 
 _SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 _AGENT_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8, 409.6)
@@ -18,7 +19,7 @@ LATEST: Final = "latest"
 NAMES: Final = (DEPLOYED, LATEST)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False)
 class Instrument:
     """One instrument. Without *buckets* it is a counter of whole numbers; with them a histogram.
 
@@ -33,7 +34,7 @@ class Instrument:
     buckets: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Stream:
     """An instrument with the attributes that tell its measurements of one operation apart. Compared by identity."""
 

@@ -7,7 +7,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from ..conventions.span import Attributes
@@ -19,6 +19,7 @@ from ..destinations.metrics import MetricsTarget
 from ..otlp.http import HttpExporter
 from ..otlp.metrics import DELTA, batches, encode_request, import_encoder, metrics_data
 from ..otlp.outcome import Outcome, Verdict
+from ..record.fast_frozen import frozen
 from ..record.operation import AGENT
 from ..recording.captured import CapturedOperation
 from ..recording.guard import report_fault
@@ -38,7 +39,7 @@ _INSTANCE: Final = "service.instance.id"
 _logger = logging.getLogger("spancast")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class _State:
     """What the lane's thread has come to; replaced whole by it, so that who reads it needs no lock.
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from ..conventions.span import Attributes, Span
+from ..record.fast_frozen import frozen
 from . import json, json_decoding, protobuf
 from .protobuf_decoding import decode_span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Encoding:
     """One encoding of OTLP."""
 

@@ -16,7 +16,6 @@ import re
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +24,7 @@ import urllib3
 
 from .. import _version
 from ..conventions.span import Attributes, Span
+from ..record.fast_frozen import frozen
 from ..setting import masked_url
 from .encoding import ENCODINGS, Encoding
 from .masking import hidden, words
@@ -49,7 +49,7 @@ USER_AGENT = f"spancast/{_version.VERSION}"
 _OURS = frozenset({"content-type", "content-encoding", "user-agent", "x-test-connection"})  # headers without secrets
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Tls:
     """Certificates: a CA bundle, and a client's certificate and key; paths of PEM files."""
 

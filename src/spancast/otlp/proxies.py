@@ -7,13 +7,15 @@ import sys
 import urllib.request
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import SplitResult, unquote, urlsplit
+
+from ..record.fast_frozen import frozen
 
 _PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Proxy:
     """One proxy: its URL without credentials, and the headers that carry these."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any, cast
 
+from ..record.fast_frozen import frozen
 from ..record.json import JSON
 from ..record.operation import NOTHING, Operation
 from .allow_list import without_content
@@ -21,7 +22,7 @@ _OWN_WORDS = frozenset({"modality", "operation", "source", "finish_reason", "fin
 """Fields whose words are our own or a provider's, and which decide how a span is rendered."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Redaction:
     """Applies a user's *redact* to every text and every long number in an operation.
 

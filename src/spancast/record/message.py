@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
-from .fast_frozen import fast_frozen
+from .fast_frozen import frozen
 from .json import JSON, dumps
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Text:
     """Plain text."""
 
     text: str
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Reasoning:
     """What a model thought aloud.
 
@@ -33,16 +31,14 @@ class Reasoning:
     encrypted: str | None = None
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Refusal:
     """A model's refusal to answer."""
 
     text: str
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Media:
     """An image, sound, film or document: by address (*url*), by a provider's *file_id*, or by value (*data*, base64).
 
@@ -57,8 +53,7 @@ class Media:
     transcript: str | None = None
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ToolCall:
     """A model asks for a tool. *server* says that the provider runs it; *error* that the call could not be read.
 
@@ -73,8 +68,7 @@ class ToolCall:
     signature: str | None = None
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ToolResult:
     """What a tool gave back to the model."""
 
@@ -83,8 +77,7 @@ class ToolResult:
     server: bool = False
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Other:
     """A piece that no convention has a name for, as plain data."""
 
@@ -94,8 +87,7 @@ class Other:
 Part = Text | Reasoning | Refusal | Media | ToolCall | ToolResult | Other
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Message:
     """One turn of a conversation.
 
@@ -166,7 +158,7 @@ def _piece(part: Part) -> JSON:
         return {"id": part.id, "name": part.name, "arguments": part.arguments}
     if isinstance(part, Other):
         return part.value
-    held = {name: getattr(part, name) for name in part.__slots__}
+    held = {name: getattr(part, name) for name in part.__slots__}  # type: ignore[union-attr]
     # a result of 0 or False is a result; an absent field and `server=False` say nothing
     said = {name: value for name, value in held.items() if value is not None and (name, value) != ("server", False)}
     return {"type": _TYPES[type(part)], **said}

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from .cost import Cost
-from .fast_frozen import fast_frozen
+from .fast_frozen import frozen
 from .json import JSON
 from .message import Message
 from .prompt import PromptIdentity
@@ -56,8 +55,7 @@ EVALUATOR, PROMPT, DECISION = Kind.EVALUATOR, Kind.PROMPT, Kind.DECISION
 """For the callbacks: to read a member from its class costs 0.1 us in Python 3.11, as much as ten steps of a function."""
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Failure:
     """How an operation ended badly. *type* is the exception's qualified class name."""
 
@@ -66,8 +64,7 @@ class Failure:
     stacktrace: str = ""
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Event:
     """Something that happened at one moment (*time_ns*, Unix nanoseconds) inside an operation."""
 
@@ -76,8 +73,7 @@ class Event:
     attributes: Mapping[str, JSON] = NOTHING
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Link:
     """Another span that belongs to the story without being the parent."""
 
@@ -86,8 +82,7 @@ class Link:
     attributes: Mapping[str, JSON] = NOTHING
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ToolDefinition:
     """A tool that a model may ask for; *parameters* is its JSON schema, *schema* the whole as it was sent."""
 
@@ -97,8 +92,7 @@ class ToolDefinition:
     schema: JSON = None
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Generation:
     """What belongs to an operation of kind LLM or DECISION.
 
@@ -139,8 +133,7 @@ class Generation:
     gateway: Mapping[str, JSON] = NOTHING
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ToolUse:
     """What belongs to an operation of kind TOOL. Its arguments are the operation's input, its result the output.
 
@@ -158,8 +151,7 @@ class ToolUse:
     transport: str | None = None
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Document:
     """One document that a retriever found or a reranker ordered."""
 
@@ -169,8 +161,7 @@ class Document:
     metadata: Mapping[str, JSON] = NOTHING
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Retrieval:
     """What belongs to an operation of kind RETRIEVER.
 
@@ -191,8 +182,7 @@ class Retrieval:
     model: str | None = None
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Agent:
     """What belongs to an operation of kind AGENT; the messages where input and output are conversations."""
 
@@ -201,8 +191,7 @@ class Agent:
     output_messages: tuple[Message, ...] = ()
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Embedding:
     """What belongs to an operation of kind EMBEDDING.
 
@@ -223,8 +212,7 @@ class Embedding:
     usage: Usage | None = None
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Reranking:
     """What belongs to an operation of kind RERANKER: documents in the order before and after, the best *top_k* of them."""
 
@@ -235,8 +223,7 @@ class Reranking:
     output_documents: tuple[Document, ...] = ()
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Score:
     """A judgement of a span, a trace or a session.
 
@@ -266,8 +253,7 @@ class Score:
 Detail = Generation | ToolUse | Retrieval | Agent | Embedding | Reranking | Score | None
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Operation:
     """One thing the application did.
 

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from .cost import Cost
+from .fast_frozen import frozen
 from .usage import Usage
 
 # LangChain's and LlamaIndex's names of providers -> those of genai-prices
@@ -101,7 +101,7 @@ _rates: dict[tuple[int, str | None, int], tuple[object, _Rates | None]] = {}  # 
 _PROBES = ((0, 0, 10), (40, 0, 300), (30, 20, 0), (90, 10, 1))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class _Rates:
     """US dollars a token, and the charge for a request as a whole."""
 

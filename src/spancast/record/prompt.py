@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from .fast_frozen import frozen
 from .json import JSON
 
 FIELD: Final = "prompt"  # of trace fields: {"name", "version", "id", "url", "vendor"}
@@ -15,7 +15,7 @@ KEYS: Final = frozenset({FIELD, *_HUB, _LANGFUSE})
 _MAX: Final = 512  # characters of each
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PromptIdentity:
     """A prompt's identity; *version* as its store writes it, *vendor* the store: `langfuse`, `langchain-hub`."""
 

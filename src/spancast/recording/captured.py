@@ -7,10 +7,10 @@ times as much.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from ..record.fast_frozen import positional
+from ..record.fast_frozen import frozen, positional
 from ..record.json import JSON
 from ..record.operation import NOTHING, Detail, Event, Failure, Generation, Kind, Link, Operation
 from ..record.prompt import KEYS, prompt_in, without_prompt
@@ -69,7 +69,7 @@ def no_content(captured: CapturedOperation) -> Content:
     return Content()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class CapturedOperation:
     """One closed operation: ids, times, fields, bounded snapshots, and the function that translates them.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, cast
 from uuid import UUID
 
 from ..capture.shapes import class_name, key_text
 from ..capture.snapshot import plain_data
-from ..record.fast_frozen import fast_frozen
+from ..record.fast_frozen import frozen
 from ..record.json import JSON
 from ..record.operation import NOTHING
 from .field_names import NAMES, all_plain, look_at_keys, look_at_keywords, without_secret
@@ -43,8 +43,7 @@ RawFields = tuple[object, ...]
 NO_FIELDS: Final[RawFields] = ()
 
 
-@fast_frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class TraceFields:
     """OpenRouter's `trace` object plus `user` and `session_id`.
 
@@ -114,7 +113,7 @@ class ReservedPlace:
         self.operation: object = None  # the operation that took the place
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class FieldScope:
     """What a `with trace(...)` block says, over what the blocks around it say. Compared by identity."""
 

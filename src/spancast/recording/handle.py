@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from opentelemetry.trace import Span
 
 from ..capture.shapes import key_text
 from ..capture.snapshot import sized_data
+from ..record.fast_frozen import frozen
 from .current import add_event, set_attributes
 from .fields import ReservedPlace
 from .guard import guarded
@@ -18,7 +19,7 @@ from .open_operation import OpenOperation
 from .parent_context import ParentContext, current_parent_context
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class TraceHandle:
     """Where we are: for feedback links, log lines and calls to other services; and what a block of yours did.
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from ..private_files import atomic_write, make_private_folder, read_private
+from ..record.fast_frozen import frozen
 from .guard import report_fault
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ MAX_QUESTION_BYTES: Final = 16 * 1024 * 1024  # of content that waits for the an
 _FLUSH: Final = 0.5  # seconds
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Pause:
     """Where a trace paused.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import blake2b
 
+from ..record.fast_frozen import frozen
 from .tail_sampling import KeepRules
 
 _RANGE = 2**64
@@ -15,7 +16,7 @@ RECORDED = COUNTED - 1
 """The bits of the destinations that take spans."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class SamplingRule:
     """Keep this share (*rate*, 0 to 1) of all sessions; *salt* makes destinations choose independently.
 

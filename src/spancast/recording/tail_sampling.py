@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from time import time_ns
 from typing import Final
 
+from ..record.fast_frozen import frozen
 from ..record.json import JSON
 from ..record.operation import Embedding, Generation, Kind, Operation, Score
 from .captured import SCORES, CapturedOperation
@@ -25,7 +25,7 @@ ERROR, SLOW, COSTLY, TOKENS, LOW, CHOSEN, BY_RATE = (
 """Why a trace is kept: what `spancast.kept_by` says."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class TraceSummary:
     """A finished trace as a `keep=` function sees it.
 
@@ -52,7 +52,7 @@ class TraceSummary:
     metadata: Mapping[str, JSON]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class KeepRules:
     """Which traces a destination keeps whatever its sampling rate.
 

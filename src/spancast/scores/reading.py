@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from numbers import Real
@@ -13,6 +12,7 @@ from typing import Final, cast
 from uuid import UUID
 
 from ..capture.snapshot import plain_data
+from ..record.fast_frozen import frozen
 from ..record.json import JSON
 from ..record.operation import NOTHING, Score
 from ..recording.field_names import without_secret_values
@@ -33,7 +33,7 @@ class UnusableScoreError(ValueError):
         self.key = key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Target:
     """What is judged, as far as the caller named it; an id that was not given is 0, the session None."""
 

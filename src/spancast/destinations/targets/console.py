@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ...conventions.span import Span
 from ...diagnostics.result import CheckResult, Step
 from ...otlp.outcome import DELIVERED, Outcome, Verdict
+from ...record.fast_frozen import frozen
 from ..destination import Destination, Exporter, ResourceSource
 from ..factory import keywords_checked, local_destination
 from ..registry import LOCAL
@@ -57,7 +57,7 @@ def line_of(span: Span) -> str:
     return _CONTROL.sub(" ", line)  # texts come from anywhere, and escape sequences act on the terminal
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ConsoleTarget:
     """The console: standard error, unless another stream is set."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from ...local_file import DEFAULT_FILE
 from ...otlp import json
 from ...otlp.outcome import DELIVERED, Outcome, Verdict
 from ...private_files import ForeignFileError, make_private_folder, opened_to_append
+from ...record.fast_frozen import frozen
 from ..destination import Destination, Exporter, ResourceSource
 from ..factory import keywords_checked, local_destination
 from ..registry import LOCAL
@@ -69,7 +69,7 @@ class FileExporter:
         """Nothing stays open between batches."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class FileTarget:
     """A file of OTLP JSON lines. *named*: the user chose the path; else file and folder have to be ours."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from ...conventions.span import Span
 from ...diagnostics.result import CheckResult, Step, failure
 from ...otlp.http import Headers, Tls
 from ...otlp.outcome import Outcome, Verdict
+from ...record.fast_frozen import frozen
 from ...resource import resource_source
 from ...validation import SettingsError
 from ..destination import Destination, Exporter, ResourceSource
@@ -34,7 +35,7 @@ def require_exporter() -> None:
         raise SettingsError('protocol="grpc" needs OpenTelemetry\'s exporter: pip install "spancast[grpc]".')
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class GrpcTarget:
     """An OTLP/gRPC receiver. *url*: `http://host:4317` without TLS, `https://host:4317` with it."""
 

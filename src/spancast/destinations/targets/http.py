@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import urlsplit
 
 from ...diagnostics.http_check import Connection, HttpCheck
 from ...diagnostics.result import CheckResult
 from ...otlp.http import Headers, HttpExporter, Tls
+from ...record.fast_frozen import frozen
 from ...resource import resource_source
 from ..destination import Destination, Exporter, ResourceSource
 from ..rendering import check_span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class HttpTarget:
     """An OTLP/HTTP receiver at one URL."""
 

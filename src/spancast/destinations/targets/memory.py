@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...conventions.span import Span
 from ...diagnostics.result import CheckResult, Step
 from ...otlp.outcome import DELIVERED, Outcome
+from ...record.fast_frozen import frozen
 from ...record.operation import Kind
 from ..destination import Destination, Exporter, ResourceSource
 from ..factory import keywords_checked, local_destination
@@ -38,7 +39,7 @@ class Status(str):
         return status
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class MemoryEvent:
     """An event of a finished span."""
 
@@ -47,7 +48,7 @@ class MemoryEvent:
     attributes: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class MemoryLink:
     """A link of a finished span; ids as hex."""
 
@@ -56,7 +57,7 @@ class MemoryLink:
     attributes: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class MemorySpan:
     """A finished span as tests read it. Ids are hex; *span_kind* is OTLP's number."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -12,6 +11,7 @@ from ...conventions.span import Span
 from ...conventions.versions import checked as checked_convention
 from ...diagnostics.result import CheckResult, Step
 from ...otlp.outcome import DELIVERED, Outcome, Verdict
+from ...record.fast_frozen import frozen
 from ..destination import Destination, Exporter, ResourceSource
 from ..factory import local_destination
 from .sdk import readable_span
@@ -46,7 +46,7 @@ class ProviderExporter:
         """The provider belongs to the host."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class ProviderTarget:
     """A TracerProvider of the OpenTelemetry SDK."""
 

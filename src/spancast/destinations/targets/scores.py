@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -15,6 +15,7 @@ from ...otlp import json
 from ...otlp.http import HttpExporter
 from ...otlp.json_decoding import decode_span
 from ...otlp.outcome import DELIVERED, Outcome, Verdict
+from ...record.fast_frozen import frozen
 from ..destination import Destination, Exporter, ResourceSource
 from ..scores import ScoreApi, SentScore, score_in
 from .http import HttpTarget
@@ -26,7 +27,7 @@ NOTHING_LEFT = Outcome(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ScoreTarget(HttpTarget):
     """An API for scores below one URL."""
 

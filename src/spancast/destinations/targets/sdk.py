@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ... import _version, validation
 from ...conventions.span import Attributes, Span
 from ...diagnostics.result import CheckResult, Step, failure
 from ...otlp.outcome import DELIVERED, Outcome, Verdict
+from ...record.fast_frozen import frozen
 from ...resource import resource_source
 from ..destination import Destination, Exporter, ResourceSource
 from ..factory import keywords_checked, local_destination
@@ -93,7 +93,7 @@ class SdkExporter:
             self._exporter.shutdown()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class SdkTarget:
     """A `SpanExporter`."""
 
