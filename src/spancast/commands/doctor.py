@@ -41,8 +41,8 @@ def doctor(
                     {"origin": origin, **result.as_dict()} for origin, result in zip(origins, results, strict=True)
                 ],
                 "application": [
-                    {name: value for name in Step.__slots__ if (value := getattr(step, name))}
-                    for step in around  # type: ignore[attr-defined]
+                    {name: value for name in Step.__slots__ if (value := getattr(step, name))}  # type: ignore[attr-defined]
+                    for step in around
                 ],
                 "settings": [
                     {"name": row.name, "value": row.value, "origin": row.origin, "error": row.error}
