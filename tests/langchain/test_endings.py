@@ -12,7 +12,7 @@ import pytest
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.retrievers import BaseRetriever
-from langchain_core.runnables import RunnableLambda
+from langchain_core.runnables import RunnableLambda, RunnableParallel
 from langchain_core.tools import StructuredTool
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command
@@ -89,6 +89,37 @@ def test_a_task_that_outlives_its_step(config: Any, memory: MemoryDestination, p
     model = one(memory.spans, "ScriptedChat")
     assert "llm.output_messages.0.message.content" in model.attributes
     assert one(memory.spans, "step").span_id == one(memory.spans, "RunnableSequence").parent_span_id
+    assert 0 == pipeline.recorder.open_operations
+
+
+def test_a_branch_that_outlives_the_other_ones_failure(
+    config: Any, memory: MemoryDestination, pipeline: spancast.Pipeline
+) -> None:
+    """Of branches that are gathered one fails and another goes on: it stays in the tree, with what its model says."""
+
+    async def go() -> None:
+        failed, done = asyncio.Event(), asyncio.Event()
+
+        async def slow(text: str) -> str:
+            await failed.wait()
+            answer = await ScriptedChat().ainvoke(text)
+            done.set()
+            return str(answer.content)
+
+        async def bad(text: str) -> str:
+            raise ValueError(text)
+
+        both = RunnableParallel(slow=RunnableLambda(slow, name="slow"), bad=RunnableLambda(bad, name="bad"))
+        with pytest.raises(ValueError, match="q"):
+            await both.ainvoke("q", config)
+        failed.set()
+        await done.wait()
+
+    asyncio.run(go())
+    slow_branch = one(memory.spans, "slow")
+    assert one(memory.spans, "RunnableParallel<slow,bad>").span_id == slow_branch.parent_span_id
+    assert slow_branch.span_id == one(memory.spans, "ScriptedChat").parent_span_id
+    assert ("OK", None) == endings(memory)["slow"] == endings(memory)["ScriptedChat"]
     assert 0 == pipeline.recorder.open_operations
 
 

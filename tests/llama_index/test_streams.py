@@ -156,6 +156,30 @@ def test_an_error_amid_a_stream_is_the_generations_failure(memory: MemoryDestina
     )
 
 
+def test_an_undecorated_models_stream_that_breaks_in_a_step_has_failed(
+    memory: MemoryDestination, pipeline: spancast.Pipeline
+) -> None:
+    """Nothing reports the error but the step that read the stream: the generation beneath it is the one that failed."""
+
+    class Broken(PlainLLM):
+        def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> Any:
+            def pieces() -> Iterator[CompletionResponse]:
+                yield CompletionResponse(text="a", delta="a")
+                raise ConnectionError("gone")
+
+            return pieces()
+
+    class Reads(CustomQueryEngine):
+        def custom_query(self, query_str: str) -> str:
+            return "".join(piece.delta or "" for piece in Broken().stream_complete(query_str))
+
+    with pytest.raises(ConnectionError):
+        Reads().query("q")
+    spans = spans_of(memory, pipeline)
+    assert {"ERROR"} == {str(span.status) for span in spans}
+    assert "ConnectionError" == one(spans, "Broken.stream_complete").attributes["error.type"]
+
+
 def test_an_undecorated_models_stream_ends_too(memory: MemoryDestination, pipeline: spancast.Pipeline) -> None:
     """It tells nothing of its end: it ends when it is thrown away, and nothing is claimed about how."""
     assert ["own", " answer"] == [piece.delta for piece in PlainLLM().stream_complete("q")]

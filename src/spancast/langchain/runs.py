@@ -213,8 +213,10 @@ class Runs:
             finally:
                 if ending == ABANDONED:
                     _leave_models(recorder, operation)
-                # a run that returned has left what is still open beneath it to a task or thread, which ends it
-                keep_children = ending == ABANDONED or (error is None and ending is None)
+                elif error is not None:
+                    _end_calls(recorder, operation)
+                # what is still open beneath a run that returned or failed goes on in a task or thread, which ends it
+                keep_children = ending is None or ending == ABANDONED
                 recorder.close(operation, error, ending, None, keep_children)
                 kind = operation.kind
                 if kind is CHAIN or kind not in CALLS:
@@ -247,6 +249,16 @@ class Runs:
             return failed, ending
 
         self.close(event, run_id, outcome, value, inputs)
+
+
+def _end_calls(recorder: Recorder, operation: OpenOperation) -> None:
+    """End the calls that a run has made itself and that failed with it: of some LangChain tells nothing.
+
+    A chain that is open has its last event still to come: the other branch of a gathering of which one has failed.
+    """
+    for child in list(operation.children or ()):
+        if child.kind in CALLS:
+            recorder.close(child, ending="incomplete")
 
 
 def _leave_models(recorder: Recorder, operation: OpenOperation) -> None:

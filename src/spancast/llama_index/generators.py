@@ -7,7 +7,7 @@ The running frames tell: one of them is the generator's.
 from __future__ import annotations
 
 import sys
-from types import AsyncGeneratorType, FrameType, GeneratorType
+from types import AsyncGeneratorType, CodeType, FrameType, GeneratorType
 from typing import Any
 from weakref import ref
 
@@ -62,10 +62,33 @@ class GeneratorCalls:
             frame = frame.f_back
         return inner
 
+    def that_raised(self, error: BaseException) -> list[Call]:
+        """Return the calls through whose generators' bodies *error* came, the innermost first."""
+        found: list[Call] = []
+        step = error.__traceback__ if self._calls else None
+        for _ in range(_MAX_FRAMES):
+            if step is None:
+                break
+            entry = self._calls.get(id(step.tb_frame))
+            # a generator that has raised has no frame any more: its code tells that the number is not another frame's
+            if entry is not None and code_of(entry[0]()) is step.tb_frame.f_code:
+                found.insert(0, entry[1])
+            step = step.tb_next
+        return found
+
     def clear(self) -> None:
         """Forget all generators."""
         self._calls = {}
         self._by_id = {}
+
+
+def code_of(generator: object) -> CodeType | None:
+    """Return the code of a generator, also of one that has ended."""
+    if type(generator) is GeneratorType:
+        return generator.gi_code
+    if type(generator) is AsyncGeneratorType:
+        return generator.ag_code
+    return None
 
 
 def frame_of(generator: object) -> FrameType | None:

@@ -144,6 +144,8 @@ class PendingStreams:
             operation.size += len(text)
         failed, named = ending_of(error)
         ending = ending or named
+        if error is not None:
+            self.fail(error)
         self.capture_answer(call, operation)
         if ending:
             self._end_models_beneath(operation, ending)
@@ -173,6 +175,11 @@ class PendingStreams:
                     self.on_collected(inner.id)
                 else:
                     self.finish(inner.id, ending=ending)
+
+    def fail(self, error: BaseException) -> None:
+        """End the streams whose bodies raised *error*: of a model without decorators nothing else reports it."""
+        for call in self.generators.that_raised(error):
+            self.finish(call.id, error)
 
     def on_collected(self, id_: str) -> None:
         """End a call whose stream was thrown away. Where nothing was reported, nobody knows how far it was read."""

@@ -384,6 +384,8 @@ class SpanHandler(BaseSpanHandler[Any]):
         return True
 
     def _drop(self, ended: Call, error: BaseException | None) -> None:
+        if error is not None:
+            self.pending.fail(error)
         if not ended.is_visible:
             self._leave_layer(ended, None, error)
             return
