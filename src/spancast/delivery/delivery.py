@@ -14,6 +14,7 @@ from types import MappingProxyType
 from ..recording.captured import CapturedOperation
 from .counting import Counter, MetricsReport
 from .encoder import Encoder, weight
+from .ending import Ending
 from .inbox import Inbox, Marker
 from .lane import Lane
 from .ledger import DestinationReport, with_own_scores
@@ -22,7 +23,6 @@ from .threads import ARE_GREENLETS, get_ident, thread_sleep
 from .worker import Worker
 
 YIELD_AT = 1024  # waiting spans from which on `offer` lets our threads run: else they could not keep up
-_LOOK = 0.002  # seconds between two looks whether a shutdown is over
 INTERRUPTED = 0.5  # seconds that the rest of a shutdown gets after Ctrl-C
 
 
@@ -36,8 +36,12 @@ class Delivery:
         ending: Callable[[], bool | None] = lambda: None,
         counters: Sequence[Counter] = (),
         score_lanes: Mapping[int, Lane] = MappingProxyType({}),
+        shutdown: Ending | None = None,
     ) -> None:
-        """*score_lanes*: the lanes of backends' own APIs for scores, by the place of the destination's lane in *lanes*."""
+        """*score_lanes*: the lanes of backends' own APIs for scores, by the place of the destination's lane in *lanes*.
+
+        *shutdown*: who shuts down may have begun it before.
+        """
         own = tuple(lanes)
         self.score_lanes = with_score_lanes(own, score_lanes)
         self.lanes = (*own, *[each.lane for each in self.score_lanes])
@@ -46,8 +50,7 @@ class Delivery:
         self.encoder = Encoder(self.inbox, own, max_bytes, ending, counters, self.score_lanes)
         self.worker = Worker("encoder", self.encoder.step)
         self._seen_losses = 0
-        self._shut_down_by: int | None = None  # the thread
-        self._has_ended = False
+        self._shutdown = shutdown or Ending()
 
     # ------------------------------------------------------------------ the application's side
     def offer(self, captured: CapturedOperation) -> None:
@@ -84,7 +87,7 @@ class Delivery:
         chosen = self.lanes if lanes is None else lanes
         deadline = time.monotonic() + timeout
         if self.inbox.closed:
-            self._wait_for_end(deadline)
+            self._shutdown.wait(deadline)
             return not any([lane.left_behind() for lane in chosen])
         if not self.worker.is_running() and not self.inbox.items:  # nothing was ever offered
             return not any([lane.has_pending for lane in chosen])
@@ -95,13 +98,6 @@ class Delivery:
         finally:
             marker.done = True
         return self._has_left(marker, chosen)
-
-    def _wait_for_end(self, deadline: float) -> None:
-        """Wait while another thread shuts down: what was offered before is still on its way."""
-        if self._shut_down_by in (None, get_ident()):
-            return
-        while not self._has_ended and time.monotonic() < deadline:
-            time.sleep(_LOOK)
 
     def _has_left(self, marker: Marker, lanes: Sequence[Lane]) -> bool:
         tickets = marker.tickets
@@ -159,9 +155,17 @@ class Delivery:
 
         Returns whether everything has arrived since the last flush.
         """
+        self._shutdown.begin()
+        complete = False
+        try:
+            complete = self._shut_down(deadline)
+        finally:
+            self._shutdown.complete = complete
+        return complete
+
+    def _shut_down(self, deadline: float) -> bool:
         before = self._seen_losses
         now = time.monotonic()
-        self._shut_down_by = get_ident()
         self.inbox.closed = True
         self.encoder.deadline = deadline - 0.1 * max(0.0, deadline - now)
         for lane in self.lanes:
@@ -179,7 +183,6 @@ class Delivery:
         finally:
             self._end(deadline)
             marker.done = True
-            self._has_ended = True
         left = [lane.left_behind() for lane in self.lanes]
         left += [not each.has_arrived(ticket) for each, ticket in zip(self.counters, marker.counted, strict=False)]
         return not any(left) and self._losses() <= before

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config.resolve import Arguments, Resolved, resolve
 from ..delivery.delivery import Delivery
+from ..delivery.ending import Ending
 from ..delivery.lane import Lane
 from ..delivery.ledger import DeliveryReport
 from ..delivery.threads import get_ident, start_new_thread
@@ -116,8 +117,7 @@ class Pipeline:
         self.recorder = Recorder(self._offer, rules, pauses, counted=bool(self._counted))
         self.recorder.redactors = tuple([each.redact for each in resolved.destinations if each.redact is not None])
         self._tokens: list[Token[Pipeline | None]] = []
-        self._ender: int | None = None  # the thread that shuts it down, or did
-        self._end: bool | None = None  # what `shutdown` returned
+        self._ending = Ending()
         self._deliveries = {os.getpid(): self._delivery_made()}
         if not resolved.destinations:
             return
@@ -149,7 +149,7 @@ class Pipeline:
             metrics_lane(each, resolved.service_name, resolved.resource, forked=forked) for each in self._counted
         ]
         lanes = [lane(each) for each in sending]
-        return Delivery(lanes, resolved.max_queue_bytes, process.server_is_ending, counters, scores)
+        return Delivery(lanes, resolved.max_queue_bytes, process.server_is_ending, counters, scores, self._ending)
 
     def _delivery(self) -> Delivery:
         """Return this process's ways out. One that was forked gets its own, whether or not a hook told us of the fork."""
@@ -158,7 +158,9 @@ class Pipeline:
 
     def _adopted(self, pid: int) -> Delivery:
         made = self._delivery_made(forked=True)
-        made.inbox.closed = self.ended  # what was shut down stays so
+        if self.ended:  # it stays so; a thread that was at it belongs to the parent
+            made.inbox.closed = True
+            self._ending.complete = True
         delivery = self._deliveries.setdefault(pid, made)  # one step: two threads that come first get the same
         for other in [each for each in list(self._deliveries) if each != pid]:
             parents = self._deliveries.pop(other, None)
@@ -169,8 +171,6 @@ class Pipeline:
     def after_fork_in_child(self) -> None:
         """Start clean in a forked child; the parent keeps what was open and queued."""
         self.recorder.forget()
-        if self.ended:
-            self._end = True  # a thread that was at it belongs to the parent
         self._delivery()
 
     @property
@@ -186,7 +186,7 @@ class Pipeline:
     @property
     def ended(self) -> bool:
         """Whether it was shut down."""
-        return self._ender is not None
+        return self._ending.has_begun
 
     @property
     def _records_nothing(self) -> bool:
@@ -219,28 +219,15 @@ class Pipeline:
         something was rejected or dropped since the last flush. A second call waits for the first, does nothing, and returns
         what the first did.
         """
-        own = get_ident()
         timeout = _seconds(timeout, process.EXIT_TIMEOUT)
-        if self.ended:
-            return self._ended_elsewhere(own, time.monotonic() + timeout)
-        if self._delivery().is_own_thread(own):  # a finalizer in a spancast thread: it would wait for itself
-            start_new_thread(self.shutdown, (timeout,))
-            return False
-        self._ender = own
-        complete = False
-        try:
-            complete = self._shut_down(time.monotonic() + timeout)
-        finally:
-            self._end = complete
-        return complete
-
-    def _ended_elsewhere(self, own: int, deadline: float) -> bool:
-        """Wait for the thread that shuts it down: who ends the process next must not overtake it."""
-        while self._end is None and self._ender != own and time.monotonic() < deadline:
-            time.sleep(0.005)
-        return self._end is not False
-
-    def _shut_down(self, deadline: float) -> bool:
+        deadline = time.monotonic() + timeout
+        if self._delivery().is_own_thread(get_ident()):  # a finalizer in a spancast thread: it would wait for itself
+            if not self.ended:
+                start_new_thread(self.shutdown, (timeout,))
+            return self._ending.complete is True
+        if not self._ending.begin():
+            self._ending.wait(deadline)  # who ends the process next must not overtake it
+            return self._ending.complete is not False and not self._records_nothing
         try:
             try:
                 self.recorder.close_all()
