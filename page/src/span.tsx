@@ -4,7 +4,7 @@ import { useRef, useState } from "preact/hooks";
 import { clock, duration, money, plural, text } from "./format";
 import { JsonView, LongText } from "./json";
 import type { TreeNode } from "./model";
-import type { Document, Message, Part, Score } from "./types";
+import type { Content, Document, Message, Part, Score } from "./types";
 
 export function SpanView({ node, traceId }: { node: TreeNode; traceId: string }) {
   const [tab, setTab] = useState("content");
@@ -64,6 +64,7 @@ function SpanContent({ node }: { node: TreeNode }) {
   return (
     <div class="content">
       {span.error && <Errors error={span.error} exceptions={content.exceptions ?? []} />}
+      {content.truncated && <Cut names={content.truncated} lengths={content.cut ?? {}} />}
       {content.scores && <Scores scores={content.scores} />}
       {content.description && <p class="dim">{content.description}</p>}
       {content.query !== undefined && (
@@ -137,6 +138,41 @@ function SpanContent({ node }: { node: TreeNode }) {
     </div>
   );
 }
+
+/** What is not whole: which attributes were cut, and how much of each is here. */
+function Cut({ names, lengths }: { names: string[]; lengths: NonNullable<Content["cut"]> }) {
+  return (
+    <ul class="cut" aria-label="what was cut">
+      {names.map((name) => (
+        <li key={name}>
+          <span class="badge">cut</span> {TITLES[name] ?? name}
+          {lengths[name] && (
+            <span>
+              {": "}
+              {lengths[name].shown.toLocaleString("en")} of {lengths[name].of.toLocaleString("en")} characters
+            </span>
+          )}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+const TITLES: Record<string, string> = {
+  "input.value": "input",
+  "output.value": "output",
+  "span.input": "input",
+  "span.output": "output",
+  "gen_ai.input.messages": "messages given",
+  "gen_ai.output.messages": "answer",
+  "gen_ai.system_instructions": "instructions",
+  "gen_ai.tool.call.arguments": "arguments",
+  "gen_ai.tool.call.result": "result",
+  "gen_ai.tool.definitions": "tools",
+  "gen_ai.retrieval.documents": "documents",
+  "llm.prompt_template.template": "prompt template",
+  "llm.prompt_template.variables": "prompt variables",
+};
 
 function Data({ value }: { value: unknown }) {
   return typeof value === "string" ? <LongText text={value} /> : <JsonView value={value} open={3} />;

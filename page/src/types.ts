@@ -66,6 +66,8 @@ export interface Content {
   description?: string;
   exceptions?: { type?: string; message?: string; stack?: string }[];
   scores?: Score[];
+  truncated?: string[];
+  cut?: Record<string, { shown: number; of: number }>;
 }
 
 export interface Span {

@@ -118,6 +118,14 @@ describe("what is shown", () => {
     expect(container.textContent).toContain("https://example.com/x.png");
   });
 
+  it("says how much of a value is here", () => {
+    const content = { truncated: ["span.input", "tags"], cut: { "span.input": { shown: 2048, of: 1000000 } } };
+    const node = buildTree([span("1", null, { content })])[0]!;
+    const { container } = render(<SpanView node={node} traceId="t" />);
+    const lines = [...container.querySelectorAll("ul.cut li")].map((line) => line.textContent);
+    expect(lines).toEqual(["cut input: 2,048 of 1,000,000 characters", "cut tags"]);
+  });
+
   it("folds reasoning and shows calls with their arguments", () => {
     const node = buildTree([
       span("1", null, {

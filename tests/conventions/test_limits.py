@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spancast.conventions.limits import shorten, trim
+from spancast.conventions.limits import original_lengths, shorten, trim
 from spancast.conventions.span import Span, SpanEvent, SpanLink
 from spancast.otlp.json import encode_span
 from spancast.record.json import dumps
@@ -43,7 +43,7 @@ def test_a_mark_says_what_was_cut() -> None:
 
     short = shorten(span(attributes), 100).attributes
 
-    assert {"long", "short", "n", "json", "tags", "long.truncated", "json.truncated"} == set(short)
+    assert {"long", "short", "n", "json", "tags", "long.truncated", "json.truncated", "spancast.cut"} == set(short)
     assert (True, True, "y", 5, ["a"]) == (
         short["long.truncated"],
         short["json.truncated"],
@@ -52,6 +52,29 @@ def test_a_mark_says_what_was_cut() -> None:
         short["tags"],
     )
     assert {"a"} == set(json.loads(short["json"]))  # type: ignore[arg-type]
+
+
+def test_how_long_a_value_was_is_written() -> None:
+    """One attribute says it of all that were cut, in characters; also where a value is cut a second time."""
+    attributes = {"long": "x" * 2000, "tags": ["a" * 600, "b"], "short": "y"}
+    once = shorten(span(attributes), 500)
+    assert {"long": 2000, "tags": 601} == original_lengths(once.attributes)
+    assert {"long": 2000, "tags": 601} == original_lengths(shorten(once, 200).attributes)
+
+
+def test_what_is_written_of_lengths_is_bounded() -> None:
+    """At most 16 names, and never longer than a value may be."""
+    many = {f"k{index}": "x" * 5000 for index in range(100)}
+    assert 16 == len(original_lengths(shorten(span(many), 4000).attributes))
+    few = shorten(span(many), 40).attributes
+    assert 40 >= len(str(few["spancast.cut"]))
+    assert {"k0": 5000} == {name: count for name, count in original_lengths(few).items() if name == "k0"}
+
+
+@pytest.mark.parametrize("value", ["", "[", "[1]", 7, True, None, '{"a": "b"}'])
+def test_lengths_that_are_none_are_no_lengths(value: Any) -> None:
+    """A trace that is read back may come from anybody."""
+    assert {} == original_lengths({"spancast.cut": value})
 
 
 def test_lists_events_and_links_are_cut_too() -> None:

@@ -146,7 +146,7 @@ def test_what_the_gateway_shortened_is_named() -> None:
     console = Console(width=100)
     with console.capture() as captured:
         console.print(span_content(marked, full=True))
-    assert "shortened  span.input, gen_ai.completion" in captured.get()
+    assert "cut  span.input, gen_ai.completion" in captured.get()
     event = {"name": "openrouter.trace_truncated", "timeUnixNano": "1", "attributes": []}
     told = _broadcast(events=[event])
     assert ["some attributes"] == content_of(told.attributes, told.events)["truncated"]
@@ -169,3 +169,10 @@ def test_a_marker_inside_a_value_is_shown_as_it_is(marker: dict[str, Any]) -> No
         [{"type": "other", "data": {"openrouter_truncated": marker}}],
         [{"type": "text", "text": "z"}],
     ] == [message["parts"] for message in content["input_messages"]]
+
+
+def test_how_much_of_a_value_is_here_is_shown() -> None:
+    """spancast writes how long a value was before it was cut."""
+    attributes = {"span.input": "x" * 2048, "span.input.truncated": True, "spancast.cut": '{"span.input":1000000}'}
+    read = content_of(_broadcast(attributes=attributes).attributes)
+    assert (["span.input"], {"span.input": {"shown": 2048, "of": 1_000_000}}) == (read["truncated"], read["cut"])

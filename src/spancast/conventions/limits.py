@@ -1,16 +1,21 @@
-"""Keeps spans within a destination's limits: long values are cut, and a `<key>.truncated` mark says so."""
+"""Keeps spans within a destination's limits: long values are cut, and marks say which, and how long they were."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
+from ..record.json import dumps
 from .cutting import cut
 from .span import Attributes, AttributeValue, Span
 
+SUMMARY: Final = "spancast.cut"  # JSON: {name of an attribute: characters it had before it was cut}
+_MOST_NAMED: Final = 16  # attributes in the summary
+_LONGEST_NAME: Final = 128
 _SMALL_STEPS = 4
-_MARK_BYTES = 64  # what the mark of one cut value needs
+_MARK_BYTES = 128  # what the marks of one cut value need
 _SHORTEST = 32  # characters: values are not trimmed further, ids and names among them
 
 
@@ -57,7 +62,9 @@ def _lengths(span: Span) -> Iterator[int]:
     yield len(span.status_message)
     holders: list[Any] = [span, *span.events, *span.links]
     for holder in holders:
-        for value in holder.attributes.values():
+        for key, value in holder.attributes.items():
+            if key == SUMMARY:
+                continue
             for item in value if isinstance(value, list) else (value,):
                 if isinstance(item, str):
                     yield len(item)
@@ -73,6 +80,22 @@ def _any_long(attributes: Attributes, limit: int) -> bool:
     return False
 
 
+def original_lengths(attributes: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many characters each attribute had that was cut, as far as the summary names them."""
+    try:
+        read = json.loads(attributes.get(SUMMARY, "{}"))
+    except (TypeError, ValueError):
+        return {}
+    return {name: count for name, count in read.items() if type(count) is int} if isinstance(read, dict) else {}
+
+
+def length_of(value: AttributeValue) -> int:
+    """Return how many characters the texts of a value have."""
+    if isinstance(value, list):
+        return sum(len(item) for item in value if isinstance(item, str))
+    return len(value) if isinstance(value, str) else 0
+
+
 def _is_long(value: AttributeValue, limit: int) -> bool:
     if isinstance(value, str):
         return len(value) > limit
@@ -81,8 +104,9 @@ def _is_long(value: AttributeValue, limit: int) -> bool:
 
 def _shortened(attributes: Attributes, limit: int) -> Attributes:
     short: dict[str, AttributeValue] = {}
+    lengths = original_lengths(attributes)
     for key, value in attributes.items():
-        if not _is_long(value, limit):
+        if key == SUMMARY or not _is_long(value, limit):
             short[key] = value
             continue
         if isinstance(value, list):
@@ -90,4 +114,10 @@ def _shortened(attributes: Attributes, limit: int) -> Attributes:
         else:
             short[key] = cut(str(value), limit)
         short[f"{key}.truncated"] = True
+        if len(lengths) < _MOST_NAMED and len(key) <= _LONGEST_NAME:
+            lengths.setdefault(key, length_of(value))
+    while lengths and len(text := dumps(lengths)) > limit:
+        lengths.popitem()
+    if lengths:
+        short[SUMMARY] = text
     return short

@@ -26,6 +26,7 @@ KEYS: Mapping[str, bool] = {
     "sampling.rate": SAFE,
     "SampleRate": SAFE,
     "spancast.internal_call": SAFE,
+    "spancast.cut": SAFE,
     "user.id": SAFE,
     "exception.type": SAFE,  # of the exception event, which does not leave; `error.type` says it
     "exception.message": CONTENT,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..conventions.limits import length_of, original_lengths
 from .flat import MAX_ITEMS, Data, at, data_in, listed, nested_of
 from .messages import input_messages, output_messages, state_messages
 
@@ -18,7 +19,8 @@ def content_of(attributes: Mapping[str, Any], events: Sequence[Mapping[str, Any]
 
     Keys: `input_messages`, `output_messages` (each a list of `{"role", "name"?, "parts", "finish_reason"?}`), `input`,
     `output` (text or data), `tools`, `documents`, `input_documents`, `query`, `parameters`, `template`, `variables`,
-    `metadata`, `tags`, `call_id`, `description`, `exceptions`, `scores`, `truncated` (what is not whole).
+    `metadata`, `tags`, `call_id`, `description`, `exceptions`, `scores`, `truncated` (what is not whole), `cut` (of it,
+    what says how long it was: `{name: {"shown", "of"}}`, in characters).
     """
     nested = nested_of(attributes)
     content: Data = {
@@ -37,6 +39,7 @@ def content_of(attributes: Mapping[str, Any], events: Sequence[Mapping[str, Any]
         "exceptions": [_exception(event) for event in events if event.get("name") == "exception"][:MAX_ITEMS],
         "scores": _scores(attributes, nested, events),
         "truncated": _truncated(attributes, events),
+        "cut": _cut(attributes),
     }
     return _without_empty(content)
 
@@ -135,6 +138,16 @@ def _truncated(attributes: Mapping[str, Any], events: Sequence[Mapping[str, Any]
     marked = [key.removesuffix(_TRUNCATED) for key, value in attributes.items() if key.endswith(_TRUNCATED) and value]
     told = any(event.get("name") == "openrouter.trace_truncated" for event in events)
     return marked[:MAX_ITEMS] or (["some attributes"] if told else [])
+
+
+def _cut(attributes: Mapping[str, Any]) -> Data:
+    """Return how many characters are here of those that an attribute had before spancast cut it."""
+    shown = {name: attributes.get(name) for name in original_lengths(attributes)}
+    return {
+        name: {"shown": length_of(shown[name]), "of": count}
+        for name, count in original_lengths(attributes).items()
+        if shown[name] is not None
+    }
 
 
 def _parameters(attributes: Mapping[str, Any]) -> Any:

@@ -73,7 +73,15 @@ def _blocks(content: Mapping[str, Any], span: ViewSpan, limit: int | None) -> It
     for score in content.get("scores", ()):
         yield _labelled("score", score, limit)
     if "truncated" in content:
-        yield _labelled("shortened", ", ".join(content["truncated"]), limit)
+        yield _labelled(
+            "cut", ", ".join(_shortened(name, content.get("cut", {})) for name in content["truncated"]), limit
+        )
+
+
+def _shortened(name: str, cut: Mapping[str, Any]) -> str:
+    """Say what is left of an attribute: `input.value: 262,144 of 1,000,000 characters`."""
+    lengths = cut.get(name)
+    return f"{name}: {lengths['shown']:,} of {lengths['of']:,} characters" if lengths else name
 
 
 def _message(message: Mapping[str, Any], limit: int | None) -> Iterator[RenderableType]:
