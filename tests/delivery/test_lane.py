@@ -173,11 +173,14 @@ def test_a_full_queue_drops_and_counts(lane_of: Callable[..., OneLane]) -> None:
     assert True is target.entered.wait(10)  # the worker holds the first span; the queue is empty
     offer(lane, 100, size=9_300)
     report = lane.report()
-    assert (101, 11, 90) == (report.recorded, report.queued, report.dropped)
-    assert {"queue full": 90} == report.reasons
+    assert (101, 101) == (report.recorded, report.queued + report.dropped)
+    assert True is (11 <= report.queued <= 21)  # ten in the inbox, and ten more where the encoder was quick
     target.gate.set()
     assert lane.wait(10)
-    assert (11, 90) == (lane.report().delivered, lane.report().dropped)
+    report = lane.report()
+    assert {"queue full": report.dropped} == report.reasons
+    assert (101, 0) == (report.delivered + report.dropped, report.queued)
+    assert True is (11 <= report.delivered <= 21)
 
 
 def test_a_span_larger_than_the_whole_queue_is_taken_when_it_is_empty(lane_of: Callable[..., OneLane]) -> None:
