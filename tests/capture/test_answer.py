@@ -42,6 +42,8 @@ class Number(Enum):
             {"response": {"status": "incomplete", "incomplete_details": SimpleNamespace(reason="content_filter")}},
             "content_filter",
         ),
+        ({"prompt_feedback": {"block_reason": Reason.STOP}}, "STOP"),
+        ({"promptFeedback": {"blockReason": "SAFETY"}}, "SAFETY"),
         ({"status": "in_progress"}, None),
         ({"status": "anything"}, None),
         ({"finish_reason": None}, None),

@@ -92,6 +92,10 @@ def test_threads_may_write_at_once() -> None:
         (DestinationReport(name="d"), "d: nothing recorded"),
         (DestinationReport(name="d", recorded=2, delivered=2), "d: 2 delivered"),
         (
+            DestinationReport(name="d", recorded=3, delivered=1, dropped=2, reasons={"queue full": 2}),
+            "d: 1 delivered, 2 dropped (2 queue full)",
+        ),
+        (
             DestinationReport(name="d", recorded=3, delivered=1, sampled_out=2, last_error="HTTP 401: no"),
             "d: 1 delivered, 2 sampled out (HTTP 401: no)",
         ),

@@ -25,6 +25,8 @@ FINISH_REASON: Final[Paths] = (
     "response.incomplete_details.reason",  # OpenAI Responses, an event of its stream
     "response.status",
     "message.stop_reason",
+    "prompt_feedback.block_reason",  # Gemini, which answers nothing to a prompt that it blocks
+    "promptFeedback.blockReason",
 )
 # The words of `status` that say how an answer ended; others (`in_progress`, `queued`) do not.
 ENDED: Final = frozenset({"completed", "incomplete", "failed", "cancelled"})

@@ -97,7 +97,8 @@ class DestinationReport:
         text = f"{self.name}: {', '.join(parts) or 'nothing recorded'}"
         if self.scores.recorded:
             text += f"; scores: {self.scores}"
-        return f"{text} ({self.last_error})" if self.last_error else text
+        why = self.last_error or ", ".join([f"{count} {reason}" for reason, count in self.reasons.items()])
+        return f"{text} ({why})" if why else text
 
     __repr__ = __str__
 
