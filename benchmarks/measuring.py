@@ -21,7 +21,10 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-_FOREIGN = ("OTEL_", "LANGSMITH_", "LANGCHAIN_", "LANGFUSE_", "TRACELOOP_", "SPANCAST_", "ARIZE_", "PHOENIX_")
+_FOREIGN = (
+    *("OTEL_", "LANGSMITH_", "LANGCHAIN_", "LANGFUSE_", "TRACELOOP_", "SPANCAST_", "ARIZE_", "PHOENIX_"),
+    "PYTHONDONTWRITEBYTECODE",  # each process would compile all that it imports: 67 MB for the price list alone
+)
 _GENEROUS = {  # without these the SDK drops spans and attributes here, and would be paid for less work
     "OTEL_BSP_MAX_QUEUE_SIZE": "262144",
     "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "100000",
