@@ -16,7 +16,7 @@ from .agents import kind_of_hook
 from .content import capture
 from .evaluators import EVALUATORS, result_in
 from .metadata import prompt_identity
-from .prompts import lines_of, name_of, variables_of
+from .prompts import name_of, variables_of
 from .tools import show_uncalled
 
 CALLING_NODES = frozenset({"model", "tools"})  # the nodes of `create_agent` whose calls a middleware's hooks wrap
@@ -61,8 +61,8 @@ def capture_chain_start(
     if run_type == "prompt":
         known = variables_of(serialized, inputs)
         parent.snapshots["variables"] = captured if known is inputs else capture(known, operation)
-        if lines := lines_of(serialized):
-            parent.snapshots["template"] = lines
+        if serialized:  # read by the encoder: LangChain makes it once for each template, and nobody changes it
+            parent.snapshots["template"] = serialized
 
 
 def _note_step(operation: OpenOperation, parent: OpenOperation, metadata: Mapping[str, Any]) -> None:

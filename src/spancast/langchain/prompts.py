@@ -42,14 +42,20 @@ def template_text(lines: object) -> str | None:
 
 def name_of(serialized: object) -> str | None:
     """Return the name that the application gave a template; None for the name of its class."""
-    form = _Form(serialized)
-    name = form.fields.get("name") or form.name
-    return name if isinstance(name, str) and name and name != form.kind else None
+    if type(serialized) is not dict:
+        return None
+    fields, path = serialized.get("kwargs"), serialized.get("id")
+    name = (fields.get("name") if type(fields) is dict else None) or serialized.get("name")
+    if type(name) is not str or not name or (type(path) is list and path and path[-1] == name):
+        return None
+    return name
 
 
 def variables_of(serialized: object, asked: object) -> object:
     """Return what a template's variables are: its partial ones, and *asked*, which may be the value of the only one."""
-    fields = _Form(serialized).fields
+    fields = serialized.get("kwargs") if type(serialized) is dict else None
+    if type(fields) is not dict or (type(asked) is dict and "partial_variables" not in fields):
+        return asked  # most: in the callback each step counts
     names, partial = fields.get("input_variables"), fields.get("partial_variables")
     if not isinstance(asked, Mapping) and type(names) is list and len(names) == 1:
         asked = {names[0]: asked}

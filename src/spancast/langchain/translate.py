@@ -28,7 +28,7 @@ from ..recording.captured import CapturedOperation, Content
 from .documents import documents_of
 from .messages import as_data, conversation_of, to_messages, turns_of
 from .metadata import AGENT_KEYS, NO_TAGS, RETRIEVER_KEYS, read_tags, shown_metadata
-from .prompts import template_text
+from .prompts import lines_of, template_text
 
 # Parts of invocation_params that are no parameters.
 _NO_PARAMETERS = frozenset({"_type", "functions", "messages", "prompt", "input", "tools", "model_kwargs"})
@@ -151,7 +151,7 @@ def generation(captured: CapturedOperation) -> Content:
         first - captured.start_ns if first else None,
         bool(first) or parameters.get("stream") is True,
         answer.cached,
-        template_text(snapshots.get("template")),
+        template_text(lines_of(snapshots.get("template"))),
         _variables(snapshots.get("variables")),
         answer.service_tier,
         endpoint_of(snapshots["address"]) if "address" in snapshots else None,

@@ -35,7 +35,8 @@ def _varint_slow(number: int) -> bytes:
     return bytes(out)
 
 
-_VARINTS = [_varint_slow(number) for number in range(16384)]
+_VARINTS = [bytes((number,)) for number in range(128)]
+_VARINTS += [bytes((low, high)) for high in range(1, 128) for low in range(128, 256)]
 
 
 def _varint(number: int) -> bytes:
