@@ -123,6 +123,43 @@ def test_a_branch_that_outlives_the_other_ones_failure(
     assert 0 == pipeline.recorder.open_operations
 
 
+def test_a_model_that_outlives_the_failure_of_what_it_is_gathered_with(
+    config: Any, memory: MemoryDestination, pipeline: spancast.Pipeline
+) -> None:
+    """A step gathers a model and something that fails: nobody stops the model, and its answer and tokens count."""
+
+    async def go() -> None:
+        failed = asyncio.Event()
+
+        class Waiting(ScriptedChat):
+            async def _agenerate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
+                called.append("model")
+                await failed.wait()
+                return self._generate(messages, stop, run_manager, **kwargs)
+
+        async def bad() -> None:
+            while not called:
+                await asyncio.sleep(0)
+            raise ValueError("bad")
+
+        async def step(text: str) -> None:
+            called.clear()
+            tasks.append(asyncio.ensure_future(Waiting().ainvoke(text)))
+            await asyncio.gather(*tasks, bad())
+
+        tasks: list[Any] = []
+        with pytest.raises(ValueError, match="bad"):
+            await RunnableLambda(step, name="step").ainvoke("q", config)
+        failed.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(go())
+    assert {"step": ("ERROR", None), "Waiting": ("OK", None)} == endings(memory)
+    assert one(memory.spans, "step").span_id == one(memory.spans, "Waiting").parent_span_id
+    assert "llm.output_messages.0.message.content" in one(memory.spans, "Waiting").attributes
+    assert 0 == pipeline.recorder.open_operations
+
+
 def test_a_call_cancelled_alone(config: Any, memory: MemoryDestination, pipeline: spancast.Pipeline) -> None:
     """Of a model cancelled outside of any chain LangChain tells nothing; its task's end ends it."""
 

@@ -26,6 +26,7 @@ _CALLS = frozenset({"generate", "agenerate", "stream", "astream", "invoke", "ain
 _OWN_FRAMES = 3  # at least: this function, `Runs.open`, the handler's event
 _MAX_EVENT_FRAMES = 16
 _MAX_FRAMES = 1_000
+_MAX_AWAITED = 100
 
 
 class CallLeft:
@@ -56,6 +57,19 @@ class CallLeft:
             frame = frame.f_back
         return False
 
+    def is_awaited(self) -> bool:
+        """Return whether the task that the call began in is waiting inside it: it goes on, whatever becomes of its run."""
+        task = None if self._task is None else self._task()
+        waiting = None if task is None or task.done() else task.get_coro()
+        for _ in range(_MAX_AWAITED):
+            frame = getattr(waiting, "cr_frame", None)
+            if frame is None:
+                return False
+            if frame.f_code is self._code and self._is_of_this_run(frame):
+                return True
+            waiting = waiting.cr_await  # type: ignore[union-attr]  # what has a `cr_frame` is a coroutine
+        return False
+
     def _is_of_this_run(self, frame: FrameType) -> bool:
         found = frame.f_locals
         for name in _MANAGERS:
@@ -65,6 +79,12 @@ class CallLeft:
                 if type(run_id) is UUID and run_id.int == self._key:
                     return True
         return False
+
+
+def goes_on(operation: OpenOperation) -> bool:
+    """Return whether a call that is open waits in a task of its own, so that its last event is still to come."""
+    left = None if operation.current is None else operation.current.left
+    return isinstance(left, CallLeft) and left.is_awaited()
 
 
 def watch_place(operation: OpenOperation, key: int) -> None:

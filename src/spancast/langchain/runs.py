@@ -15,7 +15,7 @@ from ..recording.open_operation import OpenOperation, mark_workflow, open_beneat
 from ..recording.recorder import Recorder
 from ..recording.retired import owner_of
 from . import lost_runs, run_context, trace_lookup
-from .calls import watch_place
+from .calls import goes_on, watch_place
 from .graphs import HIDDEN, is_internal
 from .lost_runs import CALLS
 from .metadata import is_framework_tag
@@ -254,10 +254,11 @@ class Runs:
 def _end_calls(recorder: Recorder, operation: OpenOperation) -> None:
     """End the calls that a run has made itself and that failed with it: of some LangChain tells nothing.
 
-    A chain that is open has its last event still to come: the other branch of a gathering of which one has failed.
+    A chain that is open has its last event still to come: the other branch of a gathering of which one has failed. So has a
+    call that another task is waiting in.
     """
     for child in list(operation.children or ()):
-        if child.kind in CALLS:
+        if child.kind in CALLS and not goes_on(child):
             recorder.close(child, ending="incomplete")
 
 
