@@ -172,7 +172,7 @@ def test_a_marker_inside_a_value_is_shown_as_it_is(marker: dict[str, Any]) -> No
 
 
 def test_how_much_of_a_value_is_here_is_shown() -> None:
-    """spancast writes how long a value was before it was cut."""
+    """The length before the cut is read from what spancast wrote beside it."""
     attributes = {"span.input": "x" * 2048, "span.input.truncated": True, "spancast.cut": '{"span.input":1000000}'}
     read = content_of(_broadcast(attributes=attributes).attributes)
     assert (["span.input"], {"span.input": {"shown": 2048, "of": 1_000_000}}) == (read["truncated"], read["cut"])

@@ -49,6 +49,9 @@ _OPERATIONS = {
     Kind.TOOL: "execute_tool",
     Kind.RETRIEVER: "retrieval",
     Kind.EMBEDDING: "embeddings",
+    Kind.LLM: "chat",
+    Kind.DECISION: "generate_content",
+    Kind.RERANKER: "rerank",
 }
 _CLIENTS = frozenset({Kind.LLM, Kind.DECISION, Kind.RETRIEVER, Kind.EMBEDDING})
 # request parameter -> (the spellings that frameworks use)

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..capture.evaluations import judgement_in
 from ..record.json import JSON
-from ..record.message import Message, Text, conversation
+from ..record.message import conversation
 from ..record.operation import (
     AGENT,
-    LLM,
-    RETRIEVER,
     TOOL,
     Agent,
     Detail,
-    Document,
     Generation,
     Kind,
     Operation,
-    Retrieval,
     ToolUse,
 )
+from . import block_details
 from .captured import CapturedOperation, Content
 from .open_operation import OpenOperation
 
@@ -89,22 +86,15 @@ def _detail(kind: Kind, name: str, given: Mapping[str, Any], asked: JSON, answer
         return Agent(name=name)
     if kind is Kind.EVALUATOR:
         return judgement_in(name, answered)
-    if kind is RETRIEVER and isinstance(answered, list):
-        return Retrieval(query=asked if isinstance(asked, str) else "", documents=tuple(map(_document, answered)))
-    if kind is LLM and isinstance(asked, str):
-        answer = (Message(role="assistant", parts=(Text(answered),)),) if isinstance(answered, str) else ()
-        return Generation(input_messages=(Message(role="user", parts=(Text(asked),)),), output_messages=answer)
-    return None
+    if asked is None and answered is None:
+        return None
+    read = _READ.get(kind)
+    return read(asked, answered) if read is not None else None
 
 
-def _document(value: JSON) -> Document:
-    if not isinstance(value, dict):
-        return Document(content=value if isinstance(value, str) else str(value))
-    content = next((value[key] for key in ("page_content", "content", "text") if isinstance(value.get(key), str)), "")
-    metadata, score, id = value.get("metadata"), value.get("score"), value.get("id")
-    return Document(
-        content=str(content),
-        id=id if isinstance(id, str) else None,
-        score=float(score) if isinstance(score, (int, float)) else None,
-        metadata=metadata if isinstance(metadata, dict) else {},
-    )
+_READ: Mapping[Kind, Callable[[JSON, JSON], Detail]] = {
+    Kind.LLM: block_details.generation,
+    Kind.RETRIEVER: block_details.retrieval,
+    Kind.RERANKER: block_details.reranking,
+    Kind.EMBEDDING: block_details.embedding,
+}
