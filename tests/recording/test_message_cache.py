@@ -7,7 +7,7 @@ import threading
 import weakref
 from typing import Any
 
-from spancast.recording.message_cache import MeasuredCalls, MeasuredTexts
+from spancast.recording.message_cache import KnownTexts, MeasuredCalls, MeasuredTexts
 
 TEXTS = [f"{number} {'x' * number}" for number in range(12)]
 
@@ -106,3 +106,29 @@ class Mark:
 
 def called(text: str) -> list[dict[str, Any]]:
     return [{"name": "write", "args": {"text": text, "mark": Mark()}, "id": "c"}]
+
+
+def test_a_text_is_made_once_for_each_object() -> None:
+    """An equal object is another; what is long, or was forgotten, is made again; only so many are kept."""
+    known = KnownTexts()
+    asked: list[object] = []
+
+    def read(source: object) -> str:
+        asked.append(source)
+        return "x" * 30_000 if source == {"long": 1} else "text"
+
+    one, equal, long = {"id": 1}, {"id": 1}, {"long": 1}
+    for source in (one, one, equal, long, long):
+        known.text_of(source, read)
+    assert [one, equal, long, long] == asked
+    known.forget_unused()
+    known.forget_unused()
+    known.text_of(one, read)
+    assert 5 == len(asked)
+    marks = [Mark() for _ in range(1000)]
+    alive = [weakref.ref(mark) for mark in marks]
+    for mark in marks:
+        known.text_of(mark, read)
+    del marks, mark
+    asked.clear()
+    assert sum(one() is not None for one in alive) <= 64

@@ -18,7 +18,7 @@ from ..record.fast_frozen import frozen
 from ..record.operation import EVALUATOR, Operation
 from ..recording.captured import CapturedOperation
 from ..recording.guard import report_fault
-from ..recording.message_cache import MEASURED_CALLS, MEASURED_STATES, MEASURED_TEXTS, MESSAGE_CACHE
+from ..recording.message_cache import MEASURED_CALLS, MEASURED_STATES, MEASURED_TEXTS, MESSAGE_CACHE, TEMPLATES
 from ..recording.sampling import COUNTED
 from ..recording.tail_sampling import TailSampler
 from ..recording.trace_decision import TraceDecision
@@ -144,6 +144,7 @@ class Encoder:
             MEASURED_TEXTS.forget_unused()
             MEASURED_STATES.forget_unused()
             MEASURED_CALLS.forget_unused()
+            TEMPLATES.forget_unused()
             self._idle_since = now
 
     def encode_all(self) -> None:

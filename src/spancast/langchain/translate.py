@@ -25,6 +25,7 @@ from ..record.operation import (
 )
 from ..record.prices import estimate
 from ..recording.captured import CapturedOperation, Content
+from ..recording.message_cache import TEMPLATES
 from .documents import documents_of
 from .messages import as_data, conversation_of, to_messages, turns_of
 from .metadata import AGENT_KEYS, NO_TAGS, RETRIEVER_KEYS, read_tags, shown_metadata
@@ -151,7 +152,7 @@ def generation(captured: CapturedOperation) -> Content:
         first - captured.start_ns if first else None,
         bool(first) or parameters.get("stream") is True,
         answer.cached,
-        template_text(lines_of(snapshots.get("template"))),
+        TEMPLATES.text_of(snapshots["template"], _template_text) if "template" in snapshots else None,
         _variables(snapshots.get("variables")),
         answer.service_tier,
         endpoint_of(snapshots["address"]) if "address" in snapshots else None,
@@ -183,6 +184,10 @@ def decision(captured: CapturedOperation) -> Content:
         usage=read_usage(answer.get("usage")),
     )
     return _content(captured, None, None, detail)
+
+
+def _template_text(serialized: object) -> str | None:
+    return template_text(lines_of(serialized))
 
 
 def _prompts(prompts: Any) -> tuple[Message, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from threading import get_ident
 
 from ..capture.snapshot import FEW, weight_of
@@ -193,3 +193,42 @@ def _size_of_calls(calls: object) -> int:
 
 
 MEASURED_CALLS = MeasuredCalls()
+
+
+class KnownTexts:
+    """Texts that were made of objects which nobody changes, as LangChain's own forms of templates, by the objects.
+
+    An object is kept with its text, so that no other gets its id; bounded to `_MOST` of `_MOST_TEXT` characters. Used by the
+    encoder's thread; each step is one atomic operation on a dict.
+    """
+
+    __slots__ = ("_is_used", "_texts")
+
+    _MOST = 64
+    _MOST_TEXT = 20_000
+
+    def __init__(self) -> None:
+        self._texts: dict[int, tuple[object, str | None]] = {}
+        self._is_used = False
+
+    def text_of(self, source: object, read: Callable[[object], str | None]) -> str | None:
+        """Return what *read* makes of *source*; the same text again for the same object."""
+        found = self._texts.get(id(source))
+        if found is not None:
+            return found[1]
+        text = read(source)
+        if text is None or len(text) <= self._MOST_TEXT:
+            if len(self._texts) >= self._MOST:
+                self._texts.clear()
+            self._texts[id(source)] = source, text
+            self._is_used = True
+        return text
+
+    def forget_unused(self) -> None:
+        """Keep nothing, unless something was kept since the last call."""
+        if not self._is_used:
+            self._texts.clear()
+        self._is_used = False
+
+
+TEMPLATES = KnownTexts()
