@@ -149,11 +149,16 @@ def kinds(spans: Sequence[Any]) -> list[str]:
 def generations(spans: Sequence[Any]) -> list[set[str]]:
     """Return the attribute names of each generation, in order; positions in lists are all one.
 
-    LangGraph's own metadata (node, checkpoint) has no counterpart.
+    LangGraph's own metadata (node, checkpoint) has no counterpart; a prompt's variables have the application's names.
     """
     found = [span for span in sorted(spans, key=lambda span: span.start_ns) if span.kind.value == "LLM"]
     return [
-        {re.sub(r"\.\d+\.", ".N.", name) for name in span.attributes if "metadata" not in name} - ONLY_ONE_KNOWS
+        {
+            re.sub(r"(?<=prompt\.variable\.).*", "*", re.sub(r"\.\d+\.", ".N.", name))
+            for name in span.attributes
+            if "metadata" not in name
+        }
+        - ONLY_ONE_KNOWS
         for span in found
     ]
 
