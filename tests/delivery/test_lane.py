@@ -864,4 +864,4 @@ def test_what_was_shut_down_stays_shut_down_in_a_child() -> None:
             os._exit(0)
         """
     )
-    assert "memory: 1 dropped\n" == printed
+    assert "memory: 1 dropped (1 after shutdown)\n" == printed

@@ -22,7 +22,9 @@ from .score_lanes import with_score_lanes
 from .threads import ARE_GREENLETS, get_ident, thread_sleep
 from .worker import Worker
 
-YIELD_AT = 1024  # waiting spans from which on `offer` lets our threads run: else they could not keep up
+# Waiting spans from which on `offer` lets our threads run: else they could not keep up, and a garbage collection would walk
+# through all that waits (12 objects a span). 256 in place of 1024: benchmarks/dead_collector.py, results/redesign.md.
+YIELD_AT = 256
 INTERRUPTED = 0.5  # seconds that the rest of a shutdown gets after Ctrl-C
 
 
