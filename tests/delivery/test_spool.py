@@ -174,7 +174,12 @@ def test_a_file_costs_the_same_however_many_lie_there(spool: Spool, monkeypatch:
     """In a long outage the folder's names are not read through once more with each file that is written."""
     listed: list[object] = []
     real = os.listdir
-    monkeypatch.setattr(os, "listdir", lambda path: listed.append(path) or real(path))
+
+    def counted(path: Path) -> list[str]:
+        listed.append(path)
+        return real(path)
+
+    monkeypatch.setattr(os, "listdir", counted)
     for number in range(1, 5):
         put(spool, number)
         spool.merge_small()

@@ -198,7 +198,7 @@ class Spool:
 
     # ------------------------------------------------------------------ reading
     def files(self, owner: str = "") -> list[SpoolFile]:
-        """Return what waits, of one *owner* or of all, the oldest first; nothing where the folder is none of ours."""
+        """Return what waits, of one *owner* or of all, the oldest first; nothing where the folder is not usable."""
         try:
             if callable(self._folder) and self._base is not None and not self._base.is_dir():
                 return []
