@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..record.operation import CHAIN, NOTHING, Event, Failure, Kind, Link
 from .captured import CapturedOperation, Translate, captured_operation, no_content
+from .failure import failure_of
 from .fields import EMPTY, NO_FIELDS, FieldScope, RawFields, TraceFields
 from .sampling import RECORDED
 
@@ -306,3 +307,15 @@ def leave_parent(operation: OpenOperation, parent: OpenOperation) -> OpenOperati
     if parent.children is not None:
         parent.children.discard(operation)
     return parent
+
+
+def note_failure(operation: OpenOperation, error: BaseException) -> None:
+    """Note the exception with which *operation* ends; the parent need not read it again, if it passes there as well."""
+    seen = operation.seen_failure
+    if seen is not None and seen[0] is error:
+        operation.failure = seen[1]  # the child that raised it already read it: 100 us saved on each level
+    else:
+        operation.failure = failure_of(error, content=operation.capture)
+    parent = operation.parent
+    if parent is not None and not parent.end_ns:
+        parent.seen_failure = (error, operation.failure)

@@ -10,7 +10,6 @@ from typing import Any, Final
 from ..record.operation import CHAIN, LLM, Kind
 from .captured import CapturedOperation, Translate, no_content
 from .current import activate, deactivate, running
-from .failure import failure_of
 from .field_names import SHORT_BYTES, all_plain, all_short, bytes_of
 from .fields import EMPTY, NO_FIELDS, FieldScope, RawFields, TraceFields, field_scope, fields_in, parse_raw_fields, same
 from .identity import new_span_id, new_trace_id, random_bits
@@ -20,6 +19,7 @@ from .open_operation import (
     TraceState,
     leave_parent,
     new_operation,
+    note_failure,
     open_beneath,
     outermost,
     placed,
@@ -339,7 +339,7 @@ class Recorder:
         if operation.children and not keep_children:
             self._close_children(operation, ending or "incomplete", now)
         if error is not None:
-            self._fail(operation, error)
+            note_failure(operation, error)
         if ending and not operation.ending:
             operation.ending = ending
         operation.end_ns = now
@@ -399,16 +399,6 @@ class Recorder:
         root = written_root(self.pauses, operation, captured)
         if root is not None:
             self._offer(root)
-
-    def _fail(self, operation: OpenOperation, error: BaseException) -> None:
-        seen = operation.seen_failure
-        if seen is not None and seen[0] is error:
-            operation.failure = seen[1]  # the child that raised it already read it: 100 us saved on each level
-        else:
-            operation.failure = failure_of(error, content=operation.capture)
-        parent = operation.parent
-        if parent is not None and not parent.end_ns:
-            parent.seen_failure = (error, operation.failure)
 
     def _close_children(self, operation: OpenOperation, ending: str, now: int) -> None:
         for child in reversed(open_beneath(operation)):
