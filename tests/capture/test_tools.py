@@ -26,9 +26,26 @@ def test_all_forms_mean_the_same(tool: Any) -> None:
     assert ToolDefinition(name="search", description="Search.", parameters=SCHEMA, schema=tool) == read_tool(tool)
 
 
-def test_a_providers_own_tool_is_named_by_its_type() -> None:
-    """A built-in tool has no function of its own."""
-    assert "web_search" == read_tool({"type": "web_search"}).name
+@pytest.mark.parametrize(
+    ("tool", "kind", "name"),
+    [
+        ({"type": "web_search"}, "web_search", "web_search"),
+        (
+            {"type": "tool_search_tool_bm25_20251119", "name": "tool_search"},
+            "tool_search_tool_bm25_20251119",
+            "tool_search",
+        ),
+        ({"type": "custom", "name": "sql"}, "custom", "sql"),
+        ({"google_search": {}}, "google_search", "google_search"),
+        ({"type": "custom", "name": "search", "input_schema": SCHEMA}, "function", "search"),
+        ({"type": "function", "function": {"name": "now"}}, "function", "now"),
+        ({"name": "now"}, "function", "now"),
+        ({"toolSpec": {"name": "now"}}, "function", "now"),
+    ],
+)
+def test_a_providers_own_tool_has_its_type(tool: Any, kind: str, name: str) -> None:
+    """It runs at the provider: readers of gen_ai tell it from a function of the application's by its type."""
+    assert (kind, name) == (read_tool(tool).type, read_tool(tool).name)
 
 
 def test_what_is_no_tool_is_survived() -> None:

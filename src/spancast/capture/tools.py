@@ -14,6 +14,7 @@ from .lookup import fields_of
 from .snapshot import plain_data
 
 _PARAMETERS = ("parameters", "input_schema", "inputSchema", "parameters_json_schema", "parametersJsonSchema")
+_FUNCTIONS = frozenset({"function", "object", "toolSpec"})  # of the application: as a type, or as the key around it
 _LONGEST = 65_536  # bytes of a tool that is remembered
 
 
@@ -23,12 +24,23 @@ def read_tool(tool: JSON) -> ToolDefinition:
     held = whole.get("function") or whole.get("toolSpec")
     inner = held if isinstance(held, Mapping) else whole
     description = inner.get("description")
+    parameters = next((inner[key] for key in _PARAMETERS if inner.get(key)), None)
+    own = _own_type(whole) if parameters is None else ""
     return ToolDefinition(
-        name=str(inner.get("name") or inner.get("type") or "tool"),
+        name=str(inner.get("name") or inner.get("type") or own or "tool"),
         description=str(description) if description else None,
-        parameters=next((inner[key] for key in _PARAMETERS if inner.get(key)), None),
+        parameters=parameters,
         schema=tool,
+        type=own or "function",
     )
+
+
+def _own_type(tool: Mapping[str, JSON]) -> str:
+    """Return what a provider calls a tool of its own, which has a type or, with Google, is its only key; else nothing."""
+    kind = tool.get("type")
+    if isinstance(kind, str):
+        return "" if kind in _FUNCTIONS else kind
+    return next(iter(tool)) if len(tool) == 1 and "name" not in tool and not _FUNCTIONS & tool.keys() else ""
 
 
 def tools_of(tools: object) -> tuple[ToolDefinition, ...]:

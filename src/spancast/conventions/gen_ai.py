@@ -442,5 +442,5 @@ def _media(part: Media) -> JSON:
 
 
 def _definition(tool: object) -> JSON:
-    held = {name: getattr(tool, name) for name in ("name", "description", "parameters")}
-    return {"type": "function", **{name: value for name, value in held.items() if value is not None}}
+    held = {name: getattr(tool, name) for name in ("type", "name", "description", "parameters")}
+    return {name: value for name, value in held.items() if value is not None}

@@ -84,12 +84,19 @@ class Link:
 
 @frozen(kw_only=True)
 class ToolDefinition:
-    """A tool that a model may ask for; *parameters* is its JSON schema, *schema* the whole as it was sent."""
+    """A tool that a model may ask for.
+
+    Attributes:
+        parameters: Its JSON schema.
+        schema: The whole as it was sent.
+        type: `function`, or what a provider calls a tool that it runs itself: `web_search_preview`, `google_search`.
+    """
 
     name: str
     description: str | None = None
     parameters: JSON = None
     schema: JSON = None
+    type: str = "function"
 
 
 @frozen(kw_only=True)
