@@ -76,7 +76,11 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
 def asked_for(panel: Panel, spans: tuple[ReadSpan, ...]) -> list[ReadSpan]:
     """Return the spans that pass a panel's filter."""
     (inside,) = re.findall(r"\{ (.*) \}", panel.query)
-    return [span for span in spans if all(PARTS[part](span) for part in inside.split(" && "))]
+    return [span for span in spans if all(_passes(span, part) for part in inside.split(" && "))]
+
+
+def _passes(span: ReadSpan, part: str) -> bool:
+    return value(span, part.removesuffix(" != nil")) is not None if part.endswith(" != nil") else PARTS[part](span)
 
 
 def value(span: ReadSpan, name: str) -> object:
