@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +19,8 @@ from spancast.capture.snapshot import Snapshot
 from spancast.langchain import SpancastCallbackHandler
 from spancast.langchain.messages import SHAPES, as_data, conversation_of, turns_of
 from spancast.langchain.small import copy_message, copy_small
+
+from ..calls import python_calls
 
 CALL: Any = {"name": "search", "args": {"query": "x"}, "id": "call_1", "type": "tool_call"}
 texts = st.text(max_size=5)
@@ -155,22 +157,6 @@ def test_sizes_count_texts_and_tool_calls() -> None:
     assert copy_message(message)[1] < 15_000
 
 
-def calls_of(value: Any) -> int:
-    """Return how many Python functions copying *value* calls."""
-    found = 0
-
-    def see(frame: Any, event: str, _: Any) -> None:
-        nonlocal found
-        found += event == "call"
-
-    sys.setprofile(see)
-    try:
-        copy_small(value)
-    finally:
-        sys.setprofile(None)
-    return found
-
-
 def test_of_very_many_blocks_only_some_are_measured() -> None:
     """All of them are kept; their size is right where they are alike."""
     block = {"type": "text", "text": "x" * 100}
@@ -180,4 +166,5 @@ def test_of_very_many_blocks_only_some_are_measured() -> None:
     (first, *_) = found[0]["messages"]  # type: ignore[index]
     assert 30_000 == len(first.data["content"])
     assert 9_000_000 < found[1] < 12_000_000
-    assert calls_of(states[30_000]) <= 3 * calls_of(states[1_000])
+    many, few = (python_calls(partial(copy_small, states[count])) for count in (30_000, 1_000))
+    assert many <= 3 * few

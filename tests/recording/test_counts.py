@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import spancast
 from spancast import destinations
 
+from ..calls import python_calls
+
 
 def calls_of_a_block(pipeline: spancast.Pipeline, fields: dict[str, Any]) -> int:
     """Return how many Python functions one block calls in its own thread."""
-    found = 0
 
-    def see(frame: Any, event: str, _: Any) -> None:
-        nonlocal found
-        found += event == "call"
+    def block() -> None:
+        with pipeline.trace(trace_name="T", **fields):
+            pass
 
     for _ in range(3):  # what is looked at once only
-        with pipeline.trace(trace_name="T", **fields):
-            pass
-    sys.setprofile(see)
-    try:
-        with pipeline.trace(trace_name="T", **fields):
-            pass
-    finally:
-        sys.setprofile(None)
-    return found
+        block()
+    return python_calls(block) - 1
 
 
 def test_texts_of_metadata_cost_no_call_each() -> None:

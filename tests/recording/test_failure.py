@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
+from functools import partial
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from spancast.recording.failure import MAX_MESSAGE, MAX_STACKTRACE, failure_of
+
+from ..calls import python_calls
 
 
 def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
@@ -181,18 +183,7 @@ def test_a_deep_stack_costs_no_more_than_what_is_written_of_it() -> None:
     assert "".join(traceback.format_tb(error.__traceback__, limit=-40)) in (failure_of(error).stacktrace or "")
 
     def calls(error: BaseException) -> int:
-        found = 0
-
-        def see(frame: Any, event: str, _: Any) -> None:
-            nonlocal found
-            found += event == "call"
-
-        sys.setprofile(see)
-        try:
-            failure_of(error)
-        finally:
-            sys.setprofile(None)
-        return found
+        return python_calls(partial(failure_of, error))
 
     few = deep(100)
     assert calls(few) == calls(few)

@@ -8,7 +8,7 @@ from typing import Any
 from ..capture.snapshot import Snapshot
 from ..recording.open_operation import OpenOperation
 from .messages import SHAPES
-from .small import LEVELS, Copied, small_list, small_mapping, small_of_class
+from .small import copy_small
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _TOOLS = ("tools", "functions")
@@ -21,13 +21,7 @@ def capture(value: object, operation: OpenOperation) -> object:
         operation.size += str.__sizeof__(value)
         return value
     try:
-        if kind is dict:  # as `copy_small`, without its call
-            found: Copied | None = small_mapping(value, LEVELS)  # type: ignore[arg-type]
-        elif kind is list:
-            found = small_list(value, LEVELS)  # type: ignore[arg-type]
-        else:
-            small = small_of_class(kind)
-            found = None if small is None else small(value, LEVELS)
+        found = copy_small(value)
     except Exception:  # an object that cannot be looked at: the snapshot says so
         found = None
     if found is not None:

@@ -22,6 +22,7 @@ from .open_operation import (
     note_failure,
     open_beneath,
     outermost,
+    place_of,
     placed,
 )
 from .parent_context import NOTHING_AROUND, ParentContext, current_parent_context
@@ -95,17 +96,7 @@ class Recorder:
 
     def remember(self, key: object, operation: OpenOperation) -> None:
         """Let *key* lead to *operation*'s place in the tree after its end; the last `MAX_ENDED` keys are remembered."""
-        self._ended[key] = (  # as `place_of`, without its call
-            operation.kind,
-            operation.name,
-            operation.start_ns,
-            operation.trace_id,
-            operation.span_id,
-            operation.state,
-            operation.capture,
-            operation.origin,
-            operation.end_ns or 1,
-        )
+        self._ended[key] = place_of(operation)
         keys = self._ended_keys
         keys.append(key)
         if len(keys) > MAX_ENDED:

@@ -1,0 +1,23 @@
+"""How many Python functions something calls: a count that no machine moves, unlike a time."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+
+def python_calls(function: Callable[[], object]) -> int:
+    """Return how many Python functions *function*, itself among them, calls in this thread."""
+    found = 0
+
+    def see(frame: Any, event: str, _: Any) -> None:
+        nonlocal found
+        found += event == "call"
+
+    sys.setprofile(see)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+    return found
