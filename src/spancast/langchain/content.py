@@ -8,7 +8,7 @@ from typing import Any
 from ..capture.snapshot import Snapshot
 from ..recording.open_operation import OpenOperation
 from .messages import SHAPES
-from .small import copy_small
+from .small import LEVELS, copy_small, small_mapping
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _TOOLS = ("tools", "functions")
@@ -20,8 +20,8 @@ def capture(value: object, operation: OpenOperation) -> object:
     if kind is str:
         operation.size += str.__sizeof__(value)
         return value
-    try:
-        found = copy_small(value)
+    try:  # most are mappings: for them a call less
+        found = small_mapping(value, LEVELS) if kind is dict else copy_small(value)  # type: ignore[arg-type]
     except Exception:  # an object that cannot be looked at: the snapshot says so
         found = None
     if found is not None:
