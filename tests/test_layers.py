@@ -25,6 +25,7 @@ ROOMS["secret_refs"] = {"validation"}
 ROOMS["setting"] = {"validation", "secret_refs"}
 ROOMS["private_files"] = set()
 ROOMS["local_file"] = set()
+ROOMS["frameworks"] = set()
 ROOMS["otlp"] = {"resource", "setting", "validation", "secret_refs", "record", "recording", "conventions", "privacy"}
 ROOMS["redact"] = {"privacy"}
 ROOMS["resource"] = {"conventions"}
@@ -44,7 +45,10 @@ ROOMS["metrics"] = {*ROOMS["delivery"], "delivery"}
 ROOMS["scores"] = {"record", "capture", "recording"}
 ROOMS["runtime"] = {*ROOMS["delivery"], *ROOMS["config"], "delivery", "config", "resource", "scores", "metrics"}
 
-ADAPTER = {"record", "capture", "privacy.secrets", "recording", "runtime", "validation", "signal_errors"}
+ADAPTER = {
+    *("record", "capture", "privacy.secrets", "recording", "runtime", "validation", "signal_errors"),
+    "frameworks",
+}
 ROOMS["langchain"] = ADAPTER
 ROOMS["llama_index"] = ADAPTER
 ROOMS["openrouter"] = {"record", "recording", "privacy", "validation"}

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from deepagents import create_deep_agent
 from deepagents.backends import StateBackend
 from deepagents.middleware.async_subagents import AsyncSubAgentMiddleware
 from deepagents.middleware.summarization import SummarizationMiddleware
@@ -35,6 +36,13 @@ def test_a_subagent_is_one_and_nests_in_its_task(config: Any, memory: MemoryDest
     assert ("subagent", None) == tuple(a.attributes.get("metadata.ls_agent_type") for a in (researcher, writer))
     assert ("researcher", "writer") == (researcher.attributes["agent.name"], writer.attributes["agent.name"])
     assert 1 == traces(memory.spans)
+
+
+def test_a_deep_agent_without_a_name_is_an_agent(config: Any, memory: MemoryDestination) -> None:
+    """The package marks the run as its own; a name is up to the application."""
+    create_deep_agent(ScriptedChat(script=["hello"])).invoke(QUESTION, config)
+    root = next(span for span in memory.spans if span.parent_span_id is None)
+    assert ("AGENT", "agent") == (root.kind.value, root.attributes["agent.name"])
 
 
 def test_what_the_harness_only_edits_is_left_out_unless_it_is_asked_for(

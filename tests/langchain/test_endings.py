@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from langchain.agents import create_agent
+from langchain_core.messages import ToolMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda, RunnableParallel
-from langchain_core.tools import StructuredTool
+from langchain_core.tools import StructuredTool, tool
 from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.prebuilt import ToolRuntime
 from langgraph.types import Command
 
 import spancast
@@ -23,7 +27,7 @@ from spancast.langchain import SpancastCallbackHandler
 from spancast.recording import guard
 from spancast.recording import recorder as recorder_module
 
-from ..fakes.langchain import ScriptedChat
+from ..fakes.langchain import ScriptedChat, call
 from .trees import one, tree
 
 called: list[str] = []
@@ -305,6 +309,27 @@ def test_a_handoff_to_the_parent_graph_is_no_error(config: Any, memory: MemoryDe
     outer.compile().invoke({"messages": []}, config)
     assert "ERROR" not in {status for status, _ in endings(memory).values()}
     assert {"handed over"} == {endings(memory)[name][1] for name in ("agent", "inner", "leave")}
+
+
+def test_what_is_handed_over_is_the_output(config: Any, memory: MemoryDestination) -> None:
+    """A node that returns `Command(graph=PARENT)` has made that command, and so has what passes it on; an agent its update."""
+
+    @tool
+    def ask_bob(runtime: ToolRuntime) -> Command[str]:
+        """Hand over to Bob."""
+        message = ToolMessage("Over to Bob.", tool_call_id=runtime.tool_call_id)
+        return Command(goto="bob", graph=Command.PARENT, update={"messages": [*runtime.state["messages"], message]})
+
+    outer = StateGraph(MessagesState)
+    outer.add_node("alice", create_agent(ScriptedChat(script=[call("ask_bob", {})]), [ask_bob], name="alice's agent"))
+    outer.add_node("bob", lambda state: {"messages": []})
+    outer.add_edge(START, "alice")
+    outer.compile().invoke({"messages": [("user", "Where is Bob?")]}, config)
+    found = {span.name: json.loads(span.attributes["output.value"]) for span in memory.spans if span.name != "bob"}
+    assert "bob" == found["tools"]["goto"] == found["alice"]["goto"]
+    said = found["alice's agent"]["messages"]
+    assert ["user", "assistant", "tool"] == [message["role"] for message in said]
+    assert "Over to Bob." == said[-1]["content"]
 
 
 def test_what_is_open_ends_with_the_pipeline(memory: MemoryDestination) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from ..record.json import INT64, digits
+from .frames import array_reader, table_reader
 
 _NAME = type.__dict__["__name__"].__get__
 _MODULE = type.__dict__["__module__"].__get__
@@ -87,6 +88,8 @@ def general_shape(kind: type) -> Shape:
     """Return how instances of *kind* are copied."""
     if not _SECRETS.isdisjoint(map(_NAME, _MRO(kind))):  # whatever else they are derived from
         return _by_class_name
+    if (table := table_reader(_MODULE(kind), _NAME(kind))) is not None:
+        return table
     for base, shape in _SCALARS:
         if issubclass(kind, base):
             return shape
@@ -164,13 +167,12 @@ _KEYS = (UUID, Decimal, PurePath, date, time)  # classes whose instances people 
 
 
 def _of_numpy(kind: type) -> Shape | None:
-    """Copy a scalar of numpy by its value, an array by its shape; numpy is not imported for it."""
+    """Copy a scalar of numpy by its value, an array by its items or its shape; numpy is not imported for it."""
     for base in _MRO(kind):
         if _MODULE(base) == "numpy" and _NAME(base) == "generic":
             return _numpy_scalar(_NAMESPACE(base)["item"])
-        if _MODULE(base) == "numpy" and _NAME(base) == "ndarray":
-            shape_of = _NAMESPACE(base)["shape"].__get__
-            return lambda value, copier: f"<ndarray {shape_of(value)}>"
+        if (array := array_reader(_MODULE(base), _NAME(base), _NAMESPACE(base))) is not None:
+            return array
     return None
 
 

@@ -3,10 +3,16 @@
 try:
     from .handler import SpancastCallbackHandler
     from .install import instrument, uninstrument
-except ModuleNotFoundError as error:
-    if not (error.name or "").startswith("langchain_core"):
-        raise
-    message = 'spancast.langchain needs LangChain, which is not installed: pip install "spancast[langchain]"'
-    raise ModuleNotFoundError(message, name=error.name) from None
+except ImportError as error:
+    from ..frameworks import import_error
+
+    raise import_error(
+        error,
+        adapter="spancast.langchain",
+        framework="LangChain",
+        package="langchain-core",
+        at_least="1.7",
+        extra="langchain",
+    ) from None
 
 __all__ = ["SpancastCallbackHandler", "instrument", "uninstrument"]

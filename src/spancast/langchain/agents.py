@@ -9,17 +9,17 @@ from ..record.operation import AGENT, CHAIN, TOOL, Kind
 from ..recording.open_operation import OpenOperation
 from . import translate
 
-INTEGRATION = "langchain_create_agent"  # LangChain's own mark of `create_agent`
+INTEGRATIONS = ("langchain_create_agent", "deepagents")  # the marks of `create_agent` and `create_deep_agent`
 _UNNAMED = "agent"  # the name of an agent that was given none
 _UNNAMED_GRAPH = "LangGraph"
 
 
 def agent_in(metadata: Mapping[str, Any] | None) -> str | None:
-    """Return the agent that a run belongs to, by the marks of LangChain's `create_agent`."""
+    """Return the agent that a run belongs to, by the marks of `create_agent` and `create_deep_agent`."""
     if not metadata:
         return None
     name = metadata.get("lc_agent_name")
-    if name is None and metadata.get("ls_integration") == INTEGRATION:
+    if name is None and metadata.get("ls_integration") in INTEGRATIONS:
         name = _UNNAMED
     return name if isinstance(name, str) and name else None
 

@@ -123,5 +123,21 @@ def capture_chain_end(
     return (None, ABANDONED) if outputs is None and _has_open_model(operation) else None
 
 
+def capture_chain_error(recorder: Recorder, operation: OpenOperation, error: BaseException, inputs: Any) -> None:
+    """Capture what a chain that failed or was stopped leaves: a node that hands over to a graph above has its `Command`.
+
+    LangGraph passes that upwards as an exception. Of an agent it is the update: its conversation until then.
+    """
+    command = _command_in(error)
+    if command is not None and operation.kind is AGENT and getattr(command, "update", None):
+        command = command.update
+    capture_chain_end(recorder, operation, command, inputs)
+
+
+def _command_in(error: BaseException) -> Any:
+    kind = type(error)
+    return error.args[0] if kind.__name__ == "ParentCommand" and kind.__module__ == "langgraph.errors" else None
+
+
 def _has_open_model(operation: OpenOperation) -> bool:
     return any(child.kind is LLM for child in list(operation.children or ()))

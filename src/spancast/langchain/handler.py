@@ -23,7 +23,7 @@ from ..recording.guard import guarded, report_fault
 from ..recording.handle import TraceHandle
 from ..recording.open_operation import OpenOperation
 from . import agents, graphs, models, retrievers, tools, trace_lookup, translate
-from .chains import CALLING_NODES, capture_chain_end, capture_chain_start, kind_of_chain, skip_step
+from .chains import CALLING_NODES, capture_chain_end, capture_chain_error, capture_chain_start, kind_of_chain, skip_step
 from .content import capture
 from .dispatch import RAISE_ERROR, RUN_INLINE, HandlerType
 from .pauses import INTERRUPTED, pause
@@ -141,7 +141,7 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
         parent = self._runs.peek(parent_run_id)
         if name == agents.PREBUILT_CALL:
             agents.mark_prebuilt(inputs, metadata, parent)
-        elif name == agents.MODEL_NODE and metadata.get("ls_integration") == agents.INTEGRATION:
+        elif name == agents.MODEL_NODE and metadata.get("ls_integration") in agents.INTEGRATIONS:
             agents.mark_inner(inputs, metadata, parent)
         return agents.begins_agent(metadata, parent)
 
@@ -151,7 +151,7 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
 
     def on_chain_error(self, error: BaseException, *, run_id: UUID, inputs: Any = None, **kwargs: Any) -> None:
         """A chain, graph or node failed or was stopped."""
-        self._runs.fail("on_chain_error", run_id, error, capture_chain_end, None, inputs)
+        self._runs.fail("on_chain_error", run_id, error, capture_chain_error, error, inputs)
 
     @guarded
     def on_agent_action(self, action: Any, *, run_id: UUID, **kwargs: Any) -> None:

@@ -23,7 +23,7 @@ from ..recording.guard import report_fault
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
 from . import translate
-from .agents import kind_of_hook
+from .agents import INTEGRATIONS, kind_of_hook
 from .content import capture
 from .remote import StandIn, asks_for_headers
 
@@ -37,11 +37,12 @@ _EDITORS = frozenset(
     {
         *("FilesystemMiddleware", "SubAgentMiddleware", "AsyncSubAgentMiddleware", "MemoryMiddleware"),
         *("SkillsMiddleware", "TodoListMiddleware", "PatchToolCallsMiddleware", "UnsupportedContentMiddleware"),
-        *("AnthropicPromptCachingMiddleware", "_LazyAnthropicPromptCachingMiddleware", "_ToolExclusionMiddleware"),
+        "_ToolExclusionMiddleware",
         *("_ForkTaskToolMiddleware", "_ParentNotifierMiddleware", "ProviderToolSearchMiddleware"),
-        *("BedrockPromptCachingMiddleware", "SummarizationMiddleware", "SummarizationToolMiddleware"),
+        *("SummarizationMiddleware", "SummarizationToolMiddleware"),
     }
 )
+_MARKS_CACHES = "PromptCachingMiddleware"  # how the names of those end that mark a provider's cache: one each
 # How LangSmith writes an error: its repr, an empty line, the traceback.
 _ENDINGS = {
     "GraphInterrupt": "interrupted",
@@ -107,7 +108,7 @@ class Level(StandIn):
 
     def _hook(self, name: str, inputs: Mapping[str, Any]) -> Level:
         name = name.replace(".awrap_", ".wrap_")
-        if self.folds and name.partition(".")[0] in _EDITORS:
+        if self.folds and _only_edits(name.partition(".")[0]):
             return Level(self.recorder, self.operation, self.node, self.origin, self.folds)
         operation = self.recorder.open(
             object(),
@@ -210,10 +211,11 @@ def _refused_call(outputs: Mapping[str, Any]) -> str | None:
     )
 
 
+def _only_edits(middleware: str) -> bool:
+    return middleware in _EDITORS or middleware.endswith(_MARKS_CACHES)
+
+
 # ---------------------------------------------------------------- where a level stands
-_AGENTS = ("langchain_create_agent", "deepagents")  # whose nodes `model` and `tools` run the hooks
-
-
 def watch_hooks(
     recorder: Recorder | None, operation: OpenOperation, metadata: Mapping[str, Any], origin: object, folds: bool
 ) -> None:
@@ -223,7 +225,7 @@ def watch_hooks(
     """
     if recorder is None or metadata.get("langgraph_node") != operation.name:
         return
-    if metadata.get("ls_integration") not in _AGENTS:
+    if metadata.get("ls_integration") not in INTEGRATIONS:
         return
     level = Level(recorder, operation, operation, origin, folds)
     operation.on_close = level.leave

@@ -5,10 +5,16 @@ Importing this lets LlamaIndex know the name: `llama_index.core.set_global_handl
 
 try:
     from .install import SpancastCallbackHandler, instrument, set_global_handler, uninstrument
-except ModuleNotFoundError as error:
-    if not (error.name or "").startswith("llama_index"):
-        raise
-    message = 'spancast.llama_index needs LlamaIndex, which is not installed: pip install "spancast[llama-index]"'
-    raise ModuleNotFoundError(message, name=error.name) from None
+except ImportError as error:
+    from ..frameworks import import_error
+
+    raise import_error(
+        error,
+        adapter="spancast.llama_index",
+        framework="LlamaIndex",
+        package="llama-index-core",
+        at_least="0.14.5",
+        extra="llama-index",
+    ) from None
 
 __all__ = ["SpancastCallbackHandler", "instrument", "set_global_handler", "uninstrument"]
