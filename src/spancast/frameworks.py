@@ -1,8 +1,9 @@
-"""What is said where a framework that an adapter needs is missing, or older than the adapter needs."""
+"""The error of a framework that an adapter needs and that is missing, or older than the adapter needs."""
 
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 
 
 def import_error(
@@ -27,12 +28,22 @@ def import_error(
     try:
         found = version(package)
     except PackageNotFoundError:
+        found = None
+    if found is not None and _numbers(found) < _numbers(at_least):
+        message = f"{adapter} needs {package} {at_least} or newer, and {found} is installed: {command}"
+    elif found is None or not _is_there(error.name or ""):
         message = f"{adapter} needs {framework}, which is not installed: {command.replace(' -U', '')}"
     else:
-        if _numbers(found) >= _numbers(at_least):
-            return error
-        message = f"{adapter} needs {package} {at_least} or newer, and {found} is installed: {command}"
+        return error
     return type(error)(message, name=error.name)
+
+
+def _is_there(module: str) -> bool:
+    """Return whether the package that *module* belongs to can be found."""
+    try:
+        return find_spec(module.partition(".")[0]) is not None
+    except ValueError:  # something has taken it out of `sys.modules`
+        return False
 
 
 def _numbers(release: str) -> list[int]:

@@ -312,7 +312,7 @@ def test_a_handoff_to_the_parent_graph_is_no_error(config: Any, memory: MemoryDe
 
 
 def test_what_is_handed_over_is_the_output(config: Any, memory: MemoryDestination) -> None:
-    """A node that returns `Command(graph=PARENT)` has made that command, and so has what passes it on; an agent its update."""
+    """A node that returns `Command(graph=PARENT)` made that command, and so did what passes it on; an agent its update."""
 
     @tool
     def ask_bob(runtime: ToolRuntime) -> Command[str]:
