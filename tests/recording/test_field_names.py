@@ -16,6 +16,7 @@ import spancast
 from spancast import destinations, llama_index
 from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler
+from spancast.privacy.secrets import without_secrets
 from spancast.recording import field_names
 from spancast.recording.field_names import meant_by, without_secret_values
 from spancast.recording.fields import fields_from_kwargs, read
@@ -189,3 +190,25 @@ _plain: st.SearchStrategy[Any] = st.recursive(
 def test_what_holds_no_secret_is_not_copied(mapping: dict[str, Any]) -> None:
     """The same object comes back, so the usual span costs a look only."""
     assert mapping is without_secret_values(mapping)
+
+
+_MAY_BE_SECRET = st.sampled_from([KEY, "password=hunter22", "plain", "1", ""]) | st.text(max_size=6)
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["a", "api_key", "b"]), _MAY_BE_SECRET | st.integers(0, 1)), max_size=4)
+)
+def test_what_was_harmless_once_hides_no_secret(mappings: list[dict[str, Any]]) -> None:
+    """Names and texts in which nothing was found are remembered; nothing else is let through for that."""
+    for mapping in mappings:
+        expected = {
+            key: "[redacted]"
+            if key == "api_key" and value != ""
+            else value
+            if value == 1
+            else without_secrets(str(value))
+            for key, value in mapping.items()
+        }
+        found = without_secret_values(mapping)
+        assert {key: str(value) for key, value in expected.items()} == {key: str(value) for key, value in found.items()}
+        assert found == without_secret_values(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -187,3 +188,27 @@ def test_a_value_is_not_asked_whether_it_equals_nothing() -> None:
 
     parse_raw_fields(raw_fields_in({"user": Value("u1")}))
     assert not asked
+
+
+_VALUES: st.SearchStrategy[Any] = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=9)
+)
+
+
+@given(st.dictionaries(st.sampled_from([*fields.CONSUMED[1:], "a", "b.c", "kin"]), st.text(max_size=9)), _VALUES)
+def test_keywords_are_read_alike_with_and_without_other_values(texts: dict[str, Any], other: Any) -> None:
+    """Texts alone take a shorter way; beside a list they are read one by one."""
+    alone = fields.fields_from_kwargs({**texts, "z": "x"})
+    beside = fields.fields_from_kwargs({**texts, "z": "x", "other": [other]})
+    assert beside.metadata == {**alone.metadata, "other": [fields.plain_data(other)]}
+    assert alone.inherited() == replace(beside, metadata=alone.metadata).inherited()
+    assert [alone.trace_id, alone.trace_name] == [beside.trace_id, beside.trace_name]
+
+
+@given(st.dictionaries(st.text(max_size=5), _VALUES, max_size=6))
+def test_the_size_of_metadata_is_that_of_its_names_and_values(metadata: dict[str, Any]) -> None:
+    """Measured once, and for texts alone in two calls."""
+    said = TraceFields(metadata=metadata)
+    texts = [value for value in metadata.values() if isinstance(value, str)]
+    expected = len("".join([*metadata, *texts])) + 32 * (len(metadata) - len(texts))
+    assert [expected, expected] == [fields.metadata_bytes(said), fields.metadata_bytes(said)]

@@ -17,7 +17,7 @@ from dataclasses import replace
 from ..record.json import JSON, as_text, dumps
 from ..record.message import Media, Message, Other, Part, Reasoning, Refusal, Text, ToolCall, ToolResult, all_written
 from ..record.operation import Agent, Embedding, Generation, Kind, Operation, Reranking, Retrieval, Score, ToolUse
-from .outline import Writable, attribute, mcp, metadata_of, outline, say, under
+from .outline import Names, Writable, attribute, mcp, metadata_of, outline, say, say_all, under
 from .span import CLIENT, EVALUATION_EVENT, INTERNAL, AttributeValue, Span, SpanEvent
 
 _PROVIDERS = {
@@ -67,12 +67,16 @@ _PARAMETERS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+_METADATA = Names("trace.metadata.")
+
+
 def render(operation: Operation, *, cost: bool = True) -> Span:
     """Return the span of *operation*. *cost*: write `gen_ai.usage.*_cost`; some backends would count them as tokens."""
     attributes: dict[str, AttributeValue] = {}
     _who(attributes, operation)
-    for key, value in metadata_of(operation).items():
-        say(attributes, under("trace.metadata.", key), attribute(value))
+    metadata = metadata_of(operation)
+    if metadata:
+        say_all(attributes, _METADATA, metadata)
     if operation.tags:
         attributes["trace.tags"] = list(operation.tags)
     if operation.agent:

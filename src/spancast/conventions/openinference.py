@@ -40,13 +40,16 @@ from ..record.operation import (
     ToolDefinition,
     ToolUse,
 )
-from .outline import Writable, attribute, mcp, metadata_of, outline, say, under
+from .outline import Names, Writable, mcp, metadata_of, outline, say, say_all
 from .providers import PROVIDERS, system_of
 from .span import INTERNAL, AttributeValue, Span
 
 TEXT, JSON_TYPE = "text/plain", "application/json"
 # Names as constants, not put together: the hash of a constant is known, here and where names are encoded.
 INPUT, OUTPUT = ("input.value", "input.mime_type"), ("output.value", "output.mime_type")
+
+
+_METADATA_NAMES = Names("metadata.")
 
 
 def render(operation: Operation, *, flat_metadata: bool = True) -> Span:
@@ -105,8 +108,7 @@ def _who(attributes: Writable, operation: Operation) -> None:
 def _metadata(attributes: Writable, metadata: Mapping[str, JSON], flat: bool) -> None:
     attributes["metadata"] = dumps(metadata)
     if flat:
-        for key, value in metadata.items():
-            say(attributes, under("metadata.", key), attribute(value))
+        say_all(attributes, _METADATA_NAMES, metadata)
 
 
 def _value(attributes: Writable, side: tuple[str, str], value: JSON) -> None:

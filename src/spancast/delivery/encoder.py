@@ -17,6 +17,7 @@ from ..destinations.rendering import render_key, rendering_of
 from ..record.fast_frozen import frozen
 from ..record.operation import EVALUATOR, Operation
 from ..recording.captured import CapturedOperation
+from ..recording.fields import metadata_bytes
 from ..recording.guard import report_fault
 from ..recording.message_cache import MEASURED_CALLS, MEASURED_STATES, MEASURED_TEXTS, MESSAGE_CACHE, TEMPLATES
 from ..recording.sampling import COUNTED
@@ -39,10 +40,7 @@ _SPAN_BYTES: Final = 700  # what an operation takes besides its content (measure
 
 def weight(captured: CapturedOperation) -> int:
     """Return about how many bytes *captured* takes. Metadata counts for each span, though the spans of a trace share it."""
-    metadata = captured.fields.metadata
-    if not metadata:
-        return captured.size + _SPAN_BYTES
-    return captured.size + _SPAN_BYTES + sum([len(value) for value in metadata.values() if type(value) is str])
+    return captured.size + metadata_bytes(captured.fields) + _SPAN_BYTES
 
 
 @frozen()

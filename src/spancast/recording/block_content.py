@@ -46,8 +46,8 @@ class ShownRuns:
         """Let the block's operation, which is about to close, show them where it has nothing of its own."""
         shown = operation.snapshots
         if "input" not in shown:
-            open_now = [child for child in list(operation.children or ()) if child.snapshots]
             first = self._first
+            open_now = operation.children and [child for child in list(operation.children) if child.snapshots]
             if open_now:  # a stream that is read after the block: its question is there already
                 child = min(open_now, key=lambda each: each.start_ns)
                 if first is None or child.start_ns < first.start_ns:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import replace
+from dataclasses import field, replace
+from itertools import repeat
+from operator import is_
 from typing import Final, cast
 from uuid import UUID
 
@@ -13,7 +15,7 @@ from ..capture.snapshot import plain_data
 from ..record.fast_frozen import frozen
 from ..record.json import JSON
 from ..record.operation import NOTHING
-from .field_names import NAMES, all_plain, look_at_keys, look_at_keywords, without_secret
+from .field_names import NAMES, all_plain, bytes_of, harmless_texts, look_at_keys, look_at_keywords, without_secret
 from .guard import report_fault
 from .notice import warn_once
 
@@ -24,6 +26,7 @@ _SPELLINGS: Final = {
     "user": ("user", "user_id", "langfuse_user_id"),
     "session_id": ("session_id", "conversation_id", "langfuse_session_id"),
 }
+_PLAIN_NAMES: Final = frozenset({*_NAMES, "user", "session_id"})
 CONSUMED: Final = ("trace", *dict.fromkeys(key for keys in _SPELLINGS.values() for key in keys))
 _THREAD: Final = "thread_id"  # LangGraph's: the session when nothing else says so
 FIELD_KEYS: Final = (*CONSUMED, _THREAD)
@@ -65,6 +68,7 @@ class TraceFields:
     user: str | None = None
     session_id: str | None = None
     metadata: Mapping[str, JSON] = NOTHING
+    _metadata_bytes: int = field(default=-1, init=False, repr=False, compare=False)
 
     def merged_over(self, farther: TraceFields) -> TraceFields:
         """Return these fields laid over *farther* ones: nearer wins, metadata merges."""
@@ -100,6 +104,15 @@ class TraceFields:
 
 
 EMPTY: Final = TraceFields()
+
+
+def metadata_bytes(fields: TraceFields) -> int:
+    """Return about how many bytes the metadata of *fields* takes; measured once, for all operations that share it."""
+    size = fields._metadata_bytes
+    if size < 0:
+        size = bytes_of(fields.metadata)
+        object.__setattr__(fields, "_metadata_bytes", size)
+    return size
 
 
 class ReservedPlace:
@@ -155,6 +168,17 @@ def parse_raw_fields(said: RawFields, farther: RawFields = NO_FIELDS) -> TraceFi
 
 def read(mapping: Mapping[str, object]) -> TraceFields:
     """Return the fields in *mapping*: a `trace` object with `user` and `session_id` beside it, or the keys flat."""
+    return TraceFields(**_values_in(mapping))  # type: ignore[arg-type]
+
+
+def _values_in(mapping: Mapping[str, object]) -> dict[str, object]:
+    """Return the values of a `TraceFields` that *mapping* says."""
+    if _PLAIN_NAMES.issuperset(mapping):  # of `trace(...)`, in most cases: one spelling each
+        values: dict[str, object] = {}
+        for name, value in mapping.items():
+            if value is not None and (found := _text(name, value)) is not None:
+                values[name] = found
+        return values
     trace = mapping.get("trace")
     inner: dict[str, object] = {}
     if issubclass(type(trace), Mapping):  # isinstance would ask the object itself
@@ -163,7 +187,7 @@ def read(mapping: Mapping[str, object]) -> TraceFields:
         warn_once(
             "trace", "spancast: `trace` is %s, not an object with keys such as trace_name: ignored.", _class(trace)
         )
-    values: dict[str, str] = {}
+    values = {}
     for name, spellings in _SPELLINGS.items():
         value = _text(name, inner.pop(name)) if inner and name in inner and name in _NAMES else None
         for key in spellings:
@@ -176,7 +200,9 @@ def read(mapping: Mapping[str, object]) -> TraceFields:
             values[name] = value
     metadata = {key: plain_data(value) for key, value in inner.items() if value is not None}
     look_at_keys(metadata, _FIELD_KEY_SET)
-    return TraceFields(metadata=metadata or NOTHING, **values)
+    if metadata:
+        values["metadata"] = metadata
+    return values
 
 
 def _items(trace: Mapping[object, object]) -> dict[str, object]:
@@ -202,23 +228,30 @@ def fields_from_kwargs(values: Mapping[str, object]) -> TraceFields:
 
 
 def _fields_from_kwargs(values: Mapping[str, object]) -> TraceFields:
-    if _CONSUMED_SET.isdisjoint(values):
-        known = EMPTY
-    else:
-        known = read({key: value for key, value in values.items() if key in _CONSUMED_SET})
-    rest = {
-        key: value if type(value) is str else plain_data(value)
-        for key, value in values.items()
-        if key not in _CONSUMED_SET and value is not None
-    }
-    look_at_keywords(rest, _NEAR)
-    return TraceFields(metadata=rest).merged_over(known) if rest else known
+    if not values:
+        return EMPTY
+    consumed = values.keys() & _CONSUMED_SET
+    found = _values_in({name: values[name] for name in consumed}) if consumed else {}
+    rest = cast("dict[str, JSON]", dict(values))
+    for name in consumed:
+        del rest[name]
+    if not all(map(is_, map(type, rest.values()), repeat(str))):  # texts alone: in C, and no class is asked
+        rest = {
+            key: value if type(value) is str else plain_data(value) for key, value in rest.items() if value is not None
+        }
+    if rest:
+        look_at_keywords(rest, _NEAR)
+        further = found.get("metadata")  # in a `trace` object, which lies beneath the keywords
+        found["metadata"] = {**further, **rest} if further else rest  # type: ignore[dict-item]
+    return TraceFields(**found) if found else EMPTY  # type: ignore[arg-type]
 
 
 def _text(name: str, value: object) -> str | None:
     if value is None:
         return None
     kind = type(value)
+    if kind is str and len(value) <= _ADVISED and value in harmless_texts and value.strip():  # type: ignore
+        return value  # type: ignore[return-value]
     if issubclass(kind, (UUID, int, float)) and kind is not bool:
         text = str(plain_data(value))  # not by the value's own code; an integer may be too long for `str`
         if not issubclass(kind, UUID):

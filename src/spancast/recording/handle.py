@@ -146,8 +146,9 @@ def handle_of(trace_id: int, span_id: int, sampled: bool = True) -> TraceHandle:
 
 def handle_of_operation(operation: OpenOperation) -> TraceHandle:
     """Return the handle of a spancast operation."""
-    ids = (operation.trace_id, operation.span_id)
-    return TraceHandle(f"{ids[0]:032x}", f"{ids[1]:016x}", traceparent(*ids, operation.state.recorded), operation)
+    trace_id, span_id = operation.trace_id.to_bytes(16, "big").hex(), operation.span_id.to_bytes(8, "big").hex()
+    flags = "01" if operation.state.recorded else "00"
+    return TraceHandle(trace_id, span_id, f"00-{trace_id}-{span_id}-{flags}", operation)
 
 
 def handle_of_reserved(place: ReservedPlace) -> TraceHandle:

@@ -11,7 +11,18 @@ from ..record.operation import CHAIN, LLM, Kind
 from .captured import CapturedOperation, Translate, no_content
 from .current import activate, deactivate, running
 from .field_names import SHORT_BYTES, all_plain, all_short, bytes_of
-from .fields import EMPTY, NO_FIELDS, FieldScope, RawFields, TraceFields, field_scope, fields_in, parse_raw_fields, same
+from .fields import (
+    EMPTY,
+    NO_FIELDS,
+    FieldScope,
+    RawFields,
+    TraceFields,
+    field_scope,
+    fields_in,
+    metadata_bytes,
+    parse_raw_fields,
+    same,
+)
 from .identity import new_span_id, new_trace_id, random_bits
 from .open_operation import (
     OpenOperation,
@@ -191,8 +202,7 @@ class Recorder:
             operation.origin = origin
             operation.mapping = mapping
             operation.translate = translate
-            further = operation.state.fields.metadata
-            operation.size = size + bytes_of(further) if further else size
+            operation.size = size + metadata_bytes(operation.state.fields)
         self._open[key] = operation
         if current:
             span = activate(operation, within)
@@ -246,7 +256,7 @@ class Recorder:
             name_operation(operation, fields, root=False)
         operation.state = TraceState(fields, raw or state.raw_fields, scope, state.sampled, state.decision, self)
         if fields.metadata is not state.fields.metadata:
-            operation.size += bytes_of(fields.metadata)
+            operation.size += metadata_bytes(fields)
 
     def _root(
         self,
