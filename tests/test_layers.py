@@ -15,18 +15,33 @@ SOURCE = Path(spancast.__file__).parent
 ROOMS: dict[str, set[str]] = {}
 ROOMS["record"] = set()
 ROOMS["signal_errors"] = set()
+ROOMS["own_threads"] = set()
 ROOMS["safe_log"] = {"signal_errors"}
 ROOMS["capture"] = {"record", "validation", "signal_errors"}
-ROOMS["recording"] = {"record", "capture", "signal_errors", "safe_log", "privacy.secrets", "private_files"}
+ROOMS["recording"] = {
+    *("record", "capture", "signal_errors", "own_threads", "safe_log", "privacy.secrets", "private_files"),
+}
 ROOMS["conventions"] = {"record", "validation"}
-ROOMS["privacy"] = {"record", "conventions"}
+ROOMS["privacy"] = {"record", "conventions", "own_threads"}
 ROOMS["validation"] = set()
 ROOMS["secret_refs"] = {"validation"}
 ROOMS["setting"] = {"validation", "secret_refs"}
 ROOMS["private_files"] = set()
 ROOMS["local_file"] = set()
 ROOMS["frameworks"] = set()
-ROOMS["otlp"] = {"resource", "setting", "validation", "secret_refs", "record", "recording", "conventions", "privacy"}
+ROOMS["otlp"] = {
+    *(
+        "resource",
+        "setting",
+        "validation",
+        "secret_refs",
+        "own_threads",
+        "record",
+        "recording",
+        "conventions",
+        "privacy",
+    ),
+}
 ROOMS["redact"] = {"privacy"}
 ROOMS["resource"] = {"conventions"}
 ROOMS["diagnostics"] = {*ROOMS["otlp"], "otlp", "validation"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction, isroutine
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -245,7 +247,20 @@ def predicate(value: object, argument: str) -> Any:
     """Return *value* when it can be called; None stays None."""
     if value is not None and not callable(value):
         raise SettingsError(f"{argument} is {_shown(value)}: it is a function of a finished trace's summary.")
+    _refuse_async(value, argument)
     return value
+
+
+def _refuse_async(value: object, argument: str) -> None:
+    """Refuse a function that returns a coroutine or a generator: nobody would run it."""
+    while type(value) is partial:
+        value = value.func
+    called = value if isroutine(value) else getattr(type(value), "__call__", None)  # noqa: B004  (of the class)
+    if iscoroutinefunction(called) or isgeneratorfunction(called) or isasyncgenfunction(called):
+        raise SettingsError(
+            f"{argument} is an async function or a generator: it is called in a thread without an event loop, so make "
+            "it a plain function that returns its answer."
+        )
 
 
 def size(value: object, argument: str = "max_request_bytes") -> int:
@@ -287,6 +302,7 @@ def function(value: object, argument: str) -> Any:
     """Return *value* when it can be called."""
     if value is not None and not callable(value):
         raise SettingsError(f"{argument} is {_shown(value)}: it is a function that takes a text and returns a text.")
+    _refuse_async(value, argument)
     return value
 
 

@@ -10,7 +10,7 @@ import pytest
 from spancast import redact
 from spancast.privacy.redaction import Redaction
 from spancast.record.message import Message, Text, ToolCall
-from spancast.record.operation import Document, Generation, Kind, Operation, Retrieval, ToolUse
+from spancast.record.operation import Document, Failure, Generation, Kind, Operation, Retrieval, ToolUse
 
 SECRET = "hunter22-hunter22"
 
@@ -111,3 +111,19 @@ def test_very_deep_data_is_redacted_as_far_as_it_leaves() -> None:
     for _ in range(3000):
         deep = [deep]
     assert "canary" not in str(Redaction(lambda text: text)(operation(input=deep)).input)
+
+
+def test_the_class_of_an_exception_is_redacted() -> None:
+    """A class that is made for a case may have anything in its name."""
+    failure = Failure(type=f"app.{SECRET}", message="", stacktrace="")
+    assert SECRET not in repr(Redaction(lambda text: text.replace(SECRET, "#"))(operation(failure=failure)))
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"), [("stop", "stop"), ("MAX_TOKENS", "MAX_TOKENS"), (f"saw {SECRET}", "x")]
+)
+def test_a_finish_reason_is_redacted_unless_it_is_a_word(reason: str, expected: str) -> None:
+    """The words of the providers decide how a span looks; a sentence in their place is a text as others."""
+    detail = Generation(operation="chat", finish_reasons=(reason,))
+    redacted = Redaction(lambda text: "x")(operation(kind=Kind.LLM, detail=detail))
+    assert (expected,) == redacted.detail.finish_reasons  # type: ignore[union-attr]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .shapes import module_of, mro_of, plain_name
+
 ABANDONED = "abandoned"
 
 # The exceptions that stop a call without a failure, by the package that defines them: an application's own class of the
@@ -31,12 +33,12 @@ def ending_of(error: BaseException | None) -> tuple[BaseException | None, str | 
     """
     if error is None:
         return None, None
-    if isinstance(error, GeneratorExit):
+    if issubclass(type(error), GeneratorExit):
         return None, ABANDONED
     if type(error) is RuntimeError and error.args == ("dispatcher shutdown",):
         return None, "incomplete"
-    for base in type(error).__mro__:
-        ending = _ENDINGS.get((base.__module__.partition(".")[0], base.__name__))
+    for base in mro_of(type(error)):
+        ending = _ENDINGS.get((module_of(base).partition(".")[0], plain_name(base)))
         if ending is not None:
             return None, ending
     return error, None

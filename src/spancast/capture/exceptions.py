@@ -6,19 +6,28 @@ import re
 import reprlib
 import sysconfig
 from collections.abc import Callable
+from pathlib import PosixPath, WindowsPath
 from types import FunctionType, WrapperDescriptorType
-from typing import Any
+from typing import Any, cast
 
 from .class_cache import ClassCache
-from .shapes import Copier, Shape, class_name, inherited
+from .shapes import Copier, Shape, class_name, inherited, module_of, plain_name
 
 MAX_MESSAGE = 10_000  # characters
 _MAX_SHOWN = 2_000  # characters of an exception that is a value among others
 _COST = 100  # units of a snapshot's budget: one such exception takes about 4 us
 _MAX_ARGUMENTS = 16
+_MAX_WRITTEN = 32  # values that a class of the interpreter's may make text of
+_MAX_LENGTH = 50_000  # characters of these: 0.3 ms
 _MAX_NESTED = 3  # exceptions in the arguments of one another
-_PLAIN = frozenset({str, bytes, int, float, bool, type(None)})
+_PLAIN = frozenset({str, bytes, int, float, bool, type(None), PosixPath, WindowsPath})
+_qualified_name = type.__dict__["__qualname__"].__get__
 _arguments = BaseException.__dict__["args"].__get__
+_attributes = (
+    (OSError, [OSError.__dict__[name].__get__ for name in ("errno", "strerror", "filename", "filename2")]),
+    (SyntaxError, [SyntaxError.__dict__[name].__get__ for name in ("msg", "filename", "lineno")]),
+)
+"""What these classes write besides their arguments."""
 _short = reprlib.Repr()
 _short.maxlevel, _short.maxdict, _short.maxlist, _short.maxstring = 4, 32, 32, 1_000
 _INSTALLED = re.compile(r"[\\/](site|dist)-packages[\\/]")
@@ -30,8 +39,8 @@ AsData = Callable[[Any], object]  # makes a bounded plain copy
 def type_name(error: BaseException) -> str:
     """Return the name of an exception's class, with its module unless that is `builtins`."""
     kind = type(error)
-    module = kind.__module__
-    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
+    module, name = module_of(kind), _qualified_name(kind)
+    return name if module == "builtins" else f"{module}.{name}"
 
 
 def message_of(error: BaseException, as_data: AsData, depth: int = _MAX_NESTED) -> str:
@@ -43,7 +52,7 @@ def message_of(error: BaseException, as_data: AsData, depth: int = _MAX_NESTED) 
     try:
         arguments = _arguments(error)
         writes, whatever = _writers.get(kind)
-        if writes is not None and (whatever or all(map(_is_plain, arguments))):
+        if writes is not None and (whatever or _is_quick(error, arguments)):
             return str.__getitem__(writes(error), slice(0, MAX_MESSAGE))
         parts = [_argument(each, as_data, depth) for each in arguments[:_MAX_ARGUMENTS]]
         text = parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
@@ -64,20 +73,37 @@ def exception_shape(kind: type) -> Shape | None:
 def _shape(value: Any, copier: Copier) -> object:
     copier.budget -= _COST
     message = message_of(value, copier.capture)[:_MAX_SHOWN]
-    name = type(value).__name__
+    name = plain_name(type(value))
     return copier.text(name if message in ("", class_name(type(value))) else f"{name}: {message}")
 
 
-def _is_plain(value: object) -> bool:
-    kind = type(value)
-    return kind in _PLAIN or (kind is tuple and _PLAIN.issuperset(map(type, value)))  # type: ignore[call-overload]
+def _is_quick(error: BaseException, arguments: tuple[Any, ...]) -> bool:
+    """Return whether a class of the interpreter's writes *error* quickly and without code of the application's.
+
+    It asks each argument for its text: `KeyError` writes a key as it stands in source code, however long that is.
+    """
+    written = [
+        *arguments,
+        *[read(error) for base, reads in _attributes if issubclass(type(error), base) for read in reads],
+    ]
+    if len(written) > _MAX_WRITTEN:
+        return False
+    length = 0
+    for value in written:
+        parts = value if type(value) is tuple else (value,)
+        if len(parts) > _MAX_WRITTEN or not _PLAIN.issuperset(map(type, parts)):
+            return False
+        length += sum([len(part) for part in parts if type(part) is str or type(part) is bytes])
+    return length <= _MAX_LENGTH
 
 
 def _argument(value: object, as_data: AsData, depth: int) -> str:
-    if isinstance(value, BaseException):
-        return message_of(value, as_data, depth - 1) if depth else class_name(type(value))
+    if issubclass(type(value), BaseException):  # `isinstance` asks the object for its class
+        return message_of(cast("BaseException", value), as_data, depth - 1) if depth else class_name(type(value))
+    if type(value) is str:
+        return value[:MAX_MESSAGE]
     data = as_data(value)
-    return data if isinstance(data, str) else _short.repr(data)
+    return data[:MAX_MESSAGE] if isinstance(data, str) else _short.repr(data)
 
 
 def _writer(kind: type) -> tuple[Callable[[Any], str] | None, bool]:

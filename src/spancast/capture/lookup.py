@@ -16,6 +16,7 @@ from .spellings import Paths
 
 _SCALARS = frozenset({str, int, float, bool, type(None), list, tuple, bytes})
 NO_FIELDS: Mapping[str, Any] = {}
+_namespace = type.__dict__["__dict__"].__get__  # of a class, without asking its metaclass
 
 
 def fields_of(value: object) -> Mapping[str, Any]:
@@ -37,7 +38,7 @@ def fields_of(value: object) -> Mapping[str, Any]:
     if type(held) is not dict:
         return NO_FIELDS
     extra = held.get("__pydantic_extra__")
-    if extra is None and "__pydantic_fields__" in vars(kind):
+    if extra is None and "__pydantic_fields__" in _namespace(kind):
         try:
             extra = object.__getattribute__(value, "__pydantic_extra__")
         except AttributeError:  # a model that was put together without its constructor

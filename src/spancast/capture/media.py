@@ -12,7 +12,7 @@ from typing import Any
 
 from ..record.message import Media, Part, Text
 from .lookup import fields_of, items_of, text_of
-from .shapes import mark
+from .shapes import mark, module_of
 
 # block type -> modality; None: the MIME type says it
 MODALITIES: Mapping[str, str | None] = {
@@ -154,7 +154,7 @@ _ADDRESSES = frozenset({"url", "path"})
 def _address(value: object) -> str | None:
     """Return the text of an address that is an object: pydantic's AnyUrl, pathlib's paths; of nothing else."""
     kind = type(value)
-    if issubclass(kind, PurePath) or kind.__module__.startswith("pydantic"):
+    if issubclass(kind, PurePath) or module_of(kind).startswith("pydantic"):
         return str(value)
     return None
 

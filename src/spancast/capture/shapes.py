@@ -11,7 +11,7 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import PurePath
 from types import MemberDescriptorType
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 from ..record.json import INT64, digits
@@ -68,6 +68,25 @@ class Copier(Protocol):
 
 
 Shape = Callable[[Any, Any], object]  # the value, and the Copier
+
+
+def plain_name(kind: type) -> str:
+    """Return the name of a class, without asking its metaclass."""
+    return cast("str", _NAME(kind))
+
+
+def mro_of(kind: type) -> tuple[type, ...]:
+    """Return a class and its bases, without asking its metaclass."""
+    return cast("tuple[type, ...]", _MRO(kind))
+
+
+def module_of(kind: type) -> str:
+    """Return the module of a class, without asking its metaclass; empty where it has none."""
+    try:
+        module = _MODULE(kind)
+    except AttributeError:
+        return ""
+    return module if type(module) is str else ""
 
 
 def class_name(kind: type) -> str:
@@ -140,6 +159,28 @@ def _of_uuid(value: Any, copier: Copier) -> object:
     return str(UUID(int=_slot(UUID, "int")(value)))
 
 
+def _of_datetime(value: Any, copier: Copier) -> object:
+    if _is_library_zone(_slot(datetime, "tzinfo")(value)):
+        return datetime.isoformat(value)
+    return datetime(*[_slot(kind, name)(value) for kind, name in _DATE_PARTS]).isoformat()
+
+
+def _of_time(value: Any, copier: Copier) -> object:
+    if _is_library_zone(_slot(time, "tzinfo")(value)):
+        return time.isoformat(value)
+    return time(*[_slot(time, name)(value) for name in _TIME_PARTS]).isoformat()
+
+
+_TIME_PARTS = ("hour", "minute", "second", "microsecond")
+_DATE_PARTS = ((date, "year"), (date, "month"), (date, "day"), *[(datetime, name) for name in _TIME_PARTS])
+_ZONES = frozenset({"datetime", "zoneinfo", "pytz", "dateutil", "pandas", "pendulum", "whenever", "arrow", "bson"})
+
+
+def _is_library_zone(zone: object) -> bool:
+    """Return whether a time zone is a library's: the offset of one of the application's own would run its code."""
+    return zone is None or module_of(type(zone)).partition(".")[0] in _ZONES
+
+
 def _slot(kind: type, name: str) -> Callable[[object], Any]:
     read: Callable[[object], Any] = _NAMESPACE(kind)[name].__get__
     return read
@@ -158,9 +199,9 @@ _SCALARS: tuple[tuple[Any, Shape], ...] = (
     (Fraction, _of_fraction),
     (complex, lambda value, copier: complex.__repr__(value)),
     (PurePath, lambda value, copier: copier.text(PurePath.__str__(value))),
-    (datetime, lambda value, copier: datetime.isoformat(value)),
+    (datetime, _of_datetime),
     (date, lambda value, copier: date.isoformat(value)),
-    (time, lambda value, copier: time.isoformat(value)),
+    (time, _of_time),
     (timedelta, lambda value, copier: timedelta.total_seconds(value)),
 )
 _KEYS = (UUID, Decimal, PurePath, date, time)  # classes whose instances people use as keys
@@ -169,9 +210,9 @@ _KEYS = (UUID, Decimal, PurePath, date, time)  # classes whose instances people 
 def _of_numpy(kind: type) -> Shape | None:
     """Copy a scalar of numpy by its value, an array by its items or its shape; numpy is not imported for it."""
     for base in _MRO(kind):
-        if _MODULE(base) == "numpy" and _NAME(base) == "generic":
+        if module_of(base) == "numpy" and _NAME(base) == "generic":
             return _numpy_scalar(_NAMESPACE(base)["item"])
-        if (array := array_reader(_MODULE(base), _NAME(base), _NAMESPACE(base))) is not None:
+        if (array := array_reader(module_of(base), _NAME(base), _NAMESPACE(base))) is not None:
             return array
     return None
 

@@ -116,7 +116,8 @@ class Snapshot:
         count = dict.__len__(value)
         copied: dict[Any, object]
         if count * _ENTRY <= self.budget:
-            copied = dict.copy(value)  # in one step: another thread may be changing it
+            # in one step: another thread may be changing it; `copy` asks a subclass for its own `__iter__` and `keys`
+            copied = dict.copy(value) if type(value) is dict else dict(dict.items(value))
             for key in copied:
                 if type(key) is not str:
                     copied = self._named(copied.items(), count)
@@ -124,7 +125,7 @@ class Snapshot:
         else:
             copied = self._first_entries(value, count)
         self.budget -= _ENTRY * len(copied)
-        size = _ENTRY_BYTES * len(copied) + len("".join(copied))  # one call for all names: a third of a loop's steps
+        size = _ENTRY_BYTES * len(copied) + sum(map(len, copied))  # joining them is quicker, but copies a long one
         rest: list[str] = []
         for key, item in copied.items():
             kind = type(item)
@@ -294,9 +295,9 @@ def weight_of(value: object, most: int = 500) -> int:
         values: Any
         if type(item) is dict:
             size += _ENTRY_BYTES * len(item)
-            few = item.copy() if len(item) <= most else dict(islice(item.copy().items(), most))
-            size += _length_of_names(few)
-            values = few.values()
+            few = list(islice(item.items(), most))  # in one call: another thread may be changing it
+            size += sum([len(key) for key, _ in few if type(key) is str])
+            values = [inner for _, inner in few]
         else:
             size += _NUMBER_BYTES * len(item)
             values = item[:most]
@@ -308,14 +309,6 @@ def weight_of(value: object, most: int = 500) -> int:
             elif kind is dict or kind is list or kind is tuple:
                 waiting.append(inner)
     return size
-
-
-def _length_of_names(mapping: dict[Any, Any]) -> int:
-    """Return how many characters the keys have that are texts: in one call, where all of them are."""
-    try:
-        return len("".join(mapping))
-    except TypeError:
-        return sum([len(key) for key in mapping if type(key) is str])
 
 
 def size_of_texts(value: dict[Any, Any]) -> int:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from ..conventions.span import Span
 from ..destinations.rendering import render_key, rendering_of
+from ..own_threads import is_for_this_thread
 from ..record.fast_frozen import frozen
 from ..record.operation import EVALUATOR, Operation
 from ..recording.captured import CapturedOperation
@@ -206,7 +207,9 @@ class Encoder:
             try:
                 operation = captured.operation()
                 routes = self._route(operation, chosen)
-            except Exception as error:
+            except BaseException as error:
+                if is_for_this_thread(error):
+                    raise
                 self._drop(chosen, "could not be rendered")
                 report_fault("render", error)
                 return
@@ -217,7 +220,9 @@ class Encoder:
             try:
                 operation = operation or captured.operation()
                 self._make(rendering, operation, wanted, reasons, routes.unmarked)
-            except Exception as error:  # one span that cannot be rendered affects no other
+            except BaseException as error:  # one span that cannot be rendered affects no other
+                if is_for_this_thread(error):
+                    raise
                 self._drop(wanted, "could not be rendered")
                 report_fault("render", error)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from ..otlp.outcome import Outcome, Verdict
+from ..own_threads import is_for_this_thread
 from ..record.fast_frozen import frozen
 from ..recording.guard import report_fault
 from ..resource import import_for_sending
@@ -58,7 +59,9 @@ class Requests:
             for result in self._sender.deliver(claim.entries, lambda: time_left(claim)):
                 recovered = self._count(claim, result) or recovered
                 broken = result.outcome is not None and result.outcome.is_broken
-        except Exception as error:  # an exporter that breaks its word and raises costs its batch
+        except BaseException as error:  # an exporter that breaks its word and raises costs its batch
+            if is_for_this_thread(error):
+                raise
             claim.settle(claim.entries, "dropped", "fault")
             report_fault("sender", error)
         finally:

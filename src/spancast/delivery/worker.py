@@ -8,6 +8,7 @@ from typing import Final
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
 
+from ..own_threads import IN_OWN_THREAD, is_for_this_thread
 from ..recording.guard import report_fault
 from .threads import WakeUp, allocate_lock, get_ident, start_new_thread
 
@@ -61,7 +62,8 @@ class Worker:
 
     def _run(self) -> None:
         self.ident = get_ident()
-        token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # our own requests are no part of any trace
+        token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # what runs here is no part of any trace
+        IN_OWN_THREAD.set(True)
         try:
             while (wait := self._guarded_step()) is not None:
                 if wait > 0:
@@ -80,6 +82,8 @@ class Worker:
             if wait is None:
                 self._last()
             return wait
-        except Exception as error:  # the thread outlives any bug in spancast
+        except BaseException as error:  # the thread outlives any bug in spancast
+            if is_for_this_thread(error):
+                raise
             report_fault(self._name, error)
             return _AFTER_FAULT

@@ -106,7 +106,7 @@ def render_key(destination: Destination) -> Hashable:
     )
     try:
         hash(key)
-    except TypeError:
+    except Exception:  # of a `redact` of the application's, or a value of it
         return None
     return key
 
@@ -122,5 +122,5 @@ def _steps(destination: Destination) -> list[Callable[[Operation], Operation]]:
     return steps
 
 
-def _redact_failed(error: Exception) -> None:
+def _redact_failed(error: BaseException) -> None:
     warn_once("redact", "spancast: redact raised %s: spans go without content.", type(error).__name__)

@@ -12,7 +12,7 @@ from langchain_core.messages import BaseMessage
 from ..capture.blocks import id_of, known_parts, parts_of
 from ..capture.lookup import fields_of, items_of, text_of
 from ..capture.messages import BESIDE, ROLES, calls_beside, loose_message, with_further
-from ..capture.shapes import Shape
+from ..capture.shapes import Shape, module_of, plain_name
 from ..capture.snapshot import ShapeTable, Snapshot, plain_data, weight_of
 from ..record.json import JSON
 from ..record.message import Message, Part, Text, ToolCall, turn
@@ -184,10 +184,10 @@ def _find_shape(kind: type) -> Shape | None:
     if (document := _loaded("langchain_core.documents.base", "Document")) is not None and issubclass(kind, document):
         return _hold_document
     prompt = _loaded("langchain_core.prompt_values", "ChatPromptValue")
-    if prompt is not None and issubclass(kind, prompt) and kind.__module__.startswith("langchain_core."):
+    if prompt is not None and issubclass(kind, prompt) and module_of(kind).startswith("langchain_core."):
         return hold_prompt
-    if kind.__module__ == "langgraph.types":
-        return {"Send": _hold_send, "Command": _hold_command}.get(kind.__name__)
+    if module_of(kind) == "langgraph.types":
+        return {"Send": _hold_send, "Command": _hold_command}.get(plain_name(kind))
     return None
 
 

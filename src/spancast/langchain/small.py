@@ -15,6 +15,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from langchain_core.messages.base import TextAccessor
 
 from ..capture.class_cache import ClassCache
+from ..capture.shapes import module_of, plain_name
 from ..capture.snapshot import FEW, Snapshot
 from ..record.json import INT64
 from ..recording.message_cache import MEASURED_CALLS, MEASURED_STATES
@@ -197,7 +198,7 @@ def _find(kind: type) -> Small | None:
         return _message
     if shape is hold_prompt:
         return _prompt
-    if kind.__module__ == "langgraph.types" and kind.__name__ == "Command":
+    if module_of(kind) == "langgraph.types" and plain_name(kind) == "Command":
         return _command
     return _text if kind is TextAccessor else None
 

@@ -13,6 +13,7 @@ from ..capture.class_cache import ClassCache
 from ..capture.errors import ToolError, tool_error
 from ..capture.lookup import fields_of
 from ..capture.mcp import carry_trace, clients_loaded, is_mcp, transport_of
+from ..capture.shapes import module_of, plain_name
 from ..record.operation import Kind
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
@@ -102,7 +103,7 @@ def _messages_of(output: object) -> list[ToolMessage]:
     if kind is not dict:
         if kind is ToolMessage or _is_tool_message(kind):
             return [output]  # type: ignore[list-item]
-        if kind.__name__ != "Command" or kind.__module__ != "langgraph.types":
+        if plain_name(kind) != "Command" or module_of(kind) != "langgraph.types":
             return []
         state = getattr(output, "update", None)
     messages = state.get("messages") if type(state) is dict else state  # or the list itself

@@ -21,7 +21,7 @@ from ..capture.blocks import read_block
 from ..capture.class_cache import ClassCache
 from ..capture.messages import ROLES, calls_beside, with_further
 from ..capture.numbers import number_of
-from ..capture.shapes import Shape, visible_fields
+from ..capture.shapes import Shape, class_name, plain_name, visible_fields
 from ..capture.snapshot import ShapeTable, Snapshot
 from ..record.json import JSON
 from ..record.message import Message, Part, Reasoning, Text, ToolCall, conversation
@@ -72,7 +72,7 @@ def _hold_message(message: Any, taken: Snapshot) -> object:
             blocks.append(("text", held))
             continue
         taken.size += sum([len(item) for item in held.values() if isinstance(item, (str, bytes))])
-        blocks.append((str(held.get("block_type") or type(block).__name__), held))
+        blocks.append((str(held.get("block_type") or plain_name(type(block))), held))
     further = data.get("additional_kwargs")
     kept = taken.capture(further) if further else {}
     return MessageSnapshot(str(getattr(role, "value", role)), blocks, kept if isinstance(kept, dict) else {})
@@ -138,7 +138,7 @@ def _find_shape(kind: type) -> Shape | None:
 
 
 def _by_class_name(value: object, taken: Snapshot) -> object:
-    return f"<{type(value).__name__}>"
+    return class_name(type(value))
 
 
 _BASES: tuple[tuple[Any, Shape], ...] = (

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ..conventions.gen_ai import provider_name
+from ..own_threads import is_for_this_thread
 from ..privacy.names import class_name, name_or_hash
 from ..record.cost import Cost
 from ..record.operation import Agent, Embedding, Generation, Kind, Operation, Retrieval, ToolUse
@@ -197,7 +198,9 @@ def _redacted(value: Any, redact: Callable[[str], str] | None) -> Any:
         return value
     try:
         return redact(value)
-    except Exception:  # the user's function: what could not be redacted does not leave
+    except BaseException as error:  # the user's function: what could not be redacted does not leave
+        if is_for_this_thread(error):
+            raise
         return None
 
 

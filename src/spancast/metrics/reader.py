@@ -12,6 +12,7 @@ from ..destinations.destination import Destination
 from ..destinations.metrics import MetricsTarget
 from ..otlp.metrics import CUMULATIVE, DELTA, import_encoder, metrics_data
 from ..otlp.outcome import Outcome, Verdict
+from ..own_threads import is_for_this_thread
 from .collecting import metrics_of
 from .lane import MetricsLane
 
@@ -44,7 +45,9 @@ class ReaderLane(MetricsLane):
     def _export(self, timeout: float, waits: bool) -> Outcome | None:
         try:
             self._reader.force_flush(timeout_millis=max(1.0, timeout * 1000))
-        except Exception as error:  # a reader and its exporter are foreign code
+        except BaseException as error:  # a reader and its exporter are foreign code
+            if is_for_this_thread(error):
+                raise
             message = f"the metric reader raised {type(error).__name__}"
             return self._judged(Outcome(verdict=Verdict.REFUSED, reason="reader", message=message), 0)
         self._state = replace(self._state, exports=self._state.exports + 1)

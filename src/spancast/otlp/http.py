@@ -24,6 +24,7 @@ import urllib3
 
 from .. import _version
 from ..conventions.span import Attributes, Span
+from ..own_threads import is_for_this_thread
 from ..record.fast_frozen import frozen
 from ..setting import masked_url
 from .encoding import ENCODINGS, Encoding
@@ -105,7 +106,9 @@ class HttpExporter:
             headers = self._all_headers(extra)
         except _HeaderError as error:
             return Outcome(verdict=Verdict.RETRY, reason="headers", message=str(error)), b""
-        except Exception as error:  # a callable that fetches a token may fail for a while
+        except BaseException as error:  # a callable that fetches a token may fail for a while
+            if is_for_this_thread(error):
+                raise
             kind = type(error).__name__
             return Outcome(verdict=Verdict.RETRY, reason="headers", message=f"the headers callable raised {kind}"), b""
         if self._gzip and len(body) > _GZIP_ABOVE:

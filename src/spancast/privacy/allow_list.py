@@ -203,9 +203,14 @@ def _safe(attributes: Attributes) -> Attributes:
     return {name: value for name, value in attributes.items() if is_safe(name)}
 
 
+def _is_word(name: str) -> bool:
+    """Return whether an attribute is a word that a backend reads: the type of a value, who wrote a message, which call."""
+    return name.endswith((".mime_type", ".role", "_type", ".type", ".tool_call.id", ".tool_call_id"))
+
+
 def with_short_content(span: Span, limit: int) -> Span:
     """Return *span* with no text of content longer than *limit* characters; what is safe stays whole."""
-    content = {name: value for name, value in span.attributes.items() if not is_safe(name)}
+    content = {name: value for name, value in span.attributes.items() if not (is_safe(name) or _is_word(name))}
     short = shorten(replace(span, attributes=content), limit)
     return replace(
         short,

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, cast
 
+from ..own_threads import is_for_this_thread, untraced
 from ..record.fast_frozen import frozen
 from ..record.json import JSON
 from ..record.operation import NOTHING, Operation
 from .allow_list import without_content
+from .names import short_name
 from .secrets import is_secret_name
 
 Redact = Callable[[str], str]
@@ -32,13 +34,15 @@ class Redaction:
     """
 
     redact: Redact
-    failed: Callable[[Exception], None] = lambda error: None
+    failed: Callable[[BaseException], None] = lambda error: None
 
     def __call__(self, operation: Operation) -> Operation:
         """Return *operation* with redacted content."""
         try:
-            return self._redacted(operation)
-        except Exception as error:  # fail closed: content that could not be redacted does not leave
+            return untraced(self._redacted, operation)
+        except BaseException as error:  # fail closed: content that could not be redacted does not leave
+            if is_for_this_thread(error):
+                raise
             self.failed(error)
             # redact would have seen names and metadata too
             kind = operation.kind.value.lower()
@@ -57,7 +61,12 @@ class Redaction:
             input=self.data(operation.input),
             output=self.data(operation.output),
             detail=self._detail(operation.detail),
-            failure=replace(failure, message=self._text(failure.message), stacktrace=self._text(failure.stacktrace))
+            failure=replace(
+                failure,
+                type=self._text(failure.type),
+                message=self._text(failure.message),
+                stacktrace=self._text(failure.stacktrace),
+            )
             if failure
             else None,
             events=tuple(
@@ -136,7 +145,9 @@ class Redaction:
         changes: dict[str, Any] = {}
         for field in fields(value):
             held = getattr(value, field.name)
-            if held is None or isinstance(held, (bool, int, float)) or field.name in _OWN_WORDS:
+            if held is None or isinstance(held, (bool, int, float)):
+                continue
+            if field.name in _OWN_WORDS and _are_words(held):
                 continue
             if not field.init:  # what was written of a message as it is; the redacted copy begins without
                 continue
@@ -147,6 +158,11 @@ class Redaction:
             else:
                 changes[field.name] = self._detail(held)
         return replace(value, **changes)
+
+
+def _are_words(value: object) -> bool:
+    """Return whether a field has words as `stop` or `end_turn`: a provider that writes a sentence there is redacted."""
+    return all([short_name(word) == word for word in (value if isinstance(value, tuple) else (value,))])
 
 
 def _named_beside(value: Mapping[str, JSON]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from ..own_threads import is_for_this_thread
 from ..record.fast_frozen import frozen, positional
 from ..record.json import JSON
 from ..record.operation import NOTHING, Detail, Event, Failure, Generation, Kind, Link, Operation
@@ -126,7 +127,9 @@ def _finished(captured: CapturedOperation) -> Operation:
     attributes = captured.attributes
     try:
         content = captured.translate(captured)
-    except Exception as error:  # a span without content beats no span; the attribute says what happened
+    except BaseException as error:  # a span without content beats no span; the attribute says what happened
+        if is_for_this_thread(error):
+            raise
         report_fault("translate", error)
         attributes = {**attributes, "spancast.fault": f"translate: {type(error).__name__}"}
         content = Content()

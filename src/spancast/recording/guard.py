@@ -32,7 +32,7 @@ def guarded(method: Callable[P, R]) -> Callable[P, R | None]:
     return call
 
 
-def report_fault(where: str, error: Exception) -> None:
+def report_fault(where: str, error: BaseException) -> None:
     """Count a fault of our own and log it the first time; raise it where `strict` is set.
 
     Raised again as well: what a signal handler of the application raised while spancast worked.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 from opentelemetry.trace import INVALID_SPAN, INVALID_SPAN_CONTEXT, Span
 
+from ..own_threads import suppresses_tracing
 from .current import CurrentSpan, Rule, first_live, first_live_own, own_span_in, running, span_in
 from .open_operation import OpenOperation
 
@@ -17,6 +19,8 @@ class ParentContext:
         span_is_own: The current span is a spancast operation, not one of the application's spans.
         span, own_span: The spans themselves.
         skipped: Operations nearer than these were skipped by the rule.
+        suppressed: OpenTelemetry's `suppress_instrumentation` is around, or a `redact` in a thread of spancast's: nothing
+            that begins here is recorded.
     """
 
     # plain numbers: making OpenTelemetry's SpanContext of each operation costs 1.5 us
@@ -29,6 +33,7 @@ class ParentContext:
         "span",
         "span_id",
         "span_is_own",
+        "suppressed",
         "trace_id",
     )
 
@@ -39,6 +44,7 @@ class ParentContext:
         self.operation: OpenOperation | None = own_span.operation if own_span is not None else None
         current = span.operation if type(span) is CurrentSpan else None
         self.span_is_own = current is not None
+        self.suppressed = False
         self.is_remote = False
         self.sampled = self.span_is_own
         if current is not None:
@@ -81,7 +87,9 @@ def current_parent_context(rule: Rule | None = None) -> ParentContext:
                 span = first_live(behind)
             own = first_live_own(behind_own)
             skipped = True
-    return ParentContext(span, own, skipped)
+    around = ParentContext(span, own, skipped)
+    around.suppressed = suppresses_tracing(here.get(_SUPPRESS_INSTRUMENTATION_KEY))
+    return around
 
 
 NOTHING_AROUND = ParentContext(INVALID_SPAN, None, False)

@@ -203,6 +203,8 @@ class Recorder:
             operation.mapping = mapping
             operation.translate = translate
             operation.size = size + metadata_bytes(operation.state.fields)
+        if around is not None and around.suppressed:
+            operation.state, operation.capture = operation.state.unrecorded(), False
         self._open[key] = operation
         if current:
             span = activate(operation, within)

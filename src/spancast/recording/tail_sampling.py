@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import time_ns
 from typing import Final
 
+from ..own_threads import is_for_this_thread, untraced
 from ..record.fast_frozen import frozen
 from ..record.json import JSON
 from ..record.operation import Embedding, Generation, Kind, Operation, Score
@@ -102,8 +103,10 @@ class KeepRules:
 
 def _asked(keep: Callable[[TraceSummary], object], summary: Callable[[], TraceSummary]) -> bool:
     try:
-        return bool(keep(summary()))
-    except Exception as error:  # the user's function: a trace too many is better than one too few
+        return bool(untraced(keep, summary()))
+    except BaseException as error:  # the user's function: a trace too many is better than one too few
+        if is_for_this_thread(error):
+            raise
         from .notice import warn_once
 
         warn_once("keep", "spancast: keep= raised %s: the trace is kept.", type(error).__name__)

@@ -267,8 +267,10 @@ def _made(keywords: dict[str, Any]) -> trace:
     return block
 
 
-def trace_into(recorder: Callable[[], Recorder], fields: dict[str, Any]) -> trace:
-    """Return `trace(**fields)` for another recorder than the one in use; *fields* is used up."""
+def trace_into(recorder: Callable[[], Recorder], name: object, fields: dict[str, Any]) -> trace:
+    """Return `trace(name, **fields)` for another recorder than the one in use; *fields* is used up."""
+    if name is not None:
+        fields.setdefault("trace_name", name)
     block = _made(fields)
     block._recorder = recorder
     return block

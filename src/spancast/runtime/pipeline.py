@@ -197,9 +197,9 @@ class Pipeline:
         delivery = self._deliveries.get(os.getpid()) or self._delivery()
         delivery.offer(captured)
 
-    def trace(self, **fields: object) -> trace:
+    def trace(self, name: object = None, /, **fields: object) -> trace:
         """Return `spancast.trace(...)` for this pipeline."""
-        return trace_into(lambda: self.recorder, fields)
+        return trace_into(lambda: self.recorder, name, fields)
 
     # ------------------------------------------------------------------ flush and shutdown
     def flush(self, timeout: float = 5.0) -> bool:

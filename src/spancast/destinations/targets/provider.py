@@ -11,6 +11,7 @@ from ...conventions.span import Span
 from ...conventions.versions import checked as checked_convention
 from ...diagnostics.result import CheckResult, Step
 from ...otlp.outcome import DELIVERED, Outcome, Verdict
+from ...own_threads import is_for_this_thread
 from ...record.fast_frozen import frozen
 from ..destination import Destination, Exporter, ResourceSource
 from ..factory import local_destination
@@ -36,7 +37,9 @@ class ProviderExporter:
         for span in batch:
             try:
                 self._provider._active_span_processor.on_end(span)
-            except Exception as error:  # a processor is foreign code
+            except BaseException as error:  # a processor is foreign code
+                if is_for_this_thread(error):
+                    raise
                 refused, message = refused + 1, f"a span processor raised {type(error).__name__}"
         if not refused:
             return DELIVERED

@@ -10,6 +10,7 @@ from ... import _version, validation
 from ...conventions.span import Attributes, Span
 from ...diagnostics.result import CheckResult, Step, failure
 from ...otlp.outcome import DELIVERED, Outcome, Verdict
+from ...own_threads import is_for_this_thread
 from ...record.fast_frozen import frozen
 from ...resource import resource_source
 from ..destination import Destination, Exporter, ResourceSource
@@ -80,7 +81,9 @@ class SdkExporter:
 
         try:
             result = self._exporter.export(batch)
-        except Exception as error:  # an exporter is foreign code
+        except BaseException as error:  # an exporter is foreign code
+            if is_for_this_thread(error):
+                raise
             kind = type(error).__name__
             return Outcome(verdict=Verdict.REFUSED, reason="exporter", message=f"the span exporter raised {kind}")
         if result is SpanExportResult.SUCCESS:
