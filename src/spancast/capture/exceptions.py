@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import reprlib
-import sysconfig
 from collections.abc import Callable
 from pathlib import PosixPath, WindowsPath
 from types import FunctionType, WrapperDescriptorType
 from typing import Any, cast
 
 from .class_cache import ClassCache
-from .shapes import Copier, Shape, class_name, inherited, module_of, plain_name
+from .shapes import Copier, Shape, class_name, inherited, is_library_code, module_of, plain_name
 
 MAX_MESSAGE = 10_000  # characters
 _MAX_SHOWN = 2_000  # characters of an exception that is a value among others
@@ -30,8 +28,6 @@ _attributes = (
 """What these classes write besides their arguments."""
 _short = reprlib.Repr()
 _short.maxlevel, _short.maxdict, _short.maxlist, _short.maxstring = 4, 32, 32, 1_000
-_INSTALLED = re.compile(r"[\\/](site|dist)-packages[\\/]")
-_STANDARD = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})
 
 AsData = Callable[[Any], object]  # makes a bounded plain copy
 
@@ -113,8 +109,7 @@ def _writer(kind: type) -> tuple[Callable[[Any], str] | None, bool]:
     """
     found = inherited(kind, "__str__")
     if type(found) is FunctionType:
-        file = found.__code__.co_filename
-        return (found, True) if _INSTALLED.search(file) or file.startswith(_STANDARD) else (None, False)
+        return (found, True) if is_library_code(found) else (None, False)
     if type(found) is not WrapperDescriptorType:
         return None, False
     return found, found is BaseExceptionGroup.__str__ or found.__objclass__.__module__ != "builtins"

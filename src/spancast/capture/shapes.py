@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sysconfig
 from collections import deque
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
@@ -10,7 +12,13 @@ from enum import Enum
 from fractions import Fraction
 from itertools import islice
 from pathlib import PurePath
-from types import MemberDescriptorType
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    WrapperDescriptorType,
+)
 from typing import Any, Protocol, cast
 from uuid import UUID
 
@@ -173,12 +181,26 @@ def _of_time(value: Any, copier: Copier) -> object:
 
 _TIME_PARTS = ("hour", "minute", "second", "microsecond")
 _DATE_PARTS = ((date, "year"), (date, "month"), (date, "day"), *[(datetime, name) for name in _TIME_PARTS])
-_ZONES = frozenset({"datetime", "zoneinfo", "pytz", "dateutil", "pandas", "pendulum", "whenever", "arrow", "bson"})
 
 
 def _is_library_zone(zone: object) -> bool:
     """Return whether a time zone is a library's: the offset of one of the application's own would run its code."""
-    return zone is None or module_of(type(zone)).partition(".")[0] in _ZONES
+    return zone is None or is_library_code(inherited(type(zone), "utcoffset"))
+
+
+_INSTALLED = re.compile(r"[\\/](site|dist)-packages[\\/]")
+_STANDARD = tuple({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")})
+
+
+def is_library_code(function: object) -> bool:
+    """Return whether a function is the interpreter's, the standard library's or an installed package's."""
+    if type(function) is not FunctionType:
+        return type(function) in _COMPILED
+    file = function.__code__.co_filename
+    return _INSTALLED.search(file) is not None or file.startswith(_STANDARD)
+
+
+_COMPILED = frozenset({WrapperDescriptorType, MethodDescriptorType, BuiltinFunctionType})
 
 
 def _slot(kind: type, name: str) -> Callable[[object], Any]:
