@@ -70,4 +70,5 @@ def request_time(phase: Phase, now: float, *, spooled: bool, failing: bool) -> f
         return max(_SHORTEST_REQUEST, phase.until - now)  # one try, in any case: there is nowhere else to go
     if spooled and failing and phase.last_tries_are_over(now):
         return 0.0
-    return max(0.0, phase.until - now)
+    left = phase.until - now
+    return left if left > (_SHORTEST_REQUEST if failing else 0.0) else 0.0  # what is cut short says nothing of the receiver

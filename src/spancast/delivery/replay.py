@@ -18,6 +18,7 @@ from .spool import Spool, SpoolFile
 from .threads import thread_sleep
 
 MAX_TRIES: Final = 3  # of one file that fails while the receiver answers others; then it comes after all others
+_SHORTEST_RETRY: Final = 0.1  # seconds: a request that has less would only say that its time is over, not what fails
 _TURN: Final = 32  # spans that are encoded between two chances for the application's threads
 
 
@@ -189,7 +190,7 @@ class _Rounds:
                 continue
             now = time.monotonic()
             pause = self._breaker.wait(now)
-            if self._breaker.outage(now) + pause > wait or now + pause > deadline:
+            if self._breaker.outage(now) + pause > wait or now + pause + _SHORTEST_RETRY > deadline:
                 return
             self._trying(f"{self._summary.error}; trying again in {pause:.1f} s")
             time.sleep(pause)
@@ -198,6 +199,8 @@ class _Rounds:
         """Send one file; return whether anything of it has left the disk, or it never will."""
         if self._breaker.wait(time.monotonic()) and self._breaker.failures >= MAX_TRIES:
             return False  # the receiver answers nothing: the other files have to wait as well
+        if self._summary.error and deadline - time.monotonic() < _SHORTEST_RETRY:
+            return False
         try:
             time_left = lambda: max(0.0, deadline - time.monotonic())  # noqa: E731
             done = replay_file(self._destination, self._spool, file, time_left, self._learned)

@@ -70,13 +70,13 @@ def kind_of_hook(name: str) -> Kind:
 MODEL_NODE = "model"  # of `create_agent`
 
 
-def mark_inner(inputs: Any, metadata: Mapping[str, Any], graph: OpenOperation | None) -> None:
+def mark_inner(inputs: Any, metadata: Mapping[str, Any], graph: OpenOperation) -> None:
     """Mark the graph of an agent that runs with another agent's marks, recognised when its model node begins.
 
     An agent without a name has the outer one's name in its metadata, and so has one that is called with the config of a tool
     of the outer one's. What is left is a graph of its own with `create_agent`'s node for the model, and messages in it.
     """
-    if graph is None or graph.kind is not CHAIN or graph.parent is None or "langgraph_step" not in metadata:
+    if graph.parent is None or "langgraph_step" not in metadata or metadata.get("ls_integration") not in INTEGRATIONS:
         return
     state = inputs if type(inputs) is dict else getattr(inputs, "__dict__", None)
     if metadata.get("langgraph_node") == MODEL_NODE and type(state) is dict and "messages" in state:

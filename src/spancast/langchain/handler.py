@@ -16,7 +16,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 
 from ..capture.handler import PortableHandler, check_detail, check_pipeline
 from ..capture.messages import begins_answer
-from ..record.operation import AGENT, LLM, RETRIEVER, TOOL
+from ..record.operation import AGENT, CHAIN, LLM, RETRIEVER, TOOL
 from ..recording.current import add_event
 from ..recording.fields import fields_from_kwargs
 from ..recording.guard import guarded, report_fault
@@ -128,7 +128,7 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
                 if metadata and "langgraph.pregel.remote" in sys.modules:
                     graphs.carry_trace(name, metadata)
                 if metadata and name in CALLING_NODES and (hooks := graphs.middleware_hooks()) is not None:
-                    hooks.watch_hooks(self._runs.recorder(), operation, metadata, self, self._runs.folds)
+                    hooks.watch_hooks(operation, metadata, self, self._runs.folds)
             elif metadata and name in graphs.HARNESS_NODES:
                 skip_step(self._runs.peek(parent_run_id), metadata)
         except Exception as error:
@@ -141,7 +141,7 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
         parent = self._runs.peek(parent_run_id)
         if name == agents.PREBUILT_CALL:
             agents.mark_prebuilt(inputs, metadata, parent)
-        elif name == agents.MODEL_NODE and metadata.get("ls_integration") in agents.INTEGRATIONS:
+        elif name == agents.MODEL_NODE and parent is not None and parent.kind is CHAIN:
             agents.mark_inner(inputs, metadata, parent)
         return agents.begins_agent(metadata, parent)
 

@@ -20,8 +20,7 @@ from langsmith.run_trees import RunTree
 from ..capture.lookup import fields_of
 from ..record.operation import Failure
 from ..recording.guard import report_fault
-from ..recording.open_operation import OpenOperation
-from ..recording.recorder import Recorder
+from ..recording.open_operation import OpenOperation, OperationTable
 from . import translate
 from .agents import INTEGRATIONS, kind_of_hook
 from .content import capture
@@ -62,7 +61,7 @@ class Level(StandIn):
     __slots__ = ("folds", "is_hook", "node", "operation", "origin", "recorder")
 
     def __init__(
-        self, recorder: Recorder, operation: OpenOperation, node: OpenOperation, origin: object, folds: bool
+        self, recorder: OperationTable, operation: OpenOperation, node: OpenOperation, origin: object, folds: bool
     ) -> None:
         self.recorder = recorder
         self.operation = operation
@@ -217,12 +216,13 @@ def _only_edits(middleware: str) -> bool:
 
 # ---------------------------------------------------------------- where a level stands
 def watch_hooks(
-    recorder: Recorder | None, operation: OpenOperation, metadata: Mapping[str, Any], origin: object, folds: bool
+    operation: OpenOperation, metadata: Mapping[str, Any], origin: object, folds: bool
 ) -> None:
     """Let the hooks that run in a node of an agent become operations. Called in the node's start event.
 
     *folds*: those of the harness that only edit the request are left out.
     """
+    recorder = operation.state.recorder
     if recorder is None or metadata.get("langgraph_node") != operation.name:
         return
     if metadata.get("ls_integration") not in INTEGRATIONS:
@@ -232,9 +232,13 @@ def watch_hooks(
     _context._PARENT_RUN_TREE_REF.set(ref(level))  # type: ignore[arg-type]
 
 
+_here = _context._PARENT_RUN_TREE_REF.get
+
+
 def hook_around(parent: OpenOperation) -> OpenOperation:
     """Return the hook that runs inside the node *parent* in this context; the node itself where none does."""
-    level: Any = _context.get_current_run_tree()
+    reference: Any = _here()
+    level = None if reference is None else reference()
     if type(level) is Level and level.node is parent and not level.operation.end_ns:
         return level.operation
     return parent

@@ -14,10 +14,11 @@ from ..capture.errors import ToolError, tool_error
 from ..capture.lookup import fields_of
 from ..capture.mcp import carry_trace, clients_loaded, is_mcp, transport_of
 from ..capture.shapes import module_of, plain_name
-from ..record.operation import Kind
+from ..record.operation import NOTHING, Kind
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
 from . import translate
+from .agents import INTEGRATIONS, MODEL_NODE
 from .content import capture
 from .messages import MessageCopies, MessageSnapshot, fields_in
 
@@ -84,6 +85,8 @@ def _error_in(output: object, call_id: str | None) -> ToolError | None:
 
     It stands alone, in a list, or in the update of a `Command`, where *call_id* tells the tool's own from others.
     """
+    if type(output) is ToolMessage:  # most: half of the steps
+        return tool_error(output.content) if output.status == "error" else None
     for message in _messages_of(output):
         if message.status == "error" and (message is output or call_id in (None, message.tool_call_id)):
             return tool_error(message.content)
@@ -128,7 +131,10 @@ def show_uncalled(recorder: Recorder, node: OpenOperation, outputs: object) -> N
     A model that asks for a tool that does not exist gets such an answer, and LangChain sends no event of it.
     """
     called = node.snapshots.pop("called", ())
-    if not node.mapping or node.mapping.get("langgraph_node") != node.name or "." in node.name:  # a middleware's hook
+    mapping, name = node.mapping or NOTHING, node.name
+    if mapping.get("langgraph_node") != name or "." in name:  # a middleware's hook
+        return
+    if name == MODEL_NODE and mapping.get("ls_integration") in INTEGRATIONS:  # of which there are most: it calls no tools
         return
     for message in _messages_of(outputs):
         if message.status != "error" or message.tool_call_id in called:
