@@ -70,26 +70,27 @@ def _note_step(operation: OpenOperation, parent: OpenOperation, metadata: Mappin
 
     And which attempt of its task a node is: a retry policy runs it again beneath the same graph, as the same task.
     """
-    step, node = metadata["langgraph_step"], metadata.get("langgraph_node")
-    if type(step) is not int or type(node) is not str or node != operation.name:
+    step = metadata["langgraph_step"]
+    if type(step) is not int or metadata.get("langgraph_node") != operation.name:
         return
     shared = parent.snapshots
-    if "steps" not in shared:
+    steps: dict[int, str] | None = shared.get("steps")
+    if steps is None:
         shared.setdefault("attempts", {})
-        shared.setdefault("steps", {})
-    steps: dict[int, str] = shared["steps"]
+        steps = shared.setdefault("steps", {})
     if step not in steps:
-        steps.setdefault(step, node)
-    if step - 2 in steps:
-        steps.pop(step - 2, None)
+        steps.setdefault(step, operation.name)
+        if step - 2 in steps:
+            steps.pop(step - 2, None)
     task = metadata.get("langgraph_checkpoint_ns")
     if type(task) is str:
         attempts: dict[str, int] = shared["attempts"]
-        attempts[task] = attempt = attempts.get(task, 0) + 1
-        if attempt > 1:
-            operation.snapshots["attempt"] = attempt
-        if len(attempts) > _MAX_TASKS:
-            attempts.pop(next(iter(attempts)), None)
+        if task in attempts:
+            operation.snapshots["attempt"] = attempts[task] = attempts[task] + 1
+        else:
+            attempts[task] = 1
+            if len(attempts) > _MAX_TASKS:
+                attempts.pop(next(iter(attempts)), None)
     led_by = steps.get(step - 1)
     if led_by is not None:
         operation.snapshots["led_by"] = led_by

@@ -215,9 +215,7 @@ def _only_edits(middleware: str) -> bool:
 
 
 # ---------------------------------------------------------------- where a level stands
-def watch_hooks(
-    operation: OpenOperation, metadata: Mapping[str, Any], origin: object, folds: bool
-) -> None:
+def watch_hooks(operation: OpenOperation, metadata: Mapping[str, Any], origin: object, folds: bool) -> None:
     """Let the hooks that run in a node of an agent become operations. Called in the node's start event.
 
     *folds*: those of the harness that only edit the request are left out.

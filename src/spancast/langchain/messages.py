@@ -77,9 +77,12 @@ def copy_messages(
     former copy takes more instructions than copying them (1,350 against 780). *measured* knows the texts that the thread's
     last conversation of this sort had.
     """
-    copies: list[Any] = [message.__dict__.copy() for message in messages]
-    if len(copies) < MANY:
-        return copies, _measure(copies, messages, 0)[0]
+    if len(messages) < MANY:
+        copies: list[Any] = []
+        size = copy_texts(messages, copies)
+        if size is not None:
+            return copies, size
+    copies = [message.__dict__.copy() for message in messages]
     try:
         contents = [data["content"] for data in copies]
     except KeyError:  # a class of the application's, without content
@@ -91,6 +94,29 @@ def copy_messages(
         if texts_only:
             measured.put(contents, size)
     return copies, size
+
+
+def copy_texts(messages: Sequence[Any], copies: list[Any]) -> int | None:
+    """Copy messages of plain text, with or without tool calls, into *copies*, and return the bytes that these keep alive.
+
+    None where there is another message among them: then *copies* is of no use.
+    """
+    keep = copies.append
+    size = _FIELDS_BYTES * len(messages)
+    try:
+        for message in messages:
+            data = message.__dict__.copy()
+            content = data["content"]
+            if type(content) is not str or data["additional_kwargs"]:
+                return None
+            size += len(content)
+            if "tool_calls" in data and (calls := data["tool_calls"]):
+                known = _measured_calls(id(calls))
+                size += MEASURED_CALLS.size_of(calls) if known is None else known[1]
+            keep(data)
+    except KeyError:  # a class of the application's, without these fields
+        return None
+    return size
 
 
 def _measure(copies: list[Any], messages: Sequence[Any], start: int) -> tuple[int, bool]:
@@ -120,7 +146,7 @@ def _measure(copies: list[Any], messages: Sequence[Any], start: int) -> tuple[in
 
 
 _measured_calls = MEASURED_CALLS.find
-MANY = 8  # messages, from which on it pays to look what was measured before
+MANY = 12  # messages, from which on it pays to look what was measured before
 _FIELDS_BYTES = 64
 
 

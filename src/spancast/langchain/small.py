@@ -19,14 +19,23 @@ from ..capture.shapes import module_of, plain_name
 from ..capture.snapshot import FEW, Snapshot
 from ..record.json import INT64
 from ..recording.message_cache import MEASURED_CALLS, MEASURED_STATES
-from .messages import MANY, SHAPES, MessageCopies, MessageSnapshot, copy_messages, hold_message, hold_prompt
+from .messages import (
+    MANY,
+    SHAPES,
+    MessageCopies,
+    MessageSnapshot,
+    copy_messages,
+    copy_texts,
+    hold_message,
+    hold_prompt,
+)
 
 Copied = tuple[object, int]
 """A copy, and the bytes that it keeps alive."""
 Small = Callable[[Any, int], "Copied | None"]
 _new_snapshot = MessageSnapshot.__new__
-_measured_calls = MEASURED_CALLS.find
 _sizeof = str.__sizeof__
+_are_usual = frozenset({AIMessage, HumanMessage, ToolMessage, SystemMessage}).issuperset
 _MOST_MESSAGES = 256  # of one list; 2,048 in all, a millisecond
 _MOST_WITHIN = 32  # of one list on the last level
 _MOST_TEXT = 100_000  # characters
@@ -115,33 +124,14 @@ def _within(item: Any, kind: type, levels: int) -> Copied | None:
 # ---------------------------------------------------------------- messages
 def _messages(messages: list[Any]) -> tuple[MessageCopies, int] | None:
     """Copy a conversation: of a message of plain text its fields alone."""
-    if len(messages) >= MANY:
-        for message in messages:
-            kind = type(message)
-            if not (kind is AIMessage or kind is HumanMessage or kind is ToolMessage or kind is SystemMessage):
-                return None
-        copied, size = copy_messages(messages, MEASURED_STATES)
-        return MessageCopies(copied), size
+    if not _are_usual(map(type, messages)):
+        return None
     copies = MessageCopies()
-    size = _CONTAINER_BYTES
-    snapshot = None
-    for message in messages:
-        kind = type(message)
-        if not (kind is AIMessage or kind is HumanMessage or kind is ToolMessage or kind is SystemMessage):
-            return None
-        data = message.__dict__.copy()
-        content = data["content"]
-        if type(content) is str and not data["additional_kwargs"]:
-            size += _CONTAINER_BYTES + len(content)
-            if kind is AIMessage and (calls := data["tool_calls"]):
-                known = _measured_calls(id(calls))
-                size += MEASURED_CALLS.size_of(calls) if known is None else known[1]
-            copies.append(data)
-        else:
-            if snapshot is None:
-                snapshot = Snapshot(SHAPES)
-            copies.append(hold_message(message, snapshot))
-    return copies, size if snapshot is None else size + snapshot.size
+    size = copy_texts(messages, copies) if len(messages) < MANY else None
+    if size is None:
+        found, size = copy_messages(messages, MEASURED_STATES)
+        copies = MessageCopies(found)
+    return copies, size
 
 
 def copy_message(message: Any) -> tuple[MessageSnapshot, int]:

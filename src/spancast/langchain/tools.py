@@ -134,7 +134,7 @@ def show_uncalled(recorder: Recorder, node: OpenOperation, outputs: object) -> N
     mapping, name = node.mapping or NOTHING, node.name
     if mapping.get("langgraph_node") != name or "." in name:  # a middleware's hook
         return
-    if name == MODEL_NODE and mapping.get("ls_integration") in INTEGRATIONS:  # of which there are most: it calls no tools
+    if name == MODEL_NODE and mapping.get("ls_integration") in INTEGRATIONS:  # the most frequent one: it calls no tools
         return
     for message in _messages_of(outputs):
         if message.status != "error" or message.tool_call_id in called:
