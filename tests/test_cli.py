@@ -242,3 +242,15 @@ def test_without_the_cli_extra_the_user_is_told_what_to_install(
         caught.value.code,
         capsys.readouterr().err,
     )
+
+
+def test_a_list_of_commands_has_whole_clauses(tmp_path: Path) -> None:
+    """In a terminal of 80 columns no line ends in the middle of a sentence, and arguments are named as options."""
+    for arguments in ([], ["destinations"], ["destinations", "add"]):
+        done = run(*arguments, "--help", cwd=tmp_path, width=80)
+        listed = done.stdout.partition("Commands:\n")[2].splitlines()
+        assert listed
+        assert [] == [line for line in listed if not line.endswith(".") or line.endswith("...")]
+    done = run("destinations", "add", "signoz", "--help", cwd=tmp_path)
+    assert "--base-url to a SigNoz of your own" in done.stdout
+    assert "*" not in done.stdout.replace("\n  * ", "\n")

@@ -50,6 +50,8 @@ def commands(wanted: str | None = None) -> Typer:
     """
     import typer
 
+    from .terminal import summary
+
     application = typer.Typer(
         name="spancast",
         help="Traces of LangChain and LlamaIndex applications, in one tree, to any OpenTelemetry backend.",
@@ -68,8 +70,8 @@ def commands(wanted: str | None = None) -> Typer:
     everything = wanted not in (*_COMMANDS, _GROUP)
     for name, (module, function) in _COMMANDS.items():
         if everything or name == wanted:
-            loaded = import_module(f".commands.{module}", __package__)
-            application.command(name)(getattr(loaded, function))
+            run = getattr(import_module(f".commands.{module}", __package__), function)
+            application.command(name, short_help=summary(run.__doc__ or ""))(run)
     if everything or wanted == _GROUP:
         from .commands.destinations import group
 

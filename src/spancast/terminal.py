@@ -55,3 +55,14 @@ def accept_every_encoding() -> None:
 def printable(text: str) -> str:
     """Return *text* without what a terminal would obey; line breaks and tabs stay."""
     return "".join(char if char.isprintable() or char in "\n\t" else " " for char in text)
+
+
+_LINE = 60  # characters that a list of commands leaves for each, in a terminal of 80 columns
+
+
+def summary(description: str) -> str:
+    """Return the first clause of *description*, where its first sentence is longer than a list of commands can show."""
+    sentence = " ".join(description.partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
+    if len(sentence) > _LINE:
+        sentence = sentence.partition(": " if ": " in sentence else ", ")[0]
+    return f"{sentence}."

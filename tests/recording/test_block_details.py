@@ -81,6 +81,13 @@ def test_a_retrieval_and_a_reranking_have_their_documents() -> None:
     )
 
 
+def test_a_score_in_the_metadata_counts() -> None:
+    """LangChain's documents have no score of their own: its rerankers put it into the metadata."""
+    found: Any = [{"page_content": "b", "metadata": {"relevance_score": 0.9}}]
+    _, openinference = spans("RERANKER", {"query": "where?", "documents": found}, found)
+    assert 0.9 == openinference["reranker.output_documents.0.document.score"]
+
+
 def test_an_embedding_has_its_texts_and_the_length_of_its_vectors() -> None:
     """One text and one vector, or several."""
     gen_ai, openinference = spans("EMBEDDING", {"texts": ["a", "b"], "model": "small"}, [[0.1, 0.2, 0.3]] * 2)

@@ -40,7 +40,8 @@ def group() -> typer.Typer:
         no_args_is_help=True,
     )
     for name in PRESETS:
-        adding.command(name)(options.command(name, add))
+        run = options.command(name, add)
+        adding.command(name, short_help=terminal.summary(run.__doc__ or ""))(run)
     application.add_typer(adding)
     application.command("list")(list_all)
     application.command("test")(check_all)

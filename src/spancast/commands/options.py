@@ -128,7 +128,12 @@ def command(name: str, run: Callable[[str, dict[str, Any]], None]) -> Callable[.
 
 def _described(docstring: str) -> str:
     text = inspect.cleandoc(docstring).partition("\nArgs:")[0].partition("\nRaises:")[0].strip().replace("`", "")
-    return text.replace("\n* ", "\n\n* ")
+    return _with_options(text).replace("\n* ", "\n\n* ")
+
+
+def _with_options(text: str) -> str:
+    """Return *text* with the arguments that it names (`*base_url*`) as the options that they are here."""
+    return re.sub(r"\*(\w+)\*", lambda name: f"--{name[1].replace('_', '-')}", text)
 
 
 def _parameters(preset: Preset) -> Iterator[inspect.Parameter]:
@@ -151,5 +156,5 @@ def _parameters(preset: Preset) -> Iterator[inspect.Parameter]:
 def _option(name: str, kind: Any, help: str) -> inspect.Parameter:
     option = f"--{name.replace('_', '-')}"
     flags = (f"{option}/--no-{name.replace('_', '-')}",) if kind is bool else (option,)
-    annotation = Annotated[kind | None, typer.Option(*flags, help=help, show_default=False)]
+    annotation = Annotated[kind | None, typer.Option(*flags, help=_with_options(help), show_default=False)]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)

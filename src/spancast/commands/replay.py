@@ -60,7 +60,7 @@ def replay(
     list_only: Annotated[bool, typer.Option("--list", help="Show what waits; send nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Send the spans that could not be delivered and were kept on disk."""
+    """Send the spans that wait on disk: they could not be delivered before."""
     try:
         base = spool_folder(spool, os.environ)
         destinations = (_given(endpoint, header or [], protocol),) if endpoint else backends_of(os.environ)

@@ -137,10 +137,12 @@ def _document(value: JSON) -> Document:
     if not isinstance(value, dict):
         return Document(content=as_text(value))
     content = next((value[key] for key in ("page_content", "content", "text") if isinstance(value.get(key), str)), "")
-    metadata, id = value.get("metadata"), value.get("id")
+    id, found = value.get("id"), value.get("metadata")
+    metadata = found if isinstance(found, dict) else {}
+    scores = (value.get("score"), metadata.get("relevance_score"), metadata.get("score"))
     return Document(
         content=str(content),
         id=id if isinstance(id, str) else None,
-        score=score_of(value.get("score")),
-        metadata=metadata if isinstance(metadata, dict) else {},
+        score=score_of(next((score for score in scores if score is not None), None)),
+        metadata=metadata,
     )

@@ -35,7 +35,7 @@ def otlp_metrics(
     names: str | None = None,
     **common: Unpack[CommonKeywords],
 ) -> Destination:
-    """Count operations, tokens and cost, and send the sums as metrics to any OTLP/HTTP receiver, as protobuf.
+    """Send metrics to any OTLP/HTTP receiver: operations, tokens and cost are counted, and the sums sent as protobuf.
 
     What it does differently:
     * it takes no traces: every operation is counted, so a sampling rate and limits of spans have no meaning for it;
