@@ -11,13 +11,13 @@ from types import ModuleType
 from typing import Any
 
 import spancast
-from spancast import destinations, langchain, llama_index, openrouter, redact
+from spancast import destinations, langchain, llama_index, openrouter, redact, testing
 from spancast.cli import commands
 from spancast.destinations.factory import CommonKeywords
 from spancast.destinations.targets.memory import MemoryEvent, MemoryLink, MemorySpan, Status
 from spancast.record.operation import Kind
 
-MODULES = (spancast, destinations, langchain, llama_index, openrouter, redact)
+MODULES = (spancast, destinations, langchain, llama_index, openrouter, redact, testing)
 # not named by users, but used: `**common`, and what stands in `.spans`
 BESIDE = (CommonKeywords, MemorySpan, MemoryEvent, MemoryLink, Status, Kind)
 # public in Python's sense only: our rooms use them, and they may change
