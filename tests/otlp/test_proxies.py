@@ -12,7 +12,7 @@ import requests.utils
 
 import spancast
 from spancast import destinations
-from spancast.otlp.proxies import Proxy, bypassed, proxy_for
+from spancast.otlp.proxies import Proxy, ProxyAddressError, bypassed, proxy_for
 
 URL = "https://collector.example.com/v1/traces"
 
@@ -53,6 +53,15 @@ def test_credentials_are_a_header_and_not_shown(text: str, pair: bytes) -> None:
     expected = {"Proxy-Authorization": "Basic " + b64encode(pair).decode()}
     assert (expected, "http://proxy:3128") == (dict(found.headers), found.url) if found else False
     assert "<Proxy http://proxy:3128>" == repr(found)
+
+
+@pytest.mark.parametrize(
+    "text", ["not a url", "http://", "http://:3128", "http://[::1", "http://proxy:99999", "proxy:port"]
+)
+def test_what_is_no_address_is_said_to_be_none(text: str) -> None:
+    """Before anything is connected: the failure of a host with that name would not lead to the variable."""
+    with pytest.raises(ProxyAddressError, match="the proxy in the environment is no address: write http://host:port"):
+        proxy_for(URL, {"https": text})
 
 
 NO_PROXY: list[tuple[str, str, bool]] = [

@@ -49,13 +49,15 @@ def proxy_for(url: str, proxies: Mapping[str, str] | None = None) -> Proxy | Non
         return None
     try:
         return _proxy(chosen.strip())
-    except ValueError:  # brackets that hold no IPv6 address
+    except ValueError:  # no host, no port, or brackets that hold no IPv6 address
         raise ProxyAddressError("the proxy in the environment is no address: write http://host:port") from None
 
 
 def _proxy(text: str) -> Proxy:
     parts = urlsplit(text if "://" in text else f"http://{text}")
     place = parts.netloc.rpartition("@")[2]
+    if not parts.hostname or not place.isprintable() or " " in place or parts.port == 0:  # `port` raises where it is none
+        raise ValueError(text)
     headers = {}
     if "@" in parts.netloc:
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
