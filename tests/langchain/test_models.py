@@ -259,3 +259,18 @@ def test_parameters_of_the_models_own_are_parameters_of_the_call(config: Any, me
     assert '"max_tokens":100' in parameters
     assert '"stop":["END"]' in parameters
     assert '"temperature":0.2' in parameters  # of the call itself, which wins
+
+
+def test_a_streamed_call_does_not_say_that_it_was_not_streamed(config: Any, memory: MemoryDestination) -> None:
+    """Integrations report how the model is set up: `stream: False`, also where LangChain streams all the same."""
+
+    class NotSetToStream(ScriptedChat):
+        @property
+        def _identifying_params(self) -> dict[str, Any]:
+            return {**super()._identifying_params, "stream": False}
+
+    model = NotSetToStream(script=["one two"])
+    model.invoke("q", config)
+    assert "one two" == "".join(str(chunk.content) for chunk in model.stream("q", config))
+    called, streamed = (span.attributes["llm.invocation_parameters"] for span in memory.spans)
+    assert (True, True) == ('"stream":false' in called, '"stream":true' in streamed)

@@ -136,13 +136,18 @@ def generation(captured: CapturedOperation) -> Content:
         elif cost is None:
             cost = estimate(usage, (answer.model, model), provider, answer.service_tier)
     first = captured.first_token_ns
+    asked = _parameters(parameters, metadata)
+    if (
+        first and asked.get("stream") is False
+    ):  # what a model is set to; LangChain streams all the same where it is asked to
+        asked = {**asked, "stream": True}
     detail = _generation(  # in the order of Generation's fields
         snapshots.get("operation", "chat"),
         provider,
         model,
         answer.model,
         answer.id,
-        _with_schema(_parameters(parameters, metadata), snapshots.get("answer_schema")),
+        _with_schema(asked, snapshots.get("answer_schema")),
         to_messages(snapshots.get("messages") or ()) or _prompts(snapshots.get("prompts")),
         answer.messages if captured.capture else (),
         tools_of(parameters.get("tools") or parameters.get("functions")) if parameters else (),
