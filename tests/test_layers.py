@@ -22,8 +22,9 @@ ROOMS["recording"] = {
     *("record", "capture", "signal_errors", "own_threads", "safe_log", "privacy.secrets", "private_files"),
 }
 ROOMS["conventions"] = {"record", "validation"}
-ROOMS["privacy"] = {"record", "conventions", "own_threads"}
-ROOMS["validation"] = set()
+ROOMS["privacy"] = {"record", "conventions", "own_threads", "key_forms"}
+ROOMS["key_forms"] = set()
+ROOMS["validation"] = {"key_forms"}
 ROOMS["secret_refs"] = {"validation"}
 ROOMS["setting"] = {"validation", "secret_refs"}
 ROOMS["private_files"] = set()

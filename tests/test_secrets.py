@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,67 @@ def test_a_preset_shows_no_secret(row: Any, caplog: pytest.LogCaptureFixture) ->
         said += [str(pipeline.report()), repr(pipeline.report()), caplog.text]
         said += [repr(record.__dict__) for record in caplog.records]
     assert [] == [text for text in said if SECRET in text]
+
+
+def parts_of(value: object, depth: int = 6) -> Iterator[object]:
+    """Yield an object of spancast's and what it is made of."""
+    if depth and type(value).__module__.startswith("spancast"):
+        yield value
+        names = {name for base in type(value).__mro__ for name in getattr(base, "__slots__", ())}
+        for name in names | set(getattr(value, "__dict__", ())):
+            yield from parts_of(getattr(value, name, None), depth - 1)
+
+
+@pytest.mark.parametrize("row", TABLE, ids=IDS)
+def test_no_part_of_a_destination_shows_a_secret(row: Any) -> None:
+    """Its targets, the APIs of scores and metrics, its exporter: each may stand in a debugger or in an error report."""
+    made = PRESETS[row[0]].make(**with_secrets(row[0], row[1]), headers={"X-Extra-Token": SECRET})
+    wholes = (made, made.target.exporter(dict)) if made.sends_spans else (made,)
+    shown = [repr(part) for whole in wholes for part in parts_of(whole)]
+    assert not [text for text in shown if SECRET in text]
+
+
+def test_an_entry_of_a_file_shows_no_arguments() -> None:
+    """They may have keys in the clear."""
+    assert SECRET not in repr(Entry(preset="otlp", arguments={"headers": {"a": SECRET}}, origin="x"))
+
+
+KEYS = ["sk-proj-0123456789abcdefghij", "9f86d081884c7d659a2feaa0c55ad015", "hcaik_01hxy7v8qkz3m5n2p4r6s8t0"]
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda key: destinations.otlp(key),
+        lambda key: destinations.otlp("http://localhost:4318", timeout=key),
+        lambda key: destinations.otlp("http://localhost:4318", ca_file=key),
+        lambda key: destinations.otlp("http://localhost:4318", privacy_mode=key),
+        lambda key: destinations.honeycomb(api_key="abcdefghijkl", region=key),
+        lambda key: destinations.arize(api_key=f"env:{key}", space_key="s"),
+        lambda key: destinations.arize(api_key=f"keyring:{key}", space_key="s"),
+        lambda key: spancast.Pipeline(destinations.memory(), resource=f"a={key}"),
+    ],
+)
+def test_a_key_in_the_place_of_another_value_is_not_repeated(make: Callable[[str], object], key: str) -> None:
+    """Arguments are mixed up; the sentence still says which one cannot be used."""
+    with pytest.raises(SettingsError) as caught:
+        make(key)
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "SPANCAST_CONFIG='/home/u/project-20241128-somewhere-long/spancast.toml' is no file.",
+        "endpoint='http://collector-1234-abcdefghijklmnop.svc:4318/x' has white space in it.",
+        "api_key is missing: pass api_key= or set ARIZE_API_KEY.",
+        "destinations.otlp() has no argument 'keep_costlier_thann': did you mean 'keep_costlier_than'?",
+    ],
+)
+def test_what_a_sentence_is_about_stays_in_it(sentence: str) -> None:
+    """Paths, hosts and names of arguments are no keys."""
+    assert sentence == str(SettingsError(sentence))
 
 
 @pytest.mark.parametrize("row", [TABLE[0], TABLE[8]], ids=[IDS[0], IDS[8]])

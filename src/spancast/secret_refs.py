@@ -14,6 +14,7 @@ from .validation import SettingsError
 
 SERVICE: Final = "spancast"  # what the keyring files our secrets under
 _REFERENCE = re.compile(r"(?P<before>(?:[A-Za-z]+ )?)(?P<kind>env|keyring):(?P<name>\S*)")
+_VARIABLE = re.compile(r"(?:[A-Za-z_][A-Za-z0-9_]{0,127})?")
 
 
 def is_reference(value: object) -> bool:
@@ -43,6 +44,12 @@ def resolved_values(values: Any, argument: str) -> Any:
 
 def _from_environment(name: str, argument: str) -> str:
     value = os.environ.get(name)
+    if value is None and not _VARIABLE.fullmatch(name):
+        raise SettingsError(
+            f"{argument} begins with env: and what follows is no name of an environment variable: write env:NAME, or give "
+            "the value itself without env:.",
+            "E102",
+        )
     if not value:
         state = "is not set" if value is None else "is empty"
         raise SettingsError(

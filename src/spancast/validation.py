@@ -12,6 +12,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import orjson
 
+from .key_forms import without_keys
+
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 MIN_SAMPLING_RATE = 0.0001  # OpenRouter's own bound, in its API's schema
 PROTOCOL_NAMES = ("http/json", "http/protobuf")
@@ -34,7 +36,8 @@ _MAX_SENTENCE = 2000  # characters
 
 
 def _printable(message: str) -> str:
-    """Return a sentence without what a terminal would obey, and without the middle of an endless one."""
+    """Return a sentence without keys, without what a terminal would obey, and without the middle of an endless one."""
+    message = without_keys(message)
     if len(message) > _MAX_SENTENCE:
         message = f"{message[: _MAX_SENTENCE // 2]} ... {message[-_MAX_SENTENCE // 2 :]}"
     if message.isprintable():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Any
 
 from .. import redact
@@ -27,7 +28,7 @@ class Entry:
     """
 
     preset: str
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, Any] = field(repr=False)
     origin: str
 
     @property

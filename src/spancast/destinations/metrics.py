@@ -120,7 +120,7 @@ class BackendMetrics:
     """
 
     url: str
-    headers: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
     temporality: str = CUMULATIVE
 
 

@@ -7,14 +7,13 @@ before it. A form can be recognised, never proven.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-MASK = "[redacted]"
+from ..key_forms import MASK, compiled, masked, without_forms
 
-_compiled = lru_cache(maxsize=None)(re.compile)
-"""Compiles an expression where it is first needed: all of them together take 20 ms, a tenth of the import."""
+__all__ = ["MASK", "is_secret_name", "is_secret_parameter", "masked_arguments", "without_secrets"]
 
 # ---------------------------------------------------------------- names of parameters, headers, fields, variables
 # Words before `key` and `token` that make a secret of it; `cache_key`, `foreign_key`, `max_token`, `next_token` are none.
@@ -41,7 +40,7 @@ _MAX_NAME = 200  # characters of a name that are looked at
 
 @lru_cache(maxsize=2048)
 def _named_secret(name: str) -> bool:
-    return _compiled(_NAME).search(_compiled(_HUMP).sub("_", name)) is not None
+    return compiled(_NAME).search(compiled(_HUMP).sub("_", name)) is not None
 
 
 def is_secret_name(name: str) -> bool:
@@ -52,7 +51,7 @@ def is_secret_name(name: str) -> bool:
 @lru_cache(maxsize=2048)
 def is_secret_parameter(name: str) -> bool:
     """Return whether a model's parameter of this name may hold a secret: those names, and `default_headers`, `token`."""
-    return is_secret_name(name) or _compiled(_PARAMETER).search(name[:_MAX_NAME]) is not None
+    return is_secret_name(name) or compiled(_PARAMETER).search(name[:_MAX_NAME]) is not None
 
 
 def masked_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,43 +67,6 @@ def _is_secret_argument(name: str, value: object) -> bool:
         return False
     return is_secret_name(name) or (is_secret_parameter(name) and type(value) not in (int, float))
 
-
-# ---------------------------------------------------------------- forms of keys, as those publish them who give keys out
-# What every key of the form begins with, and the form: where no beginning is in a text, it is not searched at all.
-_FORMS: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("sk-",), r"sk-(?:ant-|proj-|or-v1-|svcacct-|lf-)?[A-Za-z0-9_-]{16,}"),  # OpenAI, Anthropic, OpenRouter, Langfuse
-    (("pk-lf-",), r"pk-lf-[A-Za-z0-9-]{16,}"),
-    (("AKIA", "ASIA"), r"A(?:KI|SI)A[0-9A-Z]{16}"),  # AWS
-    (("AIza",), r"AIza[0-9A-Za-z_-]{35}"),  # Google
-    (("ya29.",), r"ya29\.[0-9A-Za-z_-]{20,}"),
-    (("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"gh[pousr]_[A-Za-z0-9]{36,}"),
-    (("github_pat_",), r"github_pat_[A-Za-z0-9_]{40,}"),
-    (("glpat-",), r"glpat-[A-Za-z0-9_-]{20,}"),
-    (("xox",), r"xox[abeoprs]-[A-Za-z0-9-]{10,}"),  # Slack
-    (("hf_",), r"hf_[A-Za-z0-9]{30,}"),
-    (("gsk_",), r"gsk_[A-Za-z0-9]{32,}"),  # Groq
-    (("xai-",), r"xai-[A-Za-z0-9]{32,}"),
-    (("pplx-",), r"pplx-[A-Za-z0-9]{32,}"),  # Perplexity
-    (("nvapi-",), r"nvapi-[A-Za-z0-9_-]{32,}"),
-    (("tvly-",), r"tvly-[A-Za-z0-9-]{20,}"),  # Tavily
-    (("pcsk_",), r"pcsk_[A-Za-z0-9_]{32,}"),  # Pinecone
-    (("r8_",), r"r8_[A-Za-z0-9]{32,}"),  # Replicate
-    (("lsv2_",), r"lsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}"),  # LangSmith
-    (("xaat-", "xapt-"), r"xa[ap]t-[0-9a-f-]{36}"),  # Axiom
-    (("glc_",), r"glc_[A-Za-z0-9+/=]{20,}"),  # Grafana Cloud
-    (("hc",), r"hc[a-z]{2}k_[A-Za-z0-9]{20,}"),  # Honeycomb
-    (("sk_live_", "sk_test_", "rk_live_", "rk_test_"), r"[sr]k_(?:live|test)_[A-Za-z0-9]{16,}"),  # Stripe
-    (("whsec_",), r"whsec_[A-Za-z0-9+/=]{20,}"),
-    (("npm_",), r"npm_[A-Za-z0-9]{36}"),
-    (("pypi-",), r"pypi-[A-Za-z0-9_-]{50,}"),
-    (("dop_v1_",), r"dop_v1_[0-9a-f]{64}"),  # DigitalOcean
-    (("SG.",), r"SG\.[A-Za-z0-9_-]{16,64}\.[A-Za-z0-9_-]{16,64}"),  # SendGrid
-    # JSON Web Tokens
-    (("eyJ",), r"eyJ(?<![A-Za-z0-9_-]eyJ)[A-Za-z0-9_-]{8,}+\.eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]*+"),
-)
-
-# One step each: an id that is new in each span takes 5 us; with a list of answers for each form it took 25.
-_BEGINNINGS = tuple([(beginning, form) for beginnings, form in _FORMS for beginning in beginnings])
 
 # `api_key=x`, `"password": "x"`, `clientSecret: ["x"]`: the name stays, the value goes. Quotes may be escaped as in JSON
 # inside JSON, in HTML, in a URL; a quoted value ends at the quote that it began with.
@@ -143,10 +105,6 @@ _NAMED = (  # alternatives that begin with a letter each: `re` skips to those le
     )
     + f"){_AFTER_NAME})(?:{_VALUE})"
 )
-_SCHEME = (
-    r"\b(?P<name>(?:b(?i:earer|asic)|B(?i:earer|asic))\s{1,20})(?=[A-Za-z0-9+/_.~=-]{0,4096}[0-9+/_=])"
-    r"[A-Za-z0-9+/_.~=-]{8,}"
-)
 _IN_URL = r"""(?P<name>://(?:[^\s/:@"]{0,256}:)?)(?:(?<=:)[^\s/@"]{1,512}|(?<=/)[^\s/:@"]{20,256})(?=@)"""
 _IN_QUERY = (
     r"""(?P<name>[?&](?i:key|sig|signature|token|x-amz-(?:signature|credential|security-token))=)[^\s&"'\\#]{4,}"""
@@ -154,49 +112,25 @@ _IN_QUERY = (
 _COOKIE = r"""(?P<name>(?:c|C)(?i:ookie)s?["']?\s{0,20}[:=]\s{0,20}["']?[^\s=;,"']{1,128}=)(?P<quote>)[^\s;,"']{4,}"""
 _FLAG = r"""(?P<name>(?<!-)--(?P<label>[A-Za-z][\w-]{1,63})\s{1,20})(?P<quote>["']?)(?!-)[^\s"']{4,}"""
 _ELEMENT = r"(?P<name><(?P<label>[A-Za-z][\w:.-]{0,63})(?:\s[^<>]{0,200}+)?>)(?P<quote>)[^<>]{4,512}+(?=</)"
-_BLOCK = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
-_BLOCK_END = r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
 
 
 def without_secrets(text: str) -> str:
     """Return *text* without API keys, tokens, private keys, passwords in addresses and values named like them."""
-    if "PRIVATE KEY" in text:
-        text = "".join(_without_blocks(text))
-    for beginning, form in _BEGINNINGS:
-        if beginning in text:
-            text = _compiled(form).sub(MASK, text)
+    text = without_forms(text)
     lower = text.lower()
-    if "bearer" in lower or "basic" in lower:
-        text = _compiled(_SCHEME).sub(_masked, text)
     if any([word in lower for word in _LAST_WORDS]):
-        text = _compiled(_NAMED).sub(_masked, text)
-        text = _compiled(_FLAG).sub(_masked_if_secret, text) if "--" in text else text
-        text = _compiled(_ELEMENT).sub(_masked_if_secret, text) if "</" in text else text
+        text = compiled(_NAMED).sub(masked, text)
+        text = compiled(_FLAG).sub(_masked_if_secret, text) if "--" in text else text
+        text = compiled(_ELEMENT).sub(_masked_if_secret, text) if "</" in text else text
     if "cookie" in lower:
-        text = _compiled(_COOKIE).sub(_masked, text)
+        text = compiled(_COOKIE).sub(masked, text)
     if "://" in text and "@" in text:
-        text = _compiled(_IN_URL).sub(_masked, text)
+        text = compiled(_IN_URL).sub(masked, text)
     if "=" in text and ("://" in text or "&" in text):
-        text = _compiled(_IN_QUERY).sub(_masked, text)
+        text = compiled(_IN_QUERY).sub(masked, text)
     return text
-
-
-def _masked(found: re.Match[str]) -> str:
-    quote = found["quote"] if "quote" in found.re.groupindex else None
-    return f"{found['name']}{quote or ''}{MASK}"
 
 
 def _masked_if_secret(found: re.Match[str]) -> str:
     """Mask the value of an option of a command line, or of an element of XML, that is named like a secret."""
-    return _masked(found) if is_secret_parameter(found["label"]) else found[0]
-
-
-def _without_blocks(text: str) -> Iterator[str]:
-    """Yield the pieces between blocks of private keys, and the mask for each; one without an end reaches to the end."""
-    place = 0
-    while begin := _compiled(_BLOCK).search(text, place):
-        yield text[place : begin.start()]
-        yield MASK
-        end = _compiled(_BLOCK_END).search(text, begin.end())
-        place = end.end() if end else len(text)
-    yield text[place:]
+    return masked(found) if is_secret_parameter(found["label"]) else found[0]

@@ -28,7 +28,7 @@ def frozen(*, kw_only: bool = False, eq: bool = True) -> Callable[[type[Record]]
         about = fields(made)
         made.__setattr__, made.__delattr__ = _refuse_to_set, _refuse_to_delete
         made.__getstate__, made.__setstate__ = _state, _set_state
-        if "__repr__" not in kind.__dict__:
+        if kind.__repr__ is object.__repr__:  # one that a base has written hides what must not be shown
             made.__repr__ = _repr
         if eq:
             made.__eq__, made.__hash__ = _compared(attrgetter(*[each.name for each in about if each.compare]))

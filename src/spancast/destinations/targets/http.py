@@ -19,7 +19,7 @@ class HttpTarget:
     """An OTLP/HTTP receiver at one URL."""
 
     url: str
-    headers: Headers = field(default_factory=dict)
+    headers: Headers = field(default_factory=dict, repr=False)
     protocol: str = "http/json"
     compression: str | None = None
     timeout: float = 10.0
@@ -43,7 +43,7 @@ class HttpTarget:
 
     def __repr__(self) -> str:
         """Show where it is, without any secret."""
-        return f"<HttpTarget {self.describe()}>"
+        return f"<{type(self).__name__} {self.describe()}>"
 
     def check(self, destination: Destination, timeout: float | None) -> CheckResult:
         """Test settings, the way there, and one real span."""
