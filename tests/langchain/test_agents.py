@@ -207,3 +207,25 @@ def test_an_agent_inside_of_an_agents_tool_is_an_agent(
     assert [inner or "agent", outer or "agent"] == [span.attributes["agent.name"] for span in found]
     (through,) = [span for span in memory.spans if span.kind.value == "TOOL"]
     assert through.span_id == found[0].parent_span_id
+
+
+@pytest.mark.parametrize("hand_on", [False, True], ids=["its own config", "the tool's config"])
+@pytest.mark.parametrize("inner", [None, "worker"])
+def test_what_an_inner_agent_does_is_not_the_outer_agents(inner: str | None, hand_on: bool) -> None:
+    """Its model calls and tools carry its own name or none: the framework's metadata has the outer agent's."""
+
+    @tool
+    def search(query: str) -> str:
+        """Search."""
+        return query
+
+    worker = create_agent(ScriptedChat(script=[call("search", {"query": "x"}), "done"]), [search], name=inner)
+    script = [call("delegate", {"question": "how?"}), "end"]
+    planner = create_agent(ScriptedChat(script=script), [_asking(worker, hand_on)], name="planner")
+    kept = destinations.memory(convention="gen_ai")
+    with spancast.Pipeline(kept) as pipeline:
+        planner.invoke(ASK, {"callbacks": [SpancastCallbackHandler(pipeline=pipeline)]})
+    names = {span.name: span.attributes.get("gen_ai.agent.name") for span in kept.spans if span.kind.value == "TOOL"}
+    assert {"execute_tool search": inner, "execute_tool delegate": "planner"} == names
+    models = [span.attributes.get("gen_ai.agent.name") for span in kept.spans if span.kind.value == "LLM"]
+    assert ["planner", inner, inner, "planner"] == models

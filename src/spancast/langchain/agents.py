@@ -8,6 +8,7 @@ from typing import Any
 from ..record.operation import AGENT, CHAIN, TOOL, Kind
 from ..recording.open_operation import OpenOperation
 from . import translate
+from .metadata import WITHIN
 
 INTEGRATIONS = ("langchain_create_agent", "deepagents")  # the marks of `create_agent` and `create_deep_agent`
 _UNNAMED = "agent"  # the name of an agent that was given none
@@ -81,6 +82,7 @@ def mark_inner(inputs: Any, metadata: Mapping[str, Any], graph: OpenOperation) -
     state = inputs if type(inputs) is dict else getattr(inputs, "__dict__", None)
     if metadata.get("langgraph_node") == MODEL_NODE and type(state) is dict and "messages" in state:
         mark_agent(graph)
+        graph.snapshots[WITHIN] = None if graph.name == _UNNAMED_GRAPH else graph.name
         if graph.parent.kind is TOOL:
             graph.snapshots["agent_type"] = "subagent"
 

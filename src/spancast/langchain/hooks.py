@@ -24,6 +24,7 @@ from ..recording.open_operation import OpenOperation, OperationTable
 from . import translate
 from .agents import INTEGRATIONS, kind_of_hook
 from .content import capture
+from .metadata import WITHIN
 from .remote import StandIn, asks_for_headers
 
 _HOOKS = (".wrap_model_call", ".awrap_model_call", ".wrap_tool_call", ".awrap_tool_call")
@@ -119,6 +120,8 @@ class Level(StandIn):
             translate=translate.hook,
             current=False,  # what `traceable` runs the hook in was copied before
         )
+        if WITHIN in self.node.snapshots:
+            operation.snapshots[WITHIN] = self.node.snapshots[WITHIN]
         level = Level(self.recorder, operation, self.node, self.origin, self.folds)
         level.is_hook = True
         request = inputs.get("request")

@@ -39,6 +39,7 @@ AGENT_KEYS = frozenset({"lc_agent_name", "ls_agent_type", "ls_integration"})
 RETRIEVER_KEYS = frozenset(
     {"ls_retriever_name", "ls_vector_store_provider", "ls_embedding_provider", "ls_embedding_model"}
 )
+WITHIN = "within_agent"  # of snapshots: the name of the agent around, where `lc_agent_name` is another's
 # What may be long: parameters of the model, and what the user's types are made of.
 _LONG = frozenset({"ls_stop", "ls_invocation_params", "ls_structured_output_format", "lc_gateway_metadata"})
 _GRAPH_KEYS = ("langgraph_step", "langgraph_node", "langgraph_triggers", "langgraph_path", "langgraph_checkpoint_ns")

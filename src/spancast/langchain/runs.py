@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from ..capture.endings import ABANDONED, ending_of
-from ..record.operation import CHAIN, LLM, Kind
+from ..record.operation import AGENT, CHAIN, LLM, Kind
 from ..recording.captured import Translate
 from ..recording.fields import TraceFields
 from ..recording.guard import report_fault
@@ -18,7 +18,7 @@ from . import lost_runs, run_context, trace_lookup
 from .calls import goes_on, watch_place
 from .graphs import HIDDEN, is_internal
 from .lost_runs import CALLS
-from .metadata import is_framework_tag
+from .metadata import WITHIN, is_framework_tag
 from .parents import innermost, surrounding_rule
 from .pauses import INTERRUPTED, answers, interrupted, link_failed, remember_failed, waiting
 
@@ -122,11 +122,12 @@ class Runs:
             if self.folds and (metadata or (tags and HIDDEN in tags)) and is_internal(name, tags, metadata):
                 recorder.fold(key, parent)
                 return None
+            inner = innermost(parent, recorder)
             operation = recorder.open(  # by position: matching ten keywords costs 0.3 us
                 key,
                 kind,
                 name,
-                innermost(parent, recorder),
+                inner,
                 metadata,
                 self._defaults,
                 self._origin,
@@ -135,6 +136,8 @@ class Runs:
                 current,
                 None,
             )
+            if WITHIN in inner.snapshots and kind is not AGENT:
+                operation.snapshots[WITHIN] = inner.snapshots[WITHIN]
         if tags:  # the user's own are content; the frameworks' say what a run is
             operation.snapshots["tags"] = tuple(tags) if operation.capture else tuple(filter(is_framework_tag, tags))
         if kind is not CHAIN and kind in CALLS:

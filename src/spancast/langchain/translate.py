@@ -28,7 +28,7 @@ from ..recording.captured import CapturedOperation, Content
 from ..recording.message_cache import TEMPLATES
 from .documents import documents_of
 from .messages import as_data, conversation_of, to_messages, turns_of
-from .metadata import AGENT_KEYS, NO_TAGS, RETRIEVER_KEYS, read_tags, shown_metadata
+from .metadata import AGENT_KEYS, NO_TAGS, RETRIEVER_KEYS, WITHIN, read_tags, shown_metadata
 from .prompts import lines_of, template_text
 
 # Parts of invocation_params that are no parameters.
@@ -270,6 +270,7 @@ def _content(
     if "attempt" in snapshots:  # of a node, by its retry policy
         metadata = {**metadata, "node_attempt": snapshots["attempt"]}
     agent, node = (mapping.get("lc_agent_name"), mapping.get("langgraph_node")) if mapping else (None, None)
+    agent = snapshots.get(WITHIN, agent)
     return Content(
         input,
         output,
