@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .notebook import show
     from .recording.fields import TraceFields
     from .recording.handle import TraceHandle, current_trace
-    from .recording.trace import trace
+    from .recording.trace_calls import trace
     from .runtime.default import configure, flush, report, score, shutdown
     from .runtime.pipeline import Pipeline
     from .validation import SettingsError
