@@ -153,7 +153,7 @@ def count(names: list[str]) -> None:
                 print(f"{name}: the lane did not deliver", file=sys.stderr)
             spans[f"{name} {preset}"] = wire.spans
             try:
-                _parts(counter, f"{name} {preset}", made, pipeline, lambda run=run, on=handlers: _repeat(run, on, 2))
+                _parts(counter, f"{name} {preset}", pipeline, lambda run=run, on=handlers: _repeat(run, on, 2))
             except Exception as error:
                 print(f"the lane's parts have moved, not counted: {error!r}", file=sys.stderr)
             withdraw()
@@ -173,10 +173,8 @@ def _counted(counter: Counter, name: str, work: Callable[[], object]) -> None:
     counter.mark(name)
 
 
-def _parts(counter: Counter, label: str, destination: Any, pipeline: Any, run: Callable[[], object]) -> None:
+def _parts(counter: Counter, label: str, pipeline: Any, run: Callable[[], object]) -> None:
     """Count operation, render and encode apart, on what one run offers to its lane."""
-    from spancast.destinations.rendering import rendering_of
-
     kept: list[Any] = []
     delivery = pipeline._delivery()
     delivery.offer = kept.append
@@ -184,20 +182,20 @@ def _parts(counter: Counter, label: str, destination: Any, pipeline: Any, run: C
         run()
     finally:
         del delivery.offer
-    prepare = rendering_of(destination)
-    exporter = destination.target.exporter(lambda: {"service.name": "bench"})
+    rendering = delivery.encoder._renderings[0]
+    prepare, encoded = rendering.render, rendering.encoded
     operations: list[Any] = []
     spans: list[Any] = []
     half = len(kept) // 2
     for captured in kept[:half]:  # the first calls are dearer: classes are looked up, and the interpreter specialises
-        exporter.encode(prepare(captured.operation()))
+        encoded(prepare(captured.operation()), captured.size)
     del kept[:half]
     many = f"|{len(kept)}"
     _counted(
         counter, f"{label}|operation{many}", lambda: operations.extend([captured.operation() for captured in kept])
     )
     _counted(counter, f"{label}|render{many}", lambda: spans.extend([prepare(operation) for operation in operations]))
-    _counted(counter, f"{label}|encode{many}", lambda: [exporter.encode(span) for span in spans])
+    _counted(counter, f"{label}|encode{many}", lambda: [encoded(span, 0) for span in spans])
 
 
 def _destination(spancast: Any, preset: str) -> Any:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spancast import destinations
 from spancast.delivery.encoder import Encoder, weight
@@ -14,6 +16,7 @@ from spancast.delivery.inbox import Inbox, Marker
 from spancast.delivery.ledger import Ledger
 from spancast.delivery.sender import Sender
 from spancast.destinations import Destination
+from spancast.destinations.rendering import rendering_of
 from spancast.recording import guard
 from spancast.recording.captured import CapturedOperation, Content
 
@@ -140,3 +143,22 @@ def test_after_the_deadline_nothing_is_rendered() -> None:
     encoder.encode_all()
     assert [] == lane.kept
     assert {"shutdown deadline": 1} == dict(lane.ledger.report({}, {}).reasons)
+
+
+@pytest.mark.parametrize("protocol", ["http/json", "http/protobuf"])
+@given(
+    st.dictionaries(st.sampled_from("abc"), st.text(max_size=80) | st.lists(st.text(max_size=80), max_size=2)),
+    st.sampled_from([None, 60]),
+    st.sampled_from([0, 50, 10_000]),
+)
+def test_long_values_are_cut_as_before_encoding(
+    protocol: str, attributes: dict[str, Any], content: int | None, size: int
+) -> None:
+    """The size of a span's bytes says whether there is anything to cut; what leaves is what cutting first would make."""
+    base = destinations.otlp("http://127.0.0.1:1/v1/traces", protocol=protocol)
+    destination = dataclasses.replace(base, max_attribute_length=64, max_content_chars=content)
+    inbox, encoder, (lane,) = made(destination)
+    offered = dataclasses.replace(wanted_by(1), attributes=attributes, size=size)
+    inbox.put(offered)
+    encoder.encode_all()
+    assert [lane.sender.encode(rendering_of(destination)(offered.operation()))] == lane.kept

@@ -13,11 +13,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 from ..record.json import JSON, as_text, dumps
 from ..record.message import Media, Message, Other, Part, Reasoning, Refusal, Text, ToolCall, ToolResult, all_written
-from ..record.operation import Agent, Embedding, Generation, Kind, Operation, Reranking, Retrieval, Score, ToolUse
-from .outline import Names, Writable, attribute, mcp, metadata_of, outline, say, say_all, under
+from ..record.operation import (
+    CHAIN,
+    Agent,
+    Embedding,
+    Generation,
+    Kind,
+    Operation,
+    Reranking,
+    Retrieval,
+    Score,
+    ToolUse,
+)
+from .gen_ai_calls import money, request, usage
+from .outline import Names, Writable, mcp, metadata_of, outline, say, say_all
 from .span import CLIENT, EVALUATION_EVENT, INTERNAL, AttributeValue, Span, SpanEvent
 
 _PROVIDERS = {
@@ -54,20 +67,7 @@ _OPERATIONS = {
     Kind.RERANKER: "rerank",
 }
 _CLIENTS = frozenset({Kind.LLM, Kind.DECISION, Kind.RETRIEVER, Kind.EMBEDDING})
-# request parameter -> (the spellings that frameworks use)
-_PARAMETERS: Mapping[str, tuple[str, ...]] = {
-    "gen_ai.request.temperature": ("temperature",),
-    "gen_ai.request.top_p": ("top_p",),
-    "gen_ai.request.top_k": ("top_k",),
-    "gen_ai.request.max_tokens": ("max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict"),
-    "gen_ai.request.frequency_penalty": ("frequency_penalty",),
-    "gen_ai.request.presence_penalty": ("presence_penalty",),
-    "gen_ai.request.seed": ("seed",),
-    "gen_ai.request.stop_sequences": ("stop", "stop_sequences"),
-}
-
-
-_METADATA = Names("trace.metadata.")
+_METADATA, _VARIABLES = Names("trace.metadata."), Names("gen_ai.prompt.variable.")
 
 
 def render(operation: Operation, *, cost: bool = True) -> Span:
@@ -104,7 +104,7 @@ def render(operation: Operation, *, cost: bool = True) -> Span:
     elif isinstance(detail, Score):
         return _evaluation(attributes, detail, operation)
     else:
-        if operation.workflow and operation.kind is Kind.CHAIN:
+        if operation.workflow and operation.kind is CHAIN:
             attributes["gen_ai.operation.name"] = "invoke_workflow"
             attributes["gen_ai.workflow.name"] = operation.name
         _chain(attributes, operation)
@@ -252,33 +252,46 @@ def _prompt(attributes: Writable, detail: Generation) -> None:
         say(attributes, "gen_ai.prompt.name", prompt.name or prompt.id)
         say(attributes, "gen_ai.prompt.version", prompt.version)
     for key, value in detail.prompt_variables.items():
-        say(attributes, under("gen_ai.prompt.variable.", key), as_text(value) if value is not None else None)
+        if value is not None:
+            attributes[_VARIABLES[key]] = as_text(value)
 
 
 def _generation(attributes: Writable, detail: Generation, cost: bool) -> None:
     attributes["gen_ai.operation.name"] = detail.operation
     if detail.provider:
         attributes["gen_ai.provider.name"] = _PROVIDERS.get(detail.provider, detail.provider)
-    say(attributes, "gen_ai.request.model", detail.request_model)
-    say(attributes, "gen_ai.response.model", detail.response_model)
-    say(attributes, "gen_ai.response.id", detail.response_id)
+    for name, fact in zip(_FACTS, _facts_of(detail)):  # `say`, without a call for each
+        if fact is not None:
+            attributes[name] = fact
     if detail.endpoint:
         _server(attributes, detail.endpoint)
-    say(attributes, "openai.response.service_tier", detail.service_tier)
-    _request(attributes, detail.parameters)
+    if detail.parameters:
+        request(attributes, detail.parameters)
     if detail.stream:
         attributes["gen_ai.request.stream"] = True
     if detail.finish_reasons:
         attributes["gen_ai.response.finish_reasons"] = list(detail.finish_reasons)
     if detail.time_to_first_token_ns is not None:
         attributes["gen_ai.response.time_to_first_chunk"] = detail.time_to_first_token_ns / 1e9
-    _usage(attributes, detail)
+    if detail.usage is not None:
+        usage(attributes, detail.usage)
     if cost and detail.cost is not None:
-        say(attributes, "gen_ai.usage.input_cost", detail.cost.input)
-        say(attributes, "gen_ai.usage.output_cost", detail.cost.output)
-        say(attributes, "gen_ai.usage.total_cost", detail.cost.total)
+        money(attributes, detail.cost)
+    _content(attributes, detail)
+
+
+_FACTS = {
+    "gen_ai.request.model": "request_model",
+    "gen_ai.response.model": "response_model",
+    "gen_ai.response.id": "response_id",
+    "openai.response.service_tier": "service_tier",
+}
+_facts_of = attrgetter(*_FACTS.values())
+
+
+def _content(attributes: Writable, detail: Generation) -> None:
     system, rest = _instructions(detail.input_messages)
-    if instructions := [part for each in system for part in each.parts]:
+    if system and (instructions := [part for each in system for part in each.parts]):
         attributes["gen_ai.system_instructions"] = dumps(_parts(instructions))
     if rest:
         _conversation(attributes, "gen_ai.input.messages", rest)
@@ -288,7 +301,8 @@ def _generation(attributes: Writable, detail: Generation, cost: bool) -> None:
         attributes["gen_ai.tool.definitions"] = dumps([_definition(tool) for tool in detail.tools])
     if detail.cached:
         attributes["gen_ai.response.cache_hit"] = True
-    _prompt(attributes, detail)
+    if detail.prompt is not None or detail.prompt_variables:
+        _prompt(attributes, detail)
 
 
 def _server(attributes: Writable, endpoint: str) -> None:
@@ -299,68 +313,13 @@ def _server(attributes: Writable, endpoint: str) -> None:
         attributes["server.address"] = endpoint
 
 
-def _reasoning_level(parameters: Mapping[str, JSON]) -> str | None:
-    """Return how hard the model was asked to think, in the provider's word (`low`, `high`, `xhigh`)."""
-    for name in ("reasoning_effort", "thinking_level", "effort"):
-        level = parameters.get(name)
-        if isinstance(level, str):
-            return level
-    for name in ("reasoning", "thinking", "output_config"):
-        asked = parameters.get(name)
-        level = asked.get("effort") if isinstance(asked, Mapping) else None
-        if isinstance(level, str):
-            return level
-    return None
-
-
-def _request(attributes: Writable, parameters: Mapping[str, JSON]) -> None:
-    if not parameters:
-        return
-    for name, spellings in _PARAMETERS.items():
-        value = next((parameters[key] for key in spellings if parameters.get(key) is not None), None)
-        if name.endswith("stop_sequences") and isinstance(value, str):
-            value = [value]
-        say(attributes, name, attribute(value))
-    say(attributes, "gen_ai.request.reasoning.level", _reasoning_level(parameters))
-    count = parameters.get("n")
-    if isinstance(count, int) and count > 1:
-        attributes["gen_ai.request.choice.count"] = count
-    if output_type := "json" if "structured_output" in parameters else _output_type(parameters.get("response_format")):
-        attributes["gen_ai.output.type"] = output_type
-
-
-def _output_type(asked: JSON) -> str | None:
-    if not isinstance(asked, Mapping):
-        return None
-    return "json" if str(asked.get("type", "")).startswith("json") else "text" if asked.get("type") == "text" else None
-
-
-def _usage(attributes: Writable, detail: Generation) -> None:
-    usage = detail.usage
-    if usage is None:
-        return
-    say(attributes, "gen_ai.usage.input_tokens", usage.input_tokens)
-    say(attributes, "gen_ai.usage.output_tokens", usage.output_tokens)
-    say(attributes, "gen_ai.usage.total_tokens", usage.total_tokens)
-    say(attributes, "gen_ai.usage.cache_read.input_tokens", usage.cache_read_tokens)
-    say(attributes, "gen_ai.usage.cache_creation.input_tokens", usage.cache_write_tokens)
-    say(attributes, "gen_ai.usage.cache_write.input_tokens", usage.cache_write_tokens)
-    say(attributes, "gen_ai.usage.reasoning.output_tokens", usage.reasoning_tokens)
-    say(attributes, "gen_ai.usage.audio.input_tokens", usage.input_audio_tokens)
-    say(attributes, "gen_ai.usage.audio.output_tokens", usage.output_audio_tokens)
-    say(attributes, "gen_ai.usage.text.input_tokens", usage.input_text_tokens)
-    say(attributes, "gen_ai.usage.text.output_tokens", usage.output_text_tokens)
-    say(attributes, "gen_ai.usage.image.input_tokens", usage.input_image_tokens)
-    say(attributes, "gen_ai.usage.image.output_tokens", usage.output_image_tokens)
-    say(attributes, "gen_ai.usage.video.input_tokens", usage.input_video_tokens)
-    say(attributes, "gen_ai.usage.text.cache_read.input_tokens", usage.cached_text_tokens)
-    say(attributes, "gen_ai.usage.image.cache_read.input_tokens", usage.cached_image_tokens)
-    say(attributes, "gen_ai.usage.audio.cache_read.input_tokens", usage.cached_audio_tokens)
-
-
 def _instructions(messages: Sequence[Message]) -> tuple[Sequence[Message], Sequence[Message]]:
     """Split off the leading system messages: the conventions hold them apart."""
-    count = next((index for index, message in enumerate(messages) if message.role != "system"), len(messages))
+    count = 0
+    for message in messages:
+        if message.role != "system":
+            break
+        count += 1
     return messages[:count], messages[count:]
 
 

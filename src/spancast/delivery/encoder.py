@@ -12,8 +12,9 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
+from ..conventions.limits import shorten
 from ..conventions.span import Span
-from ..destinations.rendering import render_key, rendering_of
+from ..destinations.rendering import cut_after_encoding, render_key, rendering_of
 from ..own_threads import is_for_this_thread
 from ..record.fast_frozen import frozen
 from ..record.operation import EVALUATOR, Operation
@@ -46,12 +47,32 @@ def weight(captured: CapturedOperation) -> int:
 
 @frozen()
 class _Rendering:
-    """One way to make bytes of an operation, and the lanes that want them."""
+    """One way to make bytes of an operation, and the lanes that want them.
+
+    Attributes:
+        limit: To how many characters the long values of a span that `render` makes are still to be cut; None: they are.
+    """
 
     mask: int
     render: Callable[[Operation], Span]
     encode: Callable[[Span], Any]
     lanes: tuple[tuple[int, Lane], ...]
+    limit: int | None = None
+
+    def encoded(self, span: Span, size: int) -> tuple[Any, Span]:
+        """Return what the exporter takes of *span*, of content of about *size* bytes, and the span, its long values cut.
+
+        That there is none shows in the size of the bytes; looking at each value took 7 of a span's 320 thousand
+        instructions, and a fifth of the rendering of 30 (benchmarks/instructions.py, drain.py).
+        """
+        limit = self.limit
+        if limit is not None and size > limit:  # not all of a huge value is to be encoded
+            span, limit = shorten(span, limit), None
+        payload = self.encode(span)
+        if limit is None or (type(payload) is bytes and len(payload) <= limit):
+            return payload, span
+        short = shorten(span, limit)
+        return (payload, span) if short is span else (self.encode(short), short)
 
 
 class Encoder:
@@ -219,7 +240,7 @@ class Encoder:
                 continue
             try:
                 operation = operation or captured.operation()
-                self._make(rendering, operation, wanted, reasons, routes.unmarked)
+                self._make(rendering, operation, captured.size, wanted, reasons, routes.unmarked)
             except BaseException as error:  # one span that cannot be rendered affects no other
                 if is_for_this_thread(error):
                     raise
@@ -227,20 +248,26 @@ class Encoder:
                 report_fault("render", error)
 
     def _make(
-        self, rendering: _Rendering, operation: Operation, wanted: int, reasons: Mapping[int, str], unmarked: int
+        self,
+        rendering: _Rendering,
+        operation: Operation,
+        size: int,
+        wanted: int,
+        reasons: Mapping[int, str],
+        unmarked: int,
     ) -> None:
         plain = rendering.render(operation)
         fitted = []
-        made: list[tuple[Any, Span, Any]] = []  # what spans were marked with, the span, and its bytes
+        made: list[tuple[Any, Any, Span]] = []  # what spans were marked with, the bytes, and the span
         for index, lane in rendering.lanes:
             if wanted >> index & 1:
                 mark = self._marks[index].of(reasons.get(index))
                 same = next((each for each in made if each[0] is mark or each[0] == mark), None)
                 if same is None:
                     span = plain if mark is None else replace(plain, attributes={**plain.attributes, **mark})
-                    same = (mark, span, rendering.encode(span))
+                    same = (mark, *rendering.encoded(span, size))
                     made.append(same)
-                fitted.append((index, lane.sender.fit(same[2], same[1])))
+                fitted.append((index, lane.sender.fit(same[1], same[2])))
         for index, own in fitted:
             self._made.ready[index].append(own if unmarked >> index & 1 else marked(own, plain, operation))
 
@@ -307,9 +334,10 @@ def _renderings(lanes: Sequence[Lane]) -> list[_Rendering]:
     return [
         _Rendering(
             mask=sum([1 << index for index, _ in group]),
-            render=rendering_of(group[0][1].destination),
+            render=rendering_of(group[0][1].destination, cuts=cut_after_encoding(group[0][1].destination) is None),
             encode=group[0][1].sender.encode,
             lanes=tuple(group),
+            limit=cut_after_encoding(group[0][1].destination),
         )
         for group in groups.values()
     ]

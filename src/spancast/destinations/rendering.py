@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -62,21 +62,24 @@ def check_span(destination: Destination) -> Span:
     return rendering_of(destination)(operation)
 
 
-def rendering_of(destination: Destination) -> Callable[[Operation], Span]:
+def rendering_of(destination: Destination, *, cuts: bool = True) -> Callable[[Operation], Span]:
     """Return the function that makes spans for *destination*. It runs in the encoder's thread, once a span.
 
-    A `redact` hook sees in privacy mode what still leaves: names stay, metadata is redacted.
+    A `redact` hook sees in privacy mode what still leaves: names stay, metadata is redacted. Without *cuts*, long values
+    are left to who knows how many bytes the span has: see `cut_after_encoding`.
     """
     steps = _steps(destination)
     render, extra, limits = destination.render, destination.span_attributes, destination.limits
-    limit, short = destination.max_attribute_length, destination.max_content_chars
-    if limits is not None and limits.attribute_length is not None:
-        limit = min(limit, limits.attribute_length)
+    limit, short = attribute_limit(destination), destination.max_content_chars
+    if not cuts and not steps:
+        return partial(_with_extra, render, extra) if extra else render
 
     def prepare(operation: Operation) -> Span:
         for step in steps:
             operation = step(operation)
-        span = shorten(render(operation), limit)
+        span = render(operation)
+        if cuts:
+            span = shorten(span, limit)
         if short is not None:
             span = with_short_content(span, short)
         if extra:  # into the mapping that was rendered just now: `replace` costs 4 us a span
@@ -87,6 +90,31 @@ def rendering_of(destination: Destination) -> Callable[[Operation], Span]:
         return only_safe(span) if destination.privacy_mode else span
 
     return prepare
+
+
+def _with_extra(render: Convention, extra: Mapping[str, Any], operation: Operation) -> Span:
+    span = render(operation)
+    attributes: Any = span.attributes
+    attributes.update(extra)
+    return span
+
+
+def attribute_limit(destination: Destination) -> int:
+    """Return how many characters a text among a span's attributes may have at *destination*."""
+    limit, limits = destination.max_attribute_length, destination.limits
+    return limit if limits is None or limits.attribute_length is None else min(limit, limits.attribute_length)
+
+
+def cut_after_encoding(destination: Destination) -> int | None:
+    """Return the limit to which long values may be cut once the bytes of a span are there; None: before it is ready.
+
+    A text has no more characters than its bytes in a span: where all of a span has no more bytes than the limit, there is
+    nothing to cut, and nothing was looked at. What counts or filters attributes has to see the marks of what was cut.
+    """
+    limit = attribute_limit(destination)
+    plain = destination.max_content_chars is None and destination.limits is None and not destination.privacy_mode
+    is_short = all(len(value) <= limit for value in destination.span_attributes.values() if isinstance(value, str))
+    return limit if plain and is_short else None
 
 
 def render_key(destination: Destination) -> Hashable:
