@@ -16,6 +16,7 @@ from ..conventions.limits import shorten
 from ..conventions.span import Span
 from ..destinations.rendering import cut_after_encoding, render_key, rendering_of
 from ..own_threads import is_for_this_thread
+from ..otlp.repeated import forget_repeated
 from ..record.fast_frozen import frozen
 from ..record.operation import EVALUATOR, Operation
 from ..recording.captured import CapturedOperation
@@ -165,6 +166,7 @@ class Encoder:
             MEASURED_STATES.forget_unused()
             MEASURED_CALLS.forget_unused()
             TEMPLATES.forget_unused()
+            forget_repeated()
             self._idle_since = now
 
     def encode_all(self) -> None:

@@ -16,6 +16,7 @@ import orjson
 
 from ..conventions.span import Attributes, AttributeValue, Span, SpanEvent, SpanLink
 from ..record.json import INT64, digits, text
+from .repeated import Repeated, first, remember, repeated_texts
 
 CONTENT_TYPE = "application/json"
 _DEPTH = 24  # levels of lists and mappings, each four of JSON's; some parsers stop at 128
@@ -58,32 +59,97 @@ def _attributes(attributes: Attributes, depth: int = _DEPTH) -> list[dict[str, A
 
 def encode_span(span: Span) -> bytes:
     """Return one span as a JSON object."""
-    data = _span(span)
+    parent = span.parent_span_id
+    pieces = [
+        b'{"traceId":"%b","spanId":"%b",%b"name":%b,"kind":%d,"startTimeUnixNano":"%d","endTimeUnixNano":"%d","attributes":['
+        % (
+            span.trace_id.to_bytes(16, "big").hex().encode(),
+            span.span_id.to_bytes(8, "big").hex().encode(),
+            b'"parentSpanId":"%b",' % parent.to_bytes(8, "big").hex().encode() if parent else b"",
+            _written(span.name),
+            span.kind,
+            span.start_ns,
+            span.end_ns,
+        )
+    ]
+    _append_attributes(pieces, span.attributes)
+    if span.attributes:
+        pieces[-1] = pieces[-1][:-1]  # the comma
+    pieces.append(b"]")
+    if span.events:
+        pieces.append(b',"events":' + _written([_event(event) for event in span.events]))
+    if span.links:
+        pieces.append(b',"links":' + _written([_link(link) for link in span.links]))
+    flags = _HAS_REMOTE | (_IS_REMOTE if span.parent_is_remote else 0) | 1
+    pieces.append(b',"status":%b,"flags":%d}' % (_status(span), flags))
+    return b"".join(pieces)
+
+
+def _append_attributes(pieces: list[bytes], attributes: Attributes) -> None:
+    """Append the encoded attributes to *pieces*, a comma behind each. Who joins them copies each long text once only."""
+    append, heads, repeated, dumps, isfinite = pieces.append, _HEADS, _REPEATED, orjson.dumps, math.isfinite
+    for key, value in attributes.items():
+        head = heads.get(key)
+        if head is None:
+            head = _head(key)
+        kind = type(value)
+        if kind is not str:
+            if kind is int and -INT64 <= value < INT64:  # type: ignore[operator]
+                append(b'%b{"intValue":"%d"}},' % (head, value))  # type: ignore[str-format]
+            elif kind is float and isfinite(value):  # type: ignore[arg-type]
+                append(b'%b{"doubleValue":%b}},' % (head, dumps(value)))
+            else:
+                append(b"%b%b}," % (head, _written(_value(value))))
+            continue
+        same = repeated.get(key)
+        if same is not None:
+            piece = same.get(value)  # type: ignore[arg-type]
+            if piece is not None:
+                append(piece)
+                continue
+        try:
+            text = dumps(value)
+        except (TypeError, ValueError):  # a lone surrogate
+            text = _written(value)
+        if len(text) > _SHORT:
+            append(head + b'{"stringValue":')
+            append(text)
+            append(b"}},")
+            continue
+        piece = b'%b{"stringValue":%b}},' % (head, text)
+        append(piece)
+        if same is not None:
+            remember(repeated, key, value, piece)  # type: ignore[arg-type]
+        elif key not in repeated:
+            first(repeated, key, value, piece)  # type: ignore[arg-type]
+
+
+_SHORT = 128  # bytes; shorter texts are copied into the piece before them
+_MOST_HEADS = 4096
+_HEADS: dict[str, bytes] = {}
+_REPEATED: Repeated = repeated_texts()
+
+
+def _head(key: str) -> bytes:
+    """Return what stands before an attribute's value; names repeat from span to span, so it is kept."""
+    head = b'{"key":%b,"value":' % _written(str(key))
+    if len(_HEADS) < _MOST_HEADS and type(key) is str:
+        _HEADS[key] = head
+    return head
+
+
+def _written(data: Any) -> bytes:
     try:
         return orjson.dumps(data)
     except (TypeError, ValueError):  # a lone surrogate somewhere
         return orjson.dumps(_clean(data))
 
 
-def _span(span: Span) -> dict[str, Any]:
-    data: dict[str, Any] = {"traceId": f"{span.trace_id:032x}", "spanId": f"{span.span_id:016x}"}
-    if span.parent_span_id:
-        data["parentSpanId"] = f"{span.parent_span_id:016x}"
-    data["name"] = span.name
-    data["kind"] = span.kind
-    data["startTimeUnixNano"] = str(span.start_ns)
-    data["endTimeUnixNano"] = str(span.end_ns)
-    data["attributes"] = _attributes(span.attributes)
-    if span.events:
-        data["events"] = [_event(event) for event in span.events]
-    if span.links:
-        data["links"] = [_link(link) for link in span.links]
+def _status(span: Span) -> bytes:
     status: dict[str, Any] = {"code": span.status_code} if span.status_code else {}
     if span.status_message:
         status["message"] = span.status_message
-    data["status"] = status
-    data["flags"] = _HAS_REMOTE | (_IS_REMOTE if span.parent_is_remote else 0) | 1
-    return data
+    return _written(status) if status else b"{}"
 
 
 def _event(event: SpanEvent) -> dict[str, Any]:

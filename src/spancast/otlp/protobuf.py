@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from ..conventions.span import Attributes, AttributeValue, Span, SpanEvent, SpanLink
 from ..record.json import INT64, digits
+from .repeated import Repeated, first, remember, repeated_texts
 
 CONTENT_TYPE = "application/x-protobuf"
 _MASK = 0xFFFFFFFFFFFFFFFF
@@ -95,13 +96,18 @@ def _attributes(tag: bytes, attributes: Attributes, depth: int = _DEPTH) -> byte
     return b"".join(pieces)
 
 
-def _append_attributes(pieces: list[bytes], tag: bytes, attributes: Attributes, depth: int = _DEPTH) -> int:
-    """Append the encoded attributes to *pieces*; return their size. Who joins them copies each long text once only."""
-    append, varints, keys, heads = pieces.append, _VARINTS, _KEYS, _HEADS[tag]
-    whole = 0
+def _append_attributes(pieces: list[bytes], tag: bytes, attributes: Attributes, depth: int = _DEPTH) -> None:
+    """Append the encoded attributes to *pieces*. Who joins them copies each long text once only."""
+    append, varints, keys, heads, repeated = pieces.append, _VARINTS, _KEYS, _HEADS[tag], _REPEATED[tag]
     for key, value in attributes.items():
         kind = type(value)
         if kind is str:
+            same = repeated.get(key)
+            if same is not None:
+                piece = same.get(value)  # type: ignore[arg-type]
+                if piece is not None:
+                    append(piece)
+                    continue
             try:
                 text = value.encode()  # type: ignore[union-attr]
             except UnicodeEncodeError:  # a lone surrogate
@@ -111,12 +117,16 @@ def _append_attributes(pieces: list[bytes], tag: bytes, attributes: Attributes, 
             head = known.get(size) if known is not None else None
             if head is None:
                 head = _head(tag, key, size)
-            if size < _SHORT:  # most texts
-                append(head + text)
-            else:
+            if size >= _SHORT:
                 append(head)
                 append(text)
-            whole += len(head) + size
+                continue
+            piece = head + text  # most texts
+            append(piece)
+            if same is not None:
+                remember(repeated, key, value, piece)  # type: ignore[arg-type]
+            elif key not in repeated:
+                first(repeated, key, value, piece)  # type: ignore[arg-type]
             continue
         name = keys.get(key)
         if name is None:
@@ -124,16 +134,14 @@ def _append_attributes(pieces: list[bytes], tag: bytes, attributes: Attributes, 
         if kind is int and 0 <= value < 16384:  # type: ignore[operator]
             number = varints[value]  # type: ignore[index]
             inner = 1 + len(number)
-            piece = b"%b%b%b\x12%b\x18%b" % (tag, _varint(len(name) + 2 + inner), name, varints[inner], number)
+            append(b"%b%b%b\x12%b\x18%b" % (tag, _varint(len(name) + 2 + inner), name, varints[inner], number))
         else:
-            piece = _field(tag, name + _field(b"\x12", _value(value, depth)))
-        append(piece)
-        whole += len(piece)
-    return whole
+            append(_field(tag, name + _field(b"\x12", _value(value, depth))))
 
 
 _SHORT = 128  # bytes; shorter texts are copied into the piece before them
 _MOST_SIZES = 64  # of the texts under one name, whose heads are kept
+_REPEATED: dict[bytes, Repeated] = {tag: repeated_texts() for tag in (b"\x0a", b"\x1a", b"\x22", b"\x4a")}
 _HEADS: dict[bytes, dict[str, dict[int, bytes]]] = {tag: {} for tag in (b"\x0a", b"\x1a", b"\x22", b"\x4a")}
 
 
@@ -174,8 +182,8 @@ def encode_span(span: Span) -> bytes:
         if span.start_ns and span.end_ns
         else _moment(b"\x39", span.start_ns) + _moment(b"\x41", span.end_ns),
     )
-    pieces = [b""]
-    size = len(head) + _append_attributes(pieces, b"\x4a", span.attributes)
+    pieces = [b"", head]
+    _append_attributes(pieces, b"\x4a", span.attributes)
     tail = (_field(b"\x7a", _status(span)) if span.status_message else _STATUS[span.status_code]) + (
         _REMOTE if span.parent_is_remote else _LOCAL
     )
@@ -187,8 +195,8 @@ def encode_span(span: Span) -> bytes:
                 tail,
             ]
         )
-    pieces[0] = b"\x12%b%b" % (_varint(size + len(tail)), head)
     pieces.append(tail)
+    pieces[0] = b"\x12" + _varint(sum(map(len, pieces)))
     return b"".join(pieces)
 
 
