@@ -7,7 +7,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from spancast.capture import answer as answers
 from spancast.capture.answer import CACHED, ModelAnswer, is_handed_on, read_answer
 from spancast.capture.facts import ChunkFacts, facts_in, merged
 from spancast.capture.snapshot import plain_data
@@ -260,3 +263,29 @@ class Beneath:
 def test_an_answer_that_is_handed_on(outer: ModelAnswer, inner: list[Any], handed_on: bool) -> None:
     """It is the inner call's when its counts are, unless the responses have different ids."""
     assert handed_on is is_handed_on(outer, inner)
+
+
+_COUNT = st.sampled_from([None, 0, 3, 7, 1.5, "2"])
+_USAGE = st.dictionaries(
+    st.sampled_from(
+        ["prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens", "cost", "is_byok"]
+    )
+    | st.sampled_from(["cached_tokens", "cost_details"]),
+    _COUNT | st.dictionaries(st.sampled_from(["upstream_inference_cost", "total_cost"]), _COUNT, max_size=1),
+    max_size=4,
+)
+_SOURCE = st.dictionaries(
+    st.sampled_from(["token_usage", "usage", "response", "cost", "total_cost", "response_cost"])
+    | st.sampled_from(["native_finish_reason", "provider", "latency", "model_name", "model", "id"]),
+    _USAGE | _COUNT,
+    max_size=4,
+)
+
+
+@given(st.lists(_SOURCE, max_size=2), st.lists(_SOURCE, max_size=1), st.lists(_USAGE, max_size=1))
+def test_a_plain_answer_is_read_as_by_the_long_way(own: list[Any], shared: list[Any], usages: list[Any]) -> None:
+    """What says nothing but sums is not searched for prices, a gateway's words and details; they would not be there."""
+    short = read_answer(ONE, [own], shared, usages)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answers, "_says_more", lambda source: True)
+        assert read_answer(ONE, [own], shared, usages) == short

@@ -11,10 +11,10 @@ from ..record.json import JSON
 from ..record.message import Message
 from ..record.operation import NOTHING
 from ..record.usage import Usage
-from .gateway import gateway_facts
+from .gateway import MARKS, gateway_facts
 from .lookup import fields_of, first_text, text_of, values_at
 from .numbers import number_of
-from .spellings import ENDED, FINISH_REASON, ID, MADE_UP_IDS, MODEL, SERVICE_TIER, USAGE
+from .spellings import COST, ENDED, FINISH_REASON, ID, MADE_UP_IDS, MODEL, SERVICE_TIER, USAGE, first_names
 from .usage import read_cost, read_usage
 
 Facts = Mapping[str, Any]  # what a provider says besides the content: any mapping, nested ones inside
@@ -74,18 +74,36 @@ def read_answer(
         reasons[0] = finish_reason(shared)
     sources = [source for own in facts for source in own if source]
     sources += [source for source in shared if source]
-    cached = any([type(usage) is dict and number_of(usage.get("total_cost")) == 0 for usage in usages])
+    further = [source for source in sources if _says_more(source)]
+    cached = False
+    for usage in usages:
+        if type(usage) is dict and "total_cost" in usage and number_of(usage["total_cost"]) == 0:
+            cached = True
     return _model_answer(
         _with_reasons(messages, reasons),
         tuple([reason or UNKNOWN for reason in reasons]) if any(reasons) else (),
-        None if cached else usage_of(usages, sources),
-        CACHED if cached else _cost(usages, sources),
-        _first(sources, MODEL),
+        None if cached else usage_of(usages, sources, further),
+        CACHED if cached else _cost(usages, further),
+        _model(sources),
         _identity(sources, identity),
         _first(sources, SERVICE_TIER),
         cached,
-        gateway_facts(sources),
+        gateway_facts(sources) if further else NOTHING,
     )
+
+
+def _says_more(source: Facts) -> bool:
+    """Return whether *source* may say what was paid, a gateway's words, or counts beside the sums.
+
+    Looked at once for all three: reading each anew took a tenth of the work on an answer (benchmarks/instructions.py).
+    """
+    if not _MORE.isdisjoint(source):
+        return True
+    for name in _MAY_HAVE_USAGE:
+        usage = source.get(name)
+        if usage is not None and not (type(usage) is dict and _SUMS.issuperset(usage)):
+            return True
+    return False
 
 
 def finish_reason(sources: Iterable[Facts]) -> str | None:
@@ -118,15 +136,15 @@ def _with_reasons(messages: Sequence[Message], reasons: Sequence[str | None]) ->
     return tuple(found)
 
 
-def usage_of(usages: Iterable[object], sources: Sequence[Facts]) -> Usage | None:
-    """Return the usage, wherever the framework or the provider put it.
+def usage_of(usages: Iterable[object], sources: Sequence[Facts], further: Sequence[Facts]) -> Usage | None:
+    """Return the usage, wherever the framework or the provider put it. *further*: the sources that may say more than sums.
 
     At last one level further down than expected, and under names that nobody knows but that say what they are
     (`estimated_token_usage`).
     """
     for usage in usages:
         if (read := read_usage(usage)) is not None:
-            return read if _has_details(read) else _with_details(read, sources)
+            return read if not further or _has_details(read) else _with_details(read, further)
     for source in sources:
         for usage in values_at(source, USAGE):
             if (read := read_usage(usage)) is not None:
@@ -163,6 +181,7 @@ def _with_details(usage: Usage, sources: Sequence[Facts]) -> Usage:
 
 
 _MAY_HAVE_USAGE = frozenset({"token_usage", "usage"})
+_MORE = MARKS | first_names(COST) | {"response"}
 _SUMS = frozenset({"prompt_tokens", "completion_tokens", "input_tokens", "output_tokens", "total_tokens"})
 
 
@@ -179,8 +198,7 @@ def _cost(usages: Iterable[object], sources: Sequence[Facts]) -> Cost | None:
         if (cost := read_cost(usage)) is not None:
             return cost
     for source in sources:
-        cost = read_cost(source)
-        if cost is not None:
+        if (cost := read_cost(source)) is not None:
             return cost
         if _MAY_HAVE_COST.isdisjoint(source):
             continue
@@ -196,6 +214,16 @@ _MAY_HAVE_COST = frozenset({"token_usage", "usage", "response"})
 def _first(sources: Iterable[Facts], paths: tuple[str, ...]) -> str | None:
     for source in sources:
         found = first_text(source, paths)
+        if found:
+            return found
+    return None
+
+
+def _model(sources: Iterable[Facts]) -> str | None:
+    for source in sources:
+        found = source.get("model_name")  # the first spelling, which most answers have
+        if type(found) is not str or not found:
+            found = first_text(source, MODEL)
         if found:
             return found
     return None

@@ -16,7 +16,8 @@ from ..record.operation import NOTHING
 from .lookup import fields_of, items_of, text_of
 from .numbers import number_of
 
-_MARKS: Final = ("native_finish_reason", "openrouter_metadata", "cost_details")  # that only the gateway's answers have
+# that only the gateway's answers have
+MARKS: Final = frozenset({"native_finish_reason", "openrouter_metadata", "cost_details"})
 _USAGES: Final = ("usage", "token_usage")
 _TIMES: Final = ("latency", "generation_time", "moderation_latency")  # milliseconds
 _BILLED: Final = ("is_byok", "cache_discount")
@@ -32,10 +33,19 @@ def gateway_facts(sources: Iterable[Mapping[str, Any]]) -> Mapping[str, JSON]:
     Args:
         sources: What the integration says of the answer, nearest first: plain mappings, nested ones inside.
     """
-    for source in sources:  # most answers are no gateway's: five look-ups
-        if any([mark in source for mark in _MARKS]) or any(["is_byok" in fields_of(source.get(u)) for u in _USAGES]):
+    for source in sources:  # most answers are no gateway's
+        if not MARKS.isdisjoint(source) or _is_billed(source):
             return _read(sources) or NOTHING
     return NOTHING
+
+
+def _is_billed(source: Mapping[str, Any]) -> bool:
+    """Return whether a usage object says whose key was used, as only the gateway's does."""
+    for name in _USAGES:
+        usage = source.get(name)
+        if usage is not None and "is_byok" in (usage if type(usage) is dict else fields_of(usage)):
+            return True
+    return False
 
 
 def _read(sources: Iterable[Mapping[str, Any]]) -> dict[str, JSON]:

@@ -19,6 +19,7 @@ from .spellings import (
     TIERED,
     TOOL_INPUT,
     WRITES_BY_LIFETIME,
+    first_names,
 )
 
 Counts = dict[str, "int | None"]
@@ -138,10 +139,13 @@ def _add_what_is_apart(fields: Mapping[str, Any], counts: Counts) -> None:
 
 
 # ---------------------------------------------------------------- money
+_PRICED = first_names(COST)
+
+
 def read_cost(fields: object) -> Cost | None:
     """Return what the provider or a gateway billed, in any of the shapes in `spellings.COST`; None when nothing says so."""
     held = fields if type(fields) is dict else fields_of(fields)
-    if not held:
+    if not held or _PRICED.isdisjoint(held):
         return None
     total = _money(held, COST)
     if total is None:

@@ -76,7 +76,7 @@ def _langfuse_prompt(prompt: Any) -> Any:
 
 def shown_metadata(mapping: Mapping[str, Any] | None, shown: frozenset[str] = frozenset()) -> Mapping[str, JSON]:
     """Return a run's metadata as plain data, with the frameworks' own keys that are *shown*."""
-    if not mapping:
+    if not mapping or (not shown and _FRAMEWORK_KEYS.issuperset(mapping)):  # of most model calls
         return NOTHING
     kept: dict[str, JSON] = {}
     for key, value in dict(mapping).items():  # the frameworks may still write to it: copied in one go
