@@ -15,8 +15,8 @@ from typing import Any, Final
 from ..conventions.limits import shorten
 from ..conventions.span import Span
 from ..destinations.rendering import cut_after_encoding, render_key, rendering_of
-from ..own_threads import is_for_this_thread
 from ..otlp.repeated import forget_repeated
+from ..own_threads import is_for_this_thread
 from ..record.fast_frozen import frozen
 from ..record.operation import EVALUATOR, Operation
 from ..recording.captured import CapturedOperation

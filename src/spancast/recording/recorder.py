@@ -95,9 +95,11 @@ class Recorder:
         self._ended: dict[object, Place] = {}
         self._ended_keys: deque[object] = deque()
         self.pauses = pauses or Pauses(None)
-        self._opened = 0
         register(self)
-        self.retired = False  # its pipeline was replaced: it takes only what belongs to a trace that is open in it
+        self._opened, self.retired = (
+            0,
+            False,
+        )  # its pipeline was replaced: it takes only what belongs to a trace that is open in it
 
     # ------------------------------------------------------------------ looking up
     def ended(self, key: object) -> OpenOperation | None:
@@ -431,8 +433,7 @@ class Recorder:
         self.pauses.after_fork_in_child()
         self._open = OrderedDict()
         self.find = self._open.get
-        self._ended = {}
-        self._ended_keys = deque()
+        self._ended, self._ended_keys = {}, deque()
 
     def _end_oldest(self) -> None:
         """End the oldest operations, where there are too many or they are too old: a bounded number of steps a call.
