@@ -11,6 +11,7 @@ import pytest
 from langchain.agents import create_agent
 from langchain_core.agents import AgentAction, AgentFinish
 from langchain_core.callbacks import CallbackManager
+from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.runnables.config import get_callback_manager_for_config
 from langchain_core.tools import tool
@@ -88,6 +89,19 @@ def test_all_that_a_react_agent_said(options: dict[str, Any], config: Any) -> No
     (root,) = [span for span in memory.spans if span.parent_span_id is None]
     said = [message["role"] for message in json.loads(root.attributes["gen_ai.output.messages"])]
     assert ["assistant", "tool", "assistant"] == said
+
+
+@pytest.mark.parametrize("name", [None, "helper"])
+def test_an_edit_of_an_agents_state_is_no_run_of_the_agent(
+    name: str | None, pipeline: spancast.Pipeline, memory: MemoryDestination
+) -> None:
+    """`update_state` is a run of LangGraph's with the agent's marks; no model is called in it."""
+    agent = create_agent(ScriptedChat(script=["hello"]), [look_up], checkpointer=InMemorySaver(), name=name)
+    config: Any = {"configurable": {"thread_id": "t1"}, "callbacks": [SpancastCallbackHandler()]}
+    agent.invoke({"messages": [("user", "hi")]}, config)
+    memory.clear()
+    agent.update_state(config, {"messages": [AIMessage("hi there")]}, as_node="model")
+    assert ["CHAIN"] == [span.kind.value for span in memory.spans if span.parent_span_id is None]
 
 
 def test_a_graph_of_ones_own_is_no_agent(config: Any, memory: MemoryDestination) -> None:

@@ -25,6 +25,12 @@ def agent_in(metadata: Mapping[str, Any] | None) -> str | None:
     return name if isinstance(name, str) and name else None
 
 
+def edits_state(name: str, metadata: Mapping[str, Any]) -> bool:
+    """Return whether a run is LangGraph's for `update_state`, which it names after the graph: no agent runs in it."""
+    graph = name.removesuffix("UpdateState")
+    return graph != name and graph in (metadata.get("lc_agent_name"), _UNNAMED_GRAPH)
+
+
 def begins_agent(metadata: Mapping[str, Any], parent: OpenOperation | None) -> str | None:
     """Return the agent's name where one begins: on its graph's own run, or where the name is not its parent's."""
     above = parent.mapping if parent is not None and "langgraph_node" in metadata else None

@@ -136,6 +136,8 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
 
     def _agent(self, name: str, inputs: Any, parent_run_id: UUID | None, metadata: Mapping[str, Any]) -> str | None:
         """Return the agent that begins with this run; and mark the one that this run shows its graph to be."""
+        if parent_run_id is None and agents.edits_state(name, metadata):
+            return None
         if parent_run_id is None and metadata.get("ls_integration") is not None:
             graphs.obey_trace_policies(type(self))
         parent = self._runs.peek(parent_run_id)
