@@ -55,7 +55,7 @@ ROOMS["destinations"] = {
     "private_files",
     "local_file",
 }
-ROOMS["config"] = {*ROOMS["destinations"], "destinations", "redact"}
+ROOMS["config"] = {*ROOMS["destinations"], "destinations", "redact", "key_forms"}
 ROOMS["delivery"] = {*ROOMS["destinations"], "destinations", "safe_log"}
 ROOMS["metrics"] = {*ROOMS["delivery"], "delivery"}
 ROOMS["scores"] = {"record", "capture", "recording"}

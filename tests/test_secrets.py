@@ -198,3 +198,20 @@ def test_a_console_shows_no_header(capsys: pytest.CaptureFixture[str]) -> None:
     ):
         pass
     assert False is (SECRET in out.getvalue() + "".join(capsys.readouterr()))
+
+
+@pytest.mark.parametrize("variable", ["OTEL_PROPAGATORS", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_SERVICE_NAME"])
+def test_a_key_in_any_variable_is_not_listed(variable: str) -> None:
+    """`spancast settings` and `spancast doctor` list what has no effect, too."""
+    listed = "".join([repr(row) for row in rows.rows({variable: f"a={KEYS[0]}"})])
+    assert variable in listed
+    assert KEYS[0] not in listed
+
+
+def test_what_a_shell_would_replace_is_refused() -> None:
+    """`${NAME}` in a file would leave as it stands; the sentence says what to write."""
+    headers = {"Authorization": "Bearer ${MY_TOKEN}"}
+    with pytest.raises(SettingsError, match=r"write Bearer env:MY_TOKEN"):
+        Entry(
+            preset="otlp", arguments={"endpoint": "http://localhost:4318", "headers": headers}, origin="x"
+        ).destination()

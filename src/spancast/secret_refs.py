@@ -14,6 +14,7 @@ from .validation import SettingsError
 
 SERVICE: Final = "spancast"  # what the keyring files our secrets under
 _REFERENCE = re.compile(r"(?P<before>(?:[A-Za-z]+ )?)(?P<kind>env|keyring):(?P<name>\S*)")
+_SHELL = re.compile(r"(?P<before>(?:[A-Za-z]+ )?)\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]{0,127})\}")
 _VARIABLE = re.compile(r"(?:[A-Za-z_][A-Za-z0-9_]{0,127})?")
 
 
@@ -30,6 +31,12 @@ def resolved(value: Any, argument: str) -> Any:
     """
     found = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
     if found is None:
+        if isinstance(value, str) and (variable := _SHELL.fullmatch(value)) is not None:
+            raise SettingsError(
+                f"{argument} is {value}, and only a shell would replace that: "
+                f"write {variable['before']}env:{variable['name']}.",
+                "E102",
+            )
         return value
     read = _from_environment if found["kind"] == "env" else _from_keyring
     return found["before"] + read(found["name"], argument)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from .. import setting
 from ..destinations.destination import SpanLimits
 from ..destinations.otel_env import usable
+from ..key_forms import without_keys
 from ..record.fast_frozen import frozen
 from ..recording.notice import warn_once
 from ..setting import Environ, Setting
@@ -227,7 +228,10 @@ def not_followed(environ: Environ) -> tuple[Unread, ...]:
             unread.append(Unread(row.variable(environ) or "", str(error)))
     exporters = environ.get("OTEL_TRACES_EXPORTER", "")
     unread += [
-        Unread("OTEL_TRACES_EXPORTER", f"OTEL_TRACES_EXPORTER names {name[:40]!r}: spancast has {', '.join(EXPORTERS)}")
+        Unread(
+            "OTEL_TRACES_EXPORTER",
+            f"OTEL_TRACES_EXPORTER names {without_keys(name[:40])!r}: spancast has {', '.join(EXPORTERS)}",
+        )
         for name in setting.names(exporters.lower(), "")
         if name not in EXPORTERS
     ]

@@ -40,7 +40,7 @@ def rows(environ: Environ, *, all: bool = False) -> Iterator[Row]:
         if variable is not None:
             yield Row(
                 name=variable,
-                value=each.shown(environ[variable]),
+                value=without_secrets(each.shown(environ[variable])),
                 origin=f"environment {variable}",
                 meaning=each.meaning,
             )
