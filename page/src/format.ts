@@ -1,7 +1,8 @@
 /** Figures and times as people read them. */
 
 export function duration(seconds: number): string {
-  if (seconds >= 60) return `${Math.floor(seconds / 60)}m ${Math.round(seconds % 60)}s`;
+  const whole = Math.round(seconds);
+  if (whole >= 60) return `${Math.floor(whole / 60)}m ${whole % 60}s`;
   return seconds >= 1 ? `${seconds.toFixed(2)} s` : `${Math.round(seconds * 1000)} ms`;
 }
 
@@ -10,7 +11,7 @@ export function money(dollars: number | null | undefined): string {
   if (dollars === 0) return "$0";
   if (dollars >= 1) return `$${dollars.toFixed(2)}`;
   if (dollars >= 0.0001) return `$${dollars.toFixed(4)}`;
-  return `$${dollars.toFixed(12).replace(/^(0\.0*[1-9]\d?).*$/, "$1").replace(/0+$/, "")}`;
+  return `$${Number(dollars.toPrecision(2)).toFixed(12).replace(/0+$/, "")}`;
 }
 
 export function count(number: number): string {

@@ -94,8 +94,8 @@ describe("the graph of an agent", () => {
 
 describe("figures", () => {
   it("are short and say something", () => {
-    expect([money(0.00003), money(0.0123), money(2), money(0), money(null)]).toEqual(["$0.00003", "$0.0123", "$2.00", "$0", ""]);
-    expect([duration(0.0123), duration(2.345), duration(75)]).toEqual(["12 ms", "2.35 s", "1m 15s"]);
+    expect([money(0.00003), money(0.0000275), money(0.0123), money(2), money(0), money(null)]).toEqual(["$0.00003", "$0.000028", "$0.0123", "$2.00", "$0", ""]);
+    expect([duration(0.0123), duration(2.345), duration(75), duration(119.7)]).toEqual(["12 ms", "2.35 s", "1m 15s", "2m 0s"]);
     expect([plural(1, "span"), plural(1200, "span")]).toEqual(["1 span", "1,200 spans"]);
     expect(clock(0)).toContain("1970");
     expect([parsed('{"a": 1}'), parsed("{cut"), parsed("plain")]).toEqual([{ a: 1 }, "{cut", "plain"]);

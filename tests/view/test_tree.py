@@ -111,7 +111,7 @@ def test_a_call_that_its_gateway_tells_again_counts_once() -> None:
     again = replace(told, span_id="3", parent_span_id=told.span_id)
     assert "3 spans · 2.00 s · 17 tokens · $0.5000" == drawn([view(1, None), told, again])[1]
     beside = replace(again, parent_span_id="1")
-    assert "3 spans · 2.00 s · 34 tokens · $1.0000" == drawn([view(1, None), told, beside])[1]
+    assert "3 spans · 2.00 s · 34 tokens · $1.00" == drawn([view(1, None), told, beside])[1]
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -220,7 +220,7 @@ def test_markup_in_names_is_no_markup() -> None:
         (0.00003, "$0.00003 "),
         (0.0000416, "$0.000042 "),
         (0.00009999, "$0.0001 "),
-        (12.5, "$12.5000 "),
+        (12.5, "$12.50 "),
     ],
 )
 def test_money_is_shown_with_what_matters(cost: float, shown: str) -> None:

@@ -95,7 +95,7 @@ def read_answer(
 def _says_more(source: Facts) -> bool:
     """Return whether *source* may say what was paid, a gateway's words, or counts beside the sums.
 
-    Looked at once for all three: reading each anew took a tenth of the work on an answer (benchmarks/instructions.py).
+    Looked up for all three together: reading each anew took a tenth of the work on an answer (benchmarks/instructions.py).
     """
     if not _MORE.isdisjoint(source):
         return True
