@@ -96,10 +96,8 @@ class Recorder:
         self._ended_keys: deque[object] = deque()
         self.pauses = pauses or Pauses(None)
         register(self)
-        self._opened, self.retired = (
-            0,
-            False,
-        )  # its pipeline was replaced: it takes only what belongs to a trace that is open in it
+        self._opened = 0
+        self.retired = False  # its pipeline was replaced: it takes only what belongs to a trace that is open in it
 
     # ------------------------------------------------------------------ looking up
     def ended(self, key: object) -> OpenOperation | None:
@@ -118,9 +116,8 @@ class Recorder:
     def remote_parent(self, trace_id: int, span_id: int, fields: TraceFields, *, recorded: bool) -> OpenOperation:
         """Return what stands for an operation of another process or context; *recorded*: its trace is sampled there."""
         operation = OpenOperation(CHAIN, "", 0, trace_id, span_id)
-        chosen = self._counted
-        if recorded:
-            chosen |= self._all if self._usual else sampled(self._rules, fields.session_id, trace_id)
+        everywhere = self._all if self._usual or not recorded else sampled(self._rules, fields.session_id, trace_id)
+        chosen = self._counted | (everywhere if recorded else 0)
         operation.state = TraceState(fields, sampled=chosen, recorder=self)
         operation.capture = bool(chosen & self._content)
         operation.end_ns = 1
