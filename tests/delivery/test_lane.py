@@ -199,7 +199,7 @@ def test_metadata_counts_against_the_bound(lane_of: Callable[..., OneLane]) -> N
     lane.offer(captured(1))
     assert True is target.entered.wait(10)
     for number in range(2, 32):
-        one = dataclasses.replace(captured(number), fields=TraceFields(metadata={"text": "x" * 9_300, "number": 1}))
+        one = dataclasses.replace(captured(number), fields=TraceFields(metadata={"text": "x" * 9_200, "number": 1}))
         lane.offer(one)
     report = lane.report()
     assert 31 == report.queued + report.dropped

@@ -32,6 +32,7 @@ from .inbox import MAX_AGE, Inbox, Marker
 from .lane import Lane
 from .sampling_marks import SamplingMarks
 from .score_lanes import NOWHERE, Routed, ScoreLane, marked, routed, scores_captured
+from .sender import SEND_AT
 from .threads import thread_sleep
 
 CHUNK: Final = 32  # spans that are encoded between two chances for the application's threads (5 ms: a switch interval)
@@ -176,6 +177,9 @@ class Encoder:
             try:
                 while claimed:
                     self._encode(claimed.pop())
+                    if self._made.bytes >= SEND_AT:  # large spans leave while the next ones are made
+                        self._hand_over()
+                        thread_sleep(0)
             finally:
                 for item in claimed:  # a bug in spancast: the rest of the chunk
                     if type(item) is not Marker:
@@ -271,6 +275,7 @@ class Encoder:
                     made.append(same)
                 fitted.append((index, lane.sender.fit(same[1], same[2])))
         for index, own in fitted:
+            self._made.bytes += len(own) if type(own) is bytes else 0
             self._made.ready[index].append(own if unmarked >> index & 1 else marked(own, plain, operation))
 
     def _route(self, operation: Operation, chosen: int) -> Routed:
@@ -313,13 +318,15 @@ class Encoder:
 class _Made:
     """What has been made of the spans in hand: for each lane what is ready and how many it skips; and what was dropped.
 
+    *bytes*: how many are ready, for all lanes together.
+
     *finished*: what metrics count.
     """
 
-    __slots__ = ("count", "dropped", "finished", "judged", "ready", "skipped")
+    __slots__ = ("bytes", "count", "dropped", "finished", "judged", "ready", "skipped")
 
     def __init__(self, lanes: int) -> None:
-        self.count = 0
+        self.bytes = self.count = 0
         self.ready: list[list[Any]] = [[] for _ in range(lanes)]
         self.skipped = [0] * lanes
         self.finished: list[CapturedOperation] = []

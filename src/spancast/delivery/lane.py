@@ -21,7 +21,7 @@ from .ledger import Ledger
 from .next_step import Do, Situation, next_step
 from .phase import GRACE, LaneState, Phase, draining, request_time
 from .requests import Requests
-from .sender import MAX_BATCH, Sender
+from .sender import MAX_BATCH, SEND_AT, Sender
 from .spool import Spool
 from .waiters import Waiters
 from .worker import LONGEST_SLEEP, Worker
@@ -70,7 +70,7 @@ class Lane:
         if fitting:
             self.outbox.put(fitting, offered_at)
             waiting = len(self.outbox)
-            if waiting <= len(fitting) or waiting >= MAX_BATCH or self.waiters:
+            if waiting <= len(fitting) or waiting >= MAX_BATCH or self.outbox.bytes >= SEND_AT or self.waiters:
                 self.worker.wake.set()
             self.worker.start()
         return None
@@ -142,7 +142,7 @@ class Lane:
             waited_for = max(waited_for or phase.until, phase.until)
         return Situation(
             oldest=self.outbox.oldest(),
-            full=len(self.outbox) >= MAX_BATCH or self.outbox.bytes >= self.sender.room,
+            full=len(self.outbox) >= MAX_BATCH or self.outbox.bytes >= min(SEND_AT, self.sender.room),
             pause=self.breaker.wait(now, hurried=waited_for is not None),
             asked=self.breaker.asked,
             patience=self.breaker.max_elapsed_time,

@@ -17,6 +17,7 @@ from ..recording.guard import report_fault
 from .buffer import Entry, size_of
 
 MAX_BATCH: Final = 512  # spans a request
+SEND_AT: Final = 1_000_000  # bytes that are sent without waiting for more: what waits is memory (the history workload)
 SMALLEST_REQUEST: Final = 16_000  # bytes; below this, refusals of size teach nothing more
 _UNREADABLE: Final = frozenset({400, 422})  # one span may be why the receiver could not read the others
 _MAX_REQUESTS: Final = 64  # requests for one batch that the receiver cannot read

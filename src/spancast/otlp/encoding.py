@@ -16,11 +16,15 @@ class Encoding:
 
     content_type: str
     span: Callable[[Span], bytes]
-    request: Callable[[Attributes, str, str, Sequence[bytes]], bytes]
+    pieces: Callable[[Attributes, str, str, Sequence[bytes]], list[bytes]]
     decode: Callable[[bytes], Span]
+
+    def request(self, resource: Attributes, scope_name: str, scope_version: str, spans: Sequence[bytes]) -> bytes:
+        """Return a whole request, in one piece."""
+        return b"".join(self.pieces(resource, scope_name, scope_version, spans))
 
 
 ENCODINGS: dict[str, Encoding] = {
-    "http/json": Encoding(json.CONTENT_TYPE, json.encode_span, json.encode_request, json_decoding.decode_span),
-    "http/protobuf": Encoding(protobuf.CONTENT_TYPE, protobuf.encode_span, protobuf.encode_request, decode_span),
+    "http/json": Encoding(json.CONTENT_TYPE, json.encode_span, json.request_pieces, json_decoding.decode_span),
+    "http/protobuf": Encoding(protobuf.CONTENT_TYPE, protobuf.encode_span, protobuf.request_pieces, decode_span),
 }

@@ -7,13 +7,9 @@ all of an exchange, from connecting to the last byte, has one deadline.
 
 from __future__ import annotations
 
-import gzip
-import http.client
-import io
 import logging
 import math
 import re
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -25,12 +21,13 @@ import urllib3
 from .. import _version
 from ..conventions.span import Attributes, Span
 from ..own_threads import is_for_this_thread
-from ..record.fast_frozen import frozen
 from ..setting import masked_url
+from .body import BLOCK, Body, compressed, in_blocks, size_of_body
+from .connections import Deadline, Tls, pool_of
 from .encoding import ENCODINGS, Encoding
 from .masking import hidden, words
 from .outcome import Outcome, Verdict
-from .proxies import ProxyAddressError, proxy_for
+from .proxies import ProxyAddressError
 
 Headers = Mapping[str, str] | Callable[[], Mapping[str, str]]
 
@@ -42,21 +39,13 @@ MAX_IDLE = 50.0  # seconds; below what load balancers (60 s and more) and NAT (3
 _WEB_PAGE = re.compile(rb"<(!doctype html|html|head|body|title|meta|script)\b", re.I)
 _RETRYABLE = frozenset({429, 502, 503, 504})
 _GZIP_ABOVE = 1024  # bytes; below, gzip costs more than it saves
-_GZIP_LEVEL = 1  # level 1 costs half of level 6 and is 3 to 8 % larger
 _TOO_LARGE = re.compile(rb"too large|larger than|exceeds? .*(size|limit)|message size|max(imum)? (body|request)", re.I)
 # Badger's words, in Jaeger's 503: an attribute is a key there. Tried again it would be refused without end
 _LONG_KEY = re.compile(rb"Key with size \d+ exceeded \d+ limit")
 USER_AGENT = f"spancast/{_version.VERSION}"
-_OURS = frozenset({"content-type", "content-encoding", "user-agent", "x-test-connection"})  # headers without secrets
-
-
-@frozen(kw_only=True)
-class Tls:
-    """Certificates: a CA bundle, and a client's certificate and key; paths of PEM files."""
-
-    ca_file: str | None = None
-    client_certificate: str | None = None
-    client_key: str | None = None
+_OURS = frozenset(
+    {"content-type", "content-encoding", "content-length", "user-agent", "x-test-connection"}
+)  # headers without secrets
 
 
 class HttpExporter:
@@ -83,7 +72,7 @@ class HttpExporter:
         self._resource = resource
         self._tls = tls or Tls()
         self._pool: Any = None
-        self._deadline = _Deadline()
+        self._deadline = Deadline()
         self._used_at = 0.0
         self._max_idle = max_idle
         self.encode: Callable[[Span], bytes] = self._encoding.span
@@ -91,15 +80,15 @@ class HttpExporter:
 
     def export(self, batch: Sequence[Any], timeout: float) -> Outcome:
         """Send *batch* once, within *timeout* seconds (never more than the destination's own)."""
-        body = self._encoding.request(self._resource(), "spancast", _version.VERSION, batch)
+        body = self._encoding.pieces(self._resource(), "spancast", _version.VERSION, batch)
         return self.post(body, min(timeout, self._timeout))
 
-    def post(self, body: bytes, timeout: float, extra: Mapping[str, str] | None = None) -> Outcome:
+    def post(self, body: Body, timeout: float, extra: Mapping[str, str] | None = None) -> Outcome:
         """Send one request body; *extra* headers are laid over the destination's."""
         return self.exchange("POST", body, timeout, extra)[0]
 
     def exchange(
-        self, method: str, body: bytes, timeout: float, extra: Mapping[str, str] | None = None
+        self, method: str, body: Body, timeout: float, extra: Mapping[str, str] | None = None
     ) -> tuple[Outcome, bytes]:
         """Make one request, within *timeout* seconds; return what its answer means, and the answer."""
         try:
@@ -111,9 +100,14 @@ class HttpExporter:
                 raise
             kind = type(error).__name__
             return Outcome(verdict=Verdict.RETRY, reason="headers", message=f"the headers callable raised {kind}"), b""
-        if self._gzip and len(body) > _GZIP_ABOVE:
-            body = gzip.compress(body, _GZIP_LEVEL)
+        size = size_of_body(body)
+        if self._gzip and size > _GZIP_ABOVE:
+            body = compressed(body)
             headers["Content-Encoding"] = "gzip"
+        elif size <= BLOCK:
+            body = b"".join(body) if not isinstance(body, bytes) else body
+        if not isinstance(body, bytes):
+            headers["Content-Length"] = str(size)  # else it would be sent in chunks, which some receivers do not read
         self._deadline.at = time.monotonic() + timeout
         try:
             return self._exchange(method, body, headers, timeout)
@@ -136,11 +130,11 @@ class HttpExporter:
             headers[name] = _sendable(name, value)
         return headers
 
-    def _exchange(self, method: str, body: bytes, headers: Mapping[str, str], timeout: float) -> tuple[Outcome, bytes]:
+    def _exchange(self, method: str, body: Body, headers: Mapping[str, str], timeout: float) -> tuple[Outcome, bytes]:
         response = self._connections().request(
             method,
             self._url,
-            body=body or None,
+            body=(body or None) if isinstance(body, bytes) else in_blocks(body),
             headers=headers,
             timeout=urllib3.Timeout(total=timeout),
             redirect=False,
@@ -159,80 +153,10 @@ class HttpExporter:
     def _connections(self) -> Any:
         if self._pool is None:
             _mask_in_logs(self._url)
-            self._pool = _pool(self._url, self._tls, self._deadline)
+            self._pool = pool_of(self._url, self._tls, self._deadline)
         elif time.monotonic() - self._used_at > self._max_idle:
             self._pool.clear()  # somebody on the way may have forgotten it, and would let the request wait for nothing
         return self._pool
-
-
-class _Deadline:
-    """When the exchange under way has to be over, in monotonic seconds."""
-
-    __slots__ = ("at",)
-
-    def __init__(self) -> None:
-        self.at = math.inf
-
-
-def _pool(url: str, tls: Tls, deadline: _Deadline) -> Any:
-    """Return a connection pool: TLS always verified, the environment's proxies used as other clients do."""
-    options: dict[str, Any] = {"maxsize": 1, "cert_reqs": "CERT_REQUIRED"}
-    if tls.ca_file:
-        options["ca_certs"] = tls.ca_file
-    if tls.client_certificate:
-        options["cert_file"] = tls.client_certificate
-        options["key_file"] = tls.client_key
-    proxy = proxy_for(url)
-    if proxy is None:
-        manager = urllib3.PoolManager(**options)
-    else:
-        manager = urllib3.ProxyManager(proxy.url, proxy_headers=dict(proxy.headers), **options)
-    manager.pool_classes_by_scheme = {
-        scheme: _punctual(pool, deadline) for scheme, pool in manager.pool_classes_by_scheme.items()
-    }
-    return manager
-
-
-class _Reader(io.RawIOBase):
-    """A socket's bytes, none of them after the deadline."""
-
-    def __init__(self, raw: Any, sock: socket.socket, deadline: _Deadline) -> None:
-        self._raw = raw
-        self._sock = sock
-        self._deadline = deadline
-
-    def readable(self) -> bool:
-        """Say that this is for reading."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Read what comes next, within the time that is left."""
-        left = self._deadline.at - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("timed out")
-        self._sock.settimeout(min(left, 3600.0))
-        count: int = self._raw.readinto(buffer)
-        return count
-
-    def close(self) -> None:
-        """Let go of the socket."""
-        self._raw.close()
-        super().close()
-
-
-def _punctual(pool: Any, deadline: _Deadline) -> Any:
-    """Return a class of pools whose connections read an answer, its head included, before *deadline*.
-
-    urllib3's own timeout holds for each read: a receiver that sends its head a byte at a time would hold the lane.
-    """
-
-    class Response(http.client.HTTPResponse):
-        def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
-            super().__init__(sock, *args, **options)
-            self.fp = io.BufferedReader(_Reader(self.fp.detach(), sock, deadline))
-
-    connection = type("Connection", (pool.ConnectionCls,), {"response_class": Response})
-    return type("Pool", (pool,), {"ConnectionCls": connection})
 
 
 class _HeaderError(ValueError):

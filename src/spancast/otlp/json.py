@@ -176,10 +176,17 @@ def _clean(value: Any) -> Any:
 
 def encode_request(resource: Attributes, scope_name: str, scope_version: str, spans: Sequence[bytes]) -> bytes:
     """Return a whole request from spans that `encode_span` made; on one line, so that it can be a line of a file."""
-    about = orjson.dumps(_clean({"attributes": _attributes(resource)}))
+    return b"".join(request_pieces(resource, scope_name, scope_version, spans))
+
+
+def request_pieces(resource: Attributes, scope_name: str, scope_version: str, spans: Sequence[bytes]) -> list[bytes]:
+    """Return the pieces of a whole request, the spans among them."""
+    about = _written({"attributes": _attributes(resource)})
     scope = orjson.dumps({"name": scope_name, "version": scope_version})
-    return b'{"resourceSpans":[{"resource":%b,"scopeSpans":[{"scope":%b,"spans":[%b]}]}]}' % (
-        about,
-        scope,
-        b",".join(spans),
-    )
+    pieces = [b'{"resourceSpans":[{"resource":%b,"scopeSpans":[{"scope":%b,"spans":[' % (about, scope)]
+    for span in spans:
+        pieces += (span, b",")
+    if spans:
+        pieces.pop()
+    pieces.append(b"]}]}]}")
+    return pieces

@@ -229,8 +229,13 @@ def _status(span: Span) -> bytes:
 
 def encode_request(resource: Attributes, scope_name: str, scope_version: str, spans: Sequence[bytes]) -> bytes:
     """Return a whole request from spans that `encode_span` made."""
+    return b"".join(request_pieces(resource, scope_name, scope_version, spans))
+
+
+def request_pieces(resource: Attributes, scope_name: str, scope_version: str, spans: Sequence[bytes]) -> list[bytes]:
+    """Return the pieces of a whole request, the spans among them."""
     size = sum(map(len, spans))
     head = _field(b"\x0a", _attributes(b"\x0a", resource))
     scope = _field(b"\x0a", _text(b"\x0a", scope_name) + _text(b"\x12", scope_version))
     scope_head = b"\x12" + _varint(len(scope) + size) + scope
-    return b"".join([b"\x0a", _varint(len(head) + len(scope_head) + size), head, scope_head, *spans])
+    return [b"\x0a" + _varint(len(head) + len(scope_head) + size) + head + scope_head, *spans]

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from ...conventions.span import Span
 from ...diagnostics.result import CheckResult, Step, failure
-from ...otlp.http import Headers, Tls
+from ...otlp.connections import Tls
+from ...otlp.http import Headers
 from ...otlp.outcome import Outcome, Verdict
 from ...record.fast_frozen import frozen
 from ...resource import resource_source

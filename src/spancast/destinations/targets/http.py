@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from ...diagnostics.http_check import Connection, HttpCheck
 from ...diagnostics.result import CheckResult
-from ...otlp.http import Headers, HttpExporter, Tls
+from ...otlp.connections import Tls
+from ...otlp.http import Headers, HttpExporter
 from ...record.fast_frozen import frozen
 from ...resource import resource_source
 from ..destination import Destination, Exporter, ResourceSource
