@@ -72,7 +72,7 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
         self._runs = Runs(self, pipeline, fields_from_kwargs(fields), not full, paths)
 
     # ------------------------------------------------------------------ for feedback links
-    def trace_id_for(self, run_id: UUID) -> str | None:
+    def trace_id_for(self, run_id: UUID | str) -> str | None:
         """Return the trace id (32 hex digits) of a run that has no parent, by LangChain's own id of it.
 
         Remembered for the newest 10,000 runs of the process; None for others, and for runs that have a parent.
@@ -247,9 +247,9 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
 
     def on_llm_new_token(self, token: Any, *, run_id: UUID, chunk: Any = None, **kwargs: Any) -> None:
         """Note when the first piece of an answer came. Called for every token: the later ones cost one comparison."""
-        if run_id.int == self._answering:
-            return
         try:
+            if run_id.int == self._answering:
+                return
             operation = self._runs.peek(run_id)
             if operation is not None and not operation.first_token_ns and (token or begins_answer(chunk)):
                 operation.first_token_ns = time_ns()

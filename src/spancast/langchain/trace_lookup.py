@@ -26,9 +26,13 @@ def remember(run_id: UUID, operation: OpenOperation) -> None:
             _by_run.popitem(last=False)
 
 
-def trace_id_for(run_id: UUID) -> str | None:
-    """Return the trace id of a remembered run."""
-    trace_id = _by_run.get(run_id.int)
+def trace_id_for(run_id: UUID | str) -> str | None:
+    """Return the trace id of a remembered run; None for what is no run's id."""
+    try:
+        number = UUID(run_id).int if isinstance(run_id, str) else run_id.int
+        trace_id = _by_run.get(number)
+    except Exception:  # anything else
+        return None
     return None if trace_id is None else f"{trace_id:032x}"
 
 

@@ -159,8 +159,9 @@ class CurrentSpan(Span):
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
         target = self._target()
         if isinstance(target, OpenOperation):
-            code = status.status_code if isinstance(status, Status) else status
-            text = (status.description if isinstance(status, Status) else description) if target.capture else None
+            is_status = issubclass(type(status), Status)
+            code: Any = status.status_code if is_status else status  # type: ignore[union-attr]
+            text = (status.description if is_status else description) if target.capture else None  # type: ignore[union-attr]
             if code is StatusCode.ERROR and target.failure is None:
                 target.failure = Failure(type="Error", message="" if text is None else key_text(text)[:MAX_MESSAGE])
         elif target is not None:

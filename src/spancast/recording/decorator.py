@@ -20,7 +20,7 @@ from .guard import report_fault
 from .streams import AsyncGeneratorInContext, GeneratorInContext
 
 _MAX_PIECES = 10_000  # pieces of a generator that are kept for the output
-_UNREAD = (GeneratorType, AsyncGeneratorType)
+_UNREAD = frozenset({GeneratorType, AsyncGeneratorType, GeneratorInContext, AsyncGeneratorInContext})
 
 
 class Passage(Protocol):
@@ -208,7 +208,7 @@ class Call:
     def end(self, passage: Passage | None, error: BaseException | None, result: Any) -> None:
         """End the block of one call."""
         if passage is not None and result is not None and self._captures[1]:
-            if not isinstance(result, (*_UNREAD, GeneratorInContext, AsyncGeneratorInContext)):
+            if type(result) not in _UNREAD:  # `isinstance` asks a lazy object for its class, which may raise
                 try:
                     passage.capture("output", result)
                 except Exception as fault:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
 from typing import Final, cast
 
 from ..capture.snapshot import FEW, size_of_texts, sized_data
@@ -20,6 +21,7 @@ _ALIASES: Final = frozenset({"user_id", "conversation_id", "thread_id"})
 _LIKENESS = 0.82  # of difflib: `sesion_id`, `session` and `usr` are meant, `user_tier` and `span_id` are not
 _MAX_NAME = 40  # characters; a longer key is nobody's typing mistake
 _MAX_SEEN = 4096
+_MAX_KEYS = 4096  # of one mapping that are looked at
 _MAX_NEW = 40  # names that one callback compares: 20 to 40 µs each
 _MAX_TEXT = 300  # characters of a text that is remembered as harmless
 _MAX_LOOKED_AT = 262_144  # characters of one text in metadata, looked at in 15 ms; what is not looked at does not leave
@@ -51,9 +53,10 @@ def meant_by(key: str, names: Iterable[str] = NAMES) -> str | None:
 
 def look_at_keys(mapping: Mapping[str, object], fields: frozenset[str]) -> None:
     """Warn of mistyped *fields* in a framework's metadata or tags, and remember the names that are none of them."""
-    if not _seen.issuperset(mapping):
-        _look_once(mapping, _seen, NAMES)
-        _plain.update(_seen.intersection(mapping).difference(fields))
+    first = mapping if len(mapping) <= _MAX_KEYS else dict.fromkeys(islice(mapping, _MAX_KEYS))
+    if not _seen.issuperset(first):
+        _look_once(first, _seen, NAMES)
+        _plain.update(_seen.intersection(first).difference(fields))
 
 
 def look_at_keywords(mapping: Mapping[str, object], names: tuple[str, ...]) -> None:
@@ -64,7 +67,7 @@ def look_at_keywords(mapping: Mapping[str, object], names: tuple[str, ...]) -> N
 
 def _look_once(mapping: Mapping[str, object], seen: set[object], names: tuple[str, ...]) -> None:
     room = min(_MAX_NEW, _MAX_SEEN - len(seen))
-    for key in list(mapping):
+    for key in list(islice(mapping, _MAX_KEYS)):
         if room <= 0:
             break
         if key not in seen:

@@ -186,7 +186,7 @@ class trace(metaclass=_Lenient):  # noqa: N801  (used as a verb: `with trace(...
         self._kind = _kind_of(kind)
         self._input = input
         self._output = output
-        self._captures = (bool(capture_input), bool(capture_output))
+        self._captures = (_is_wanted(capture_input), _is_wanted(capture_output))
         self._recorder: Callable[[], Recorder] = recorder_in_use
         self._entered: list[Block | None] = []
 
@@ -287,6 +287,15 @@ def _place_of(fields: Any, outer: FieldScope | None) -> tuple[FieldScope, TraceH
     if place is None or place.operation is not None or place.trace_id != trace_id:
         place = ReservedPlace(trace_id, new_span_id())
     return FieldScope(fields, place), handle_of_reserved(place)
+
+
+def _is_wanted(value: object) -> bool:
+    try:
+        return bool(value)
+    except (
+        Exception
+    ):  # an array of several, an object of the application's: what is not wanted for certain does not leave
+        return False
 
 
 def _kind_of(kind: object) -> Kind | None:

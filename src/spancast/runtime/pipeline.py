@@ -293,7 +293,8 @@ def _waiter(pipeline: Pipeline, index: int) -> Callable[[], None]:
 
 def _seconds(timeout: object, default: float) -> float:
     """Return how long to wait: a number from 0 to `_LONGEST`; for what is no number the default, with one warning."""
-    if isinstance(timeout, (int, float)):
-        return float(min(timeout, _LONGEST)) if timeout > 0 else 0.0  # not a number: 0
+    if issubclass(type(timeout), (int, float)):
+        seconds = float.__float__(timeout) if issubclass(type(timeout), float) else int.__int__(timeout)  # type: ignore
+        return float(min(seconds, _LONGEST)) if seconds > 0 else 0.0  # not a number: 0
     warn_once("timeout", "spancast: a timeout is no number of seconds: %g is used.", default)
     return default
