@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,7 +19,9 @@ from spancast.destinations import MemoryDestination
 from spancast.langchain import SpancastCallbackHandler
 
 LEVELS = 100_000
-SMALL = 256 * 1024  # bytes of a thread's stack: what some servers and musl's libc give
+# Bytes of a thread's stack. 256 kB are what some servers and musl's libc give; Python 3.13 and newer need several times as
+# much to free values that are nested so deep, and crash with less: also in a program without spancast.
+SMALL = (256 if sys.version_info < (3, 13) else 2048) * 1024
 
 
 def nested(wrap: Callable[[Any], Any], levels: int = LEVELS) -> Any:

@@ -57,6 +57,16 @@ class Pause:
     checkpoint_id: str | None = None
 
 
+class _Job:
+    """What the disk is to do: write a pause, or where there is none remove its file."""
+
+    __slots__ = ("key", "pause")
+
+    def __init__(self, key: str, pause: Pause | None) -> None:
+        self.key = key
+        self.pause = pause
+
+
 class Pauses:
     """Remembers pauses by service and thread id. Never raises: a folder that cannot be used is done without.
 
@@ -80,10 +90,10 @@ class Pauses:
             OrderedDict()
         )  # answered just now: a file that is seen once more is no pause
         self._questions: OrderedDict[Pause, CapturedOperation] = OrderedDict()
-        self._jobs: queue.SimpleQueue[tuple[str, Pause | None]] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self._unfinished: set[_Job] = set()  # added to before a job is queued, taken from once it is done
         self._has_thread = threading.Lock()  # never waited for: whoever gets it starts the thread, which keeps it
         self._looked = self._folder is None
-        self._busy = False
         self._pid = os.getpid()
 
     # ------------------------------------------------------------------ in the application's threads
@@ -130,12 +140,14 @@ class Pauses:
         """Write what is still to be written: the process ends."""
         deadline = time.monotonic() + _FLUSH
         self._work_off()
-        while self._busy and time.monotonic() < deadline:
+        while self._unfinished and time.monotonic() < deadline:
             time.sleep(0.001)
 
     def _hand_to_disk(self, key: str, pause: Pause | None) -> None:
         if self._folder is not None:
-            self._jobs.put((key, pause))
+            job = _Job(key, pause)
+            self._unfinished.add(job)
+            self._jobs.put(job)
             self._start()
 
     def _check_process(self) -> None:
@@ -159,13 +171,13 @@ class Pauses:
             self._has_thread.release()
 
     # ------------------------------------------------------------------ in the disk's thread
-    def _run(self, jobs: queue.SimpleQueue[tuple[str, Pause | None]]) -> None:
+    def _run(self, jobs: queue.SimpleQueue[_Job]) -> None:
         pruned = 0.0
         while True:
             try:
                 self._look()
                 with suppress(queue.Empty):
-                    self._do(*jobs.get(timeout=_REFRESH))
+                    self._do(jobs.get(timeout=_REFRESH))
                     self._work_off()
                 if time.monotonic() - pruned > _PRUNE_EVERY:
                     pruned = time.monotonic()
@@ -177,14 +189,13 @@ class Pauses:
     def _work_off(self) -> None:
         with suppress(queue.Empty):
             while True:
-                self._do(*self._jobs.get_nowait())
+                self._do(self._jobs.get_nowait())
 
-    def _do(self, key: str, pause: Pause | None) -> None:
-        folder = self._folder
-        if folder is None:
-            return
-        self._busy = True
+    def _do(self, job: _Job) -> None:
+        folder, key, pause = self._folder, job.key, job.pause
         try:
+            if folder is None:
+                return
             if pause is None:
                 (folder / key).unlink(missing_ok=True)
                 self._on_disk.pop(key, None)
@@ -195,7 +206,7 @@ class Pauses:
         except OSError:
             self._folder = None  # a read-only machine: memory is enough within this process
         finally:
-            self._busy = False
+            self._unfinished.discard(job)
 
     def _look(self) -> None:
         """Take in what other processes have written, and forget what they have answered."""

@@ -206,9 +206,15 @@ class Store:
                 self._connection.execute(f"DELETE FROM {table}")  # noqa: S608  (names of our own)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; a second time does nothing."""
         with self._lock:
             self._connection.close()
+
+    def __del__(self) -> None:
+        """Close a store that nobody needs any more: `view` ends with its command, and Python warns of an open database."""
+        connection = getattr(self, "_connection", None)  # missing where the file could not be opened
+        if connection is not None:
+            connection.close()
 
 
 _COLUMNS = (
@@ -236,6 +242,15 @@ def _opened(path: Path | None) -> sqlite3.Connection:
         # prompts may be inside: made with the owner's rights only, before SQLite opens it
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600))
     connection = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level="DEFERRED")
+    try:
+        _prepare(connection)
+    except sqlite3.Error:  # a file that is no database of this form
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
@@ -248,7 +263,6 @@ def _opened(path: Path | None) -> sqlite3.Connection:
                 connection.execute(f"DROP TABLE {name}")
         connection.executescript(_SCHEMA)
         connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-    return connection
 
 
 def _bounded(number: Any) -> int | None:
