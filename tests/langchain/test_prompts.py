@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder, PromptTemplate
+from langchain_core.prompts import (
+    ChatPromptTemplate,
+    FewShotChatMessagePromptTemplate,
+    MessagesPlaceholder,
+    PromptTemplate,
+)
+from langchain_core.runnables import RunnableBranch, RunnableLambda, RunnableParallel
 
 import spancast
 from spancast import destinations
@@ -24,6 +31,9 @@ def config(pipeline: spancast.Pipeline) -> dict[str, Any]:
     return {"callbacks": [SpancastCallbackHandler()]}
 
 
+EXAMPLES = FewShotChatMessagePromptTemplate(
+    examples=[{"number": "1"}], example_prompt=ChatPromptTemplate.from_messages([("human", "{number}")])
+)
 CHAT = ChatPromptTemplate.from_messages(
     [
         ("system", "Answer in {style} words."),
@@ -39,9 +49,13 @@ CHAT = ChatPromptTemplate.from_messages(
     [
         (PromptTemplate.from_template("Hello {name}"), "Hello {name}"),
         (ChatPromptTemplate.from_messages([("human", "{q}")]), "{q}"),
+        (
+            ChatPromptTemplate.from_messages([("system", "Count."), EXAMPLES, ("human", "{q}")]),
+            "system: Count.\n<FewShotChatMessagePromptTemplate>\nuser: {q}",
+        ),
         (CHAT, "system: Answer in {style} words.\n{history}\nuser: About {topic}:\n{address}\nassistant: Well,"),
     ],
-    ids=["text", "one message", "several"],
+    ids=["text", "one message", "examples", "several"],
 )
 def test_the_text_of_a_template(prompt: Any, text: str) -> None:
     """The text as it is written, with its variables in place; with several messages one a line, each with its role."""
@@ -70,6 +84,42 @@ def test_text_and_variables_reach_the_model_call(config: Any, memory: MemoryDest
     attributes = one(memory.spans, "ScriptedChat").attributes
     assert "system: Be {style}.\nuser: {q}" == attributes["llm.prompt_template.template"]
     assert {"style": "brief", "q": "why"} == json.loads(attributes["llm.prompt_template.variables"])
+
+
+WRAPPED: dict[str, Callable[[Any], Any]] = {
+    "with_fallbacks": lambda model: ScriptedChat(script=[ValueError("overloaded")]).with_fallbacks([model]),
+    "with_retry": lambda model: model.with_retry(stop_after_attempt=2),
+    "parallel branches": lambda model: RunnableParallel(first=model, second=model),
+    "a function's choice": lambda model: RunnableLambda(lambda prompt: model),
+    "a branch": lambda model: RunnableBranch((lambda prompt: True, model), model),
+}
+
+
+@pytest.mark.parametrize("way", WRAPPED)
+@pytest.mark.parametrize(
+    "prompt",
+    [ChatPromptTemplate.from_template("Joke about {topic}"), PromptTemplate.from_template("Joke about {topic}")],
+)
+def test_a_prompt_reaches_the_model_inside_what_is_wrapped_around_it(
+    prompt: Any, way: str, config: Any, memory: MemoryDestination
+) -> None:
+    """Fallbacks, retries and parallel branches are chains of their own between a prompt and its model."""
+    (prompt | WRAPPED[way](ScriptedChat(script=["ha"]))).invoke({"topic": "cats"}, config)
+    models = [span.attributes for span in memory.spans if span.kind.value == "LLM"]
+    assert models
+    assert {"Joke about {topic}"} == {each.get("llm.prompt_template.template") for each in models}
+    assert {'{"topic":"cats"}'} == {each.get("llm.prompt_template.variables") for each in models}
+
+
+def test_a_prompt_is_not_that_of_another_call(config: Any, memory: MemoryDestination) -> None:
+    """A function that gets the prompt and asks a model something else has not used it."""
+    model = ScriptedChat(script=["ha"])
+    (ChatPromptTemplate.from_template("Joke about {topic}") | RunnableLambda(lambda _: model.invoke("Hello"))).invoke(
+        {"topic": "cats"}, config
+    )
+    assert [None] == [
+        span.attributes.get("llm.prompt_template.template") for span in memory.spans if span.kind.value == "LLM"
+    ]
 
 
 def test_a_value_alone_is_that_of_the_only_variable(config: Any, memory: MemoryDestination) -> None:

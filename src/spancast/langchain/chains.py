@@ -16,7 +16,7 @@ from .agents import kind_of_hook
 from .content import capture
 from .evaluators import EVALUATORS, result_in
 from .metadata import prompt_identity
-from .prompts import name_of, variables_of
+from .prompts import name_of, note_prompt_value, variables_of
 from .tools import show_uncalled
 
 CALLING_NODES = frozenset({"model", "tools"})  # the nodes of `create_agent` whose calls a middleware's hooks wrap
@@ -111,6 +111,8 @@ def capture_chain_end(
     recorder: Recorder, operation: OpenOperation, outputs: Any, inputs: Any
 ) -> tuple[None, str | None] | None:
     """Capture a chain's output; and its input where it was a stream, whose true input is known only at its end."""
+    if operation.kind is PROMPT and operation.parent is not None:
+        note_prompt_value(operation.parent, outputs)
     if operation.capture:
         if outputs is not None:
             operation.snapshots["output"] = capture(outputs, operation)

@@ -14,6 +14,7 @@ from ..recording.recorder import Recorder
 from .content import capture, capture_parameters
 from .messages import SHAPES, copy_messages
 from .outcome import hold_answer
+from .prompts import PROMPT_FACTS, adopt_prompt
 
 # What is captured of a model's parameters when no destination may see content.
 _WITHOUT_CONTENT = CONTENT_FREE | {"_type", "model_id"}
@@ -25,7 +26,7 @@ def capture_call(
     """Capture the parameters, and take over what the prompt before this call said about itself."""
     parent = operation.parent
     if parent is not None:
-        for name in ("variables", "prompt", "template"):
+        for name in PROMPT_FACTS:
             if name in parent.snapshots:
                 operation.snapshots[name] = parent.snapshots.pop(name)
     settings = serialized.get("kwargs") if serialized else None
@@ -44,6 +45,8 @@ def capture_chat(
     operation: OpenOperation, messages: Sequence[Sequence[Any]], options: Mapping[str, Any] | None
 ) -> None:
     """Capture a chat model's input, and the schema that its answer is to follow."""
+    if "template" not in operation.snapshots and operation.parent is not None and messages[0]:
+        adopt_prompt(operation, messages[0][-1])
     if not operation.capture:
         return
     asked = options.get("ls_structured_output_format") if options else None
@@ -56,6 +59,8 @@ def capture_chat(
 def capture_prompts(operation: OpenOperation, prompts: Sequence[str]) -> None:
     """Capture a completion model's input."""
     operation.snapshots["operation"] = "text_completion"
+    if "template" not in operation.snapshots and operation.parent is not None and prompts:
+        adopt_prompt(operation, prompts[0])
     if operation.capture:
         snapshot = Snapshot(SHAPES)
         operation.snapshots["prompts"] = [snapshot.capture(prompt) for prompt in prompts]

@@ -1,4 +1,4 @@
-"""What a prompt template says of itself in LangChain's own form of it: its text, its name, its variables. Pure."""
+"""What a prompt template says of itself in LangChain's own form of it: its text, name and variables; and to whom."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from ..record.operation import NOTHING
+from ..recording.open_operation import OpenOperation
 
 _ROLES: Final = {
     "SystemMessagePromptTemplate": "system",
@@ -65,6 +66,40 @@ def variables_of(serialized: object, asked: object) -> object:
     return {**plain, **asked} if plain else asked
 
 
+# ---------------------------------------------------------------- which model call a prompt was made for
+PROMPT_FACTS: Final = ("variables", "prompt", "template")  # of a prompt, in the snapshots of the chain around it
+_VALUE: Final = "prompt_value"  # of the same snapshots: the identity of what the prompt was formatted into
+_LEVELS: Final = 6  # of chains between a prompt and its model: fallbacks, retries, parallel branches
+
+
+def note_prompt_value(chain: OpenOperation, prompt: object) -> None:
+    """Note what a prompt was formatted into: a model inside a further chain that is called with it is the prompt's own.
+
+    By identity: LangChain passes on the same messages, and the same text.
+    """
+    fields = getattr(prompt, "__dict__", None) or NOTHING
+    messages, text = fields.get("messages"), fields.get("text")
+    if type(messages) is list and messages:
+        chain.snapshots[_VALUE] = id(messages[-1])
+    elif type(text) is str:
+        chain.snapshots[_VALUE] = id(text)
+
+
+def adopt_prompt(operation: OpenOperation, last: object) -> None:
+    """Give a model call the facts of the prompt in a chain above that *last*, its last message or its text, comes from."""
+    chain = operation.parent
+    for _ in range(_LEVELS):
+        chain = None if chain is None else chain.parent
+        if chain is None:
+            return
+        value = chain.snapshots.get(_VALUE)
+        if value is not None:
+            if value == id(last) or value == id(getattr(last, "content", None)):
+                facts = {name: chain.snapshots.get(name) for name in PROMPT_FACTS}
+                operation.snapshots.update({name: fact for name, fact in facts.items() if fact is not None})
+            return
+
+
 class _Form:
     """LangChain's own form of an object: its class, its arguments, its name."""
 
@@ -87,7 +122,12 @@ def _line(message: object) -> tuple[str | None, str]:
     if form.kind == "MessagesPlaceholder":
         return None, f"{{{form.fields.get('variable_name')}}}"
     role = _ROLES.get(form.kind) or form.fields.get("role")
-    return role if isinstance(role, str) else None, "\n".join(_texts(message))
+    text = "\n".join(_texts(message))
+    if (
+        not text and form.kind.endswith("PromptTemplate") and not form.fields
+    ):  # few-shot examples: LangChain tells its class
+        text = f"<{form.kind}>"
+    return role if isinstance(role, str) else None, text
 
 
 def _texts(form: object) -> Iterator[str]:
