@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from spancast import _version
+from spancast.otlp.encoding import ENCODINGS
 from spancast.otlp.http import MAX_ANSWER, HttpExporter, partial_success, read_answer
 from spancast.otlp.outcome import Outcome, Verdict
 
@@ -66,8 +67,10 @@ def send(url: str, *, attributes: dict[str, Any] | None = None, **changes: Any) 
 
 
 @contextmanager
-def raw_server(talk: Callable[[socket.socket, threading.Event], None]) -> Iterator[tuple[str, list[int]]]:
-    """Run a server that reads a request and then does *talk* on the bare connection; count the requests."""
+def raw_server(
+    talk: Callable[[socket.socket, threading.Event], None], *, reads: bool = True
+) -> Iterator[tuple[str, list[int]]]:
+    """Run a server that *reads* a request and then does *talk* on the bare connection; count the requests."""
     listening = socket.create_server(("127.0.0.1", 0))
     over, seen = threading.Event(), []
 
@@ -82,7 +85,8 @@ def raw_server(talk: Callable[[socket.socket, threading.Event], None]) -> Iterat
     def answer(connection: socket.socket) -> None:
         with connection:
             try:
-                _read_request(connection)
+                if reads:
+                    _read_request(connection)
                 seen.append(1)
                 talk(connection, over)
             except OSError:
@@ -584,6 +588,42 @@ def test_a_dripping_head_ends_at_the_timeout() -> None:
 
     assert (Verdict.RETRY, "timeout", [1]) == (outcome.verdict, outcome.reason, seen)
     assert time.monotonic() - began < HANG
+
+
+def test_a_large_request_that_is_read_slowly_ends_at_the_timeout() -> None:
+    """A request goes in blocks, each of them in time; all of it has one timeout."""
+    read = 0
+
+    def talk(connection: socket.socket, over: threading.Event) -> None:
+        nonlocal read
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        while not over.wait(0.02):
+            read += len(connection.recv(65_536))
+
+    large = {f"text.{number}": "x" * 100_000 for number in range(1_000)}
+    began = time.monotonic()
+    with raw_server(talk, reads=False) as (url, seen):
+        outcome = send(url, attributes=large, timeout=0.5)
+
+    assert (Verdict.RETRY, [1]) == (outcome.verdict, seen)
+    assert 0 < read < 100_000_000
+    assert time.monotonic() - began < HANG
+
+
+@pytest.mark.parametrize("protocol", ["http/json", "http/protobuf"])
+def test_a_large_request_says_its_length_and_arrives_whole(receiver: Receiver, protocol: str) -> None:
+    """It is sent in blocks, but not in chunks of HTTP: some receivers do not read these."""
+    spans = [one_span({"input.value": "x" * size}) for size in (10, 200_000, 10, 70_000)]
+    with exporting(receiver.url, protocol=protocol) as exporter:
+        exporter.export([exporter.encode(span) for span in spans], HANG)
+
+    (request,) = receiver.requests
+    body = ENCODINGS[protocol].request(
+        {"service.name": "shop"}, "spancast", _version.VERSION, list(map(exporter.encode, spans))
+    )
+    assert str(len(body)) == request.headers["content-length"]
+    assert "transfer-encoding" not in request.headers
+    assert body == request.raw
 
 
 def test_interim_answers_without_end_end_at_the_timeout() -> None:
