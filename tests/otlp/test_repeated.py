@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -55,3 +56,11 @@ def test_names_are_bounded() -> None:
     assert len(kept) < 1000
     forget_repeated()
     assert not kept
+
+
+@pytest.mark.parametrize(("module", "kept"), [(json, json._REPEATED), (protobuf, protobuf._REPEATED[b"\x4a"])])
+def test_no_long_text_is_looked_for(module: Any, kept: Repeated) -> None:
+    """To look for a text of 100 kB costs as much as to encode it: a name under which there was one is not looked up."""
+    for text in ("short", "x" * 100_000, "short"):
+        module.encode_span(one_span({"a": text, "b": "short"}))
+    assert (None, ["short"]) == (kept["a"], list(kept["b"] or ()))

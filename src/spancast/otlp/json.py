@@ -115,6 +115,8 @@ def _append_attributes(pieces: list[bytes], attributes: Attributes) -> None:
             append(head + b'{"stringValue":')
             append(text)
             append(b"}},")
+            if same is not None:  # looking for a long text means to hash it: 400 thousand instructions for 100 kB
+                repeated[key] = None
             continue
         piece = b'%b{"stringValue":%b}},' % (head, text)
         append(piece)

@@ -120,6 +120,8 @@ def _append_attributes(pieces: list[bytes], tag: bytes, attributes: Attributes, 
             if size >= _SHORT:
                 append(head)
                 append(text)
+                if same is not None:  # looking for a long text means to hash it: 400 thousand instructions for 100 kB
+                    repeated[key] = None
                 continue
             piece = head + text  # most texts
             append(piece)

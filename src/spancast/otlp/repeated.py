@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 Repeated = dict[str, dict[str, bytes] | None]
-"""By an attribute's name, what was made of its short texts; None for a name whose texts do not repeat.
+"""By an attribute's name, what was made of its short texts; None for a name whose texts do not repeat, or may be long.
 
 Used by the encoder's threads; each step is one atomic operation on a dict.
 """

@@ -138,7 +138,7 @@ def _finished(captured: CapturedOperation) -> Operation:
     if fields.metadata:
         metadata = {**fields.metadata, **metadata}
     detail = content.detail
-    if metadata and not KEYS.isdisjoint(metadata):
+    if metadata and not metadata.keys().isdisjoint(KEYS):
         if isinstance(detail, Generation) and (prompt := prompt_in(metadata)) is not None:
             detail = replace(detail, prompt=prompt)
         metadata = without_prompt(metadata)

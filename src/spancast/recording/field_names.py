@@ -139,6 +139,11 @@ def without_secret_values(mapping: Mapping[str, JSON]) -> Mapping[str, JSON]:
                 return {key: _named(key, value) for key, value in mapping.items()}
         _remember(_harmless_names, [key for key in mapping if len(key) <= _MAX_TEXT])
     harmless = harmless_texts
+    try:
+        if harmless.issuperset(mapping.values()):  # what was looked at before: one call in C
+            return mapping
+    except TypeError:  # a list or a mapping among them
+        pass
     for value in mapping.values():
         kind = type(value)
         # the two steps for most values; a call for each took half of the encoder's work on 30 names (benchmarks/drain.py)
