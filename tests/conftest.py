@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,13 @@ import spancast
 from spancast.destinations import MemoryDestination
 from spancast.record import prices
 from spancast.recording import field_names, guard, notice
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let warnings be errors that are of this project; on a Python that the locked packages may not know yet, no others."""
+    if sys.version_info >= (3, 14):
+        config.addinivalue_line("filterwarnings", "default:::(?!spancast|tests)")
+
 
 # no deadlines: speed belongs to benchmarks/; the first text that hypothesis draws builds its tables
 # Where a gate decides (CI), the made-up inputs are the same each time: what it says does not hang on chance.

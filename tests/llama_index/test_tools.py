@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from inspect import iscoroutinefunction
 from typing import Any
 
 import pytest
@@ -56,7 +57,7 @@ def raising() -> str:
 
 def tool_of(function: Any) -> FunctionTool:
     """Return a tool of a sync or async function."""
-    if asyncio.iscoroutinefunction(function):
+    if iscoroutinefunction(function):
         wrapped: AsyncCallable = function
         return FunctionTool.from_defaults(async_fn=wrapped)
     return FunctionTool.from_defaults(function)
