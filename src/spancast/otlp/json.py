@@ -87,7 +87,7 @@ def encode_span(span: Span) -> bytes:
 
 def _append_attributes(pieces: list[bytes], attributes: Attributes) -> None:
     """Append the encoded attributes to *pieces*, a comma behind each. Who joins them copies each long text once only."""
-    append, heads, repeated, dumps, isfinite = pieces.append, _HEADS, _REPEATED, orjson.dumps, math.isfinite
+    append, heads, repeated, dumps = pieces.append, _HEADS, _REPEATED, orjson.dumps
     for key, value in attributes.items():
         head = heads.get(key)
         if head is None:
@@ -96,8 +96,6 @@ def _append_attributes(pieces: list[bytes], attributes: Attributes) -> None:
         if kind is not str:
             if kind is int and -INT64 <= value < INT64:  # type: ignore[operator]
                 append(b'%b{"intValue":"%d"}},' % (head, value))  # type: ignore[str-format]
-            elif kind is float and isfinite(value):  # type: ignore[arg-type]
-                append(b'%b{"doubleValue":%b}},' % (head, dumps(value)))
             else:
                 append(b"%b%b}," % (head, _written(_value(value))))
             continue

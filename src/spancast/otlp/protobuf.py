@@ -130,9 +130,7 @@ def _append_attributes(pieces: list[bytes], tag: bytes, attributes: Attributes, 
             elif key not in repeated:
                 first(repeated, key, value, piece)  # type: ignore[arg-type]
             continue
-        name = keys.get(key)
-        if name is None:
-            name = _key(key)
+        name = keys.get(key) or _key(key)
         if kind is int and 0 <= value < 16384:  # type: ignore[operator]
             number = varints[value]  # type: ignore[index]
             inner = 1 + len(number)
