@@ -1,7 +1,8 @@
-"""`spancast.show()`: the last trace of the pipeline in use, as a tree in a terminal and as the page in a notebook."""
+"""`spancast.show()`: the last trace of the pipeline in use, as a tree in a script and as the page in a notebook."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ _FLUSH_TIMEOUT = 5.0  # seconds for spans that are still on their way
 
 
 def show(trace_id: str | None = None, *, file: str | Path | None = None) -> ShownTrace | None:
-    """Show a trace: where it is printed as a tree, in a notebook as the page. None, with a sentence, where there is none.
+    """Show a trace: its tree in a script, the page in a notebook. None, with a sentence, where there is none.
+
+    In a notebook and an interactive shell the result shows itself, where it is the last expression.
 
     Args:
         trace_id: Its id or the beginning of one; else the newest trace.
@@ -32,7 +35,16 @@ def show(trace_id: str | None = None, *, file: str | Path | None = None) -> Show
     if not spans:
         print(_nothing(trace_id))  # noqa: T201  (an answer to who typed this in a notebook or a shell)
         return None
-    return ShownTrace(spans)
+    shown = ShownTrace(spans)
+    if not _shows_results():
+        print(shown)  # noqa: T201  (who calls this in a script wants to see it)
+    return shown
+
+
+def _shows_results() -> bool:
+    """Return whether what an expression returns is shown: in a notebook, IPython or Python's own shell."""
+    running = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    return hasattr(sys, "ps1") or (running is not None and running() is not None)
 
 
 def _nothing(trace_id: str | None) -> str:

@@ -19,8 +19,11 @@ class ShownTrace:
         self._spans = tuple(spans)
 
     def __str__(self) -> str:
-        """Return the tree."""
-        from rich.console import Console
+        """Return the tree; without the package that draws it, what to install."""
+        try:
+            from rich.console import Console
+        except ModuleNotFoundError:
+            return 'spancast: the tree needs another package: pip install "spancast[cli]"'
 
         from .tree import trace_tree
 
