@@ -114,7 +114,7 @@ def workshop(tmp_path: Path) -> Path:
     tools.mkdir(parents=True)
     shutil.copy(ROOT / "scripts" / "test", tmp_path / "scripts" / "test")
     program(tmp_path / "scripts" / "venv", "true")
-    (tools / "activate").write_text('[ "$OSTYPE" = cygwin ]\n')  # as Python 3.12's, which `sh` cannot read with `set -u`
+    (tools / "activate").write_text('[ "$OSTYPE" = cygwin ]\n')  # Python 3.12's ends an `sh` with `set -u`
     for tool in ("ruff", "mypy", "codespell", "coverage", "python"):
         program(tools / tool, f'echo "{tool} $*" >>"{tmp_path}/calls"; case ",$FAILS," in *",{tool},"*) exit 1 ;; esac')
     return tmp_path
