@@ -188,3 +188,19 @@ def test_a_list_of_destinations_is_refused_with_the_star(listed: Any) -> None:
     with pytest.raises(SettingsError, match=r"configure\(\*destinations\)") as caught:
         spancast.configure(listed)
     assert "E116" == caught.value.code
+
+
+@pytest.mark.parametrize(("variable", "value"), [("SPANCAST_PRIVACY_MODE", "true"), ("SPANCAST_REDACT", "secrets")])
+def test_privacy_of_the_environment_beside_a_destination_of_the_code_is_a_warning(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no effect there; who has answered the question in the code is not asked again."""
+    monkeypatch.setenv(variable, value)
+    silent, private = destinations.memory(), destinations.memory(privacy_mode=True, name="private")
+    answered = destinations.memory(privacy_mode=False, redact=str, name="answered")
+    (sentence,) = resolve(Arguments(destinations=(silent, private, answered)), os.environ).problems
+    assert sentence.startswith(f"{variable} has no effect on memory, made in the code: give it ")
+    assert () == resolve(Arguments(destinations=(private, answered)), os.environ).problems
+    monkeypatch.setenv("SPANCAST_PRIVACY_MODE", "false")
+    monkeypatch.delenv("SPANCAST_REDACT", raising=False)
+    assert () == resolve(Arguments(destinations=(silent,)), os.environ).problems

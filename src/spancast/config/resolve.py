@@ -28,6 +28,7 @@ from ..setting import Environ, Setting
 from ..validation import SettingsError
 from . import folders, otel_sdk, schema, sources
 from .entries import ENVIRONMENT, Entry, with_redactor
+from .made_in_code import without_effect
 from .metrics import metrics_entries
 from .sources import Sources, Value
 
@@ -99,7 +100,7 @@ class _Resolution:
         self._sources = found
         self._strict = strict
         self._origins: dict[str, str] = {}
-        self._problems: list[str] = list(found.ignored)
+        self._problems: list[str] = [*found.ignored, *without_effect(arguments.destinations, found)]
 
     def resolved(self) -> Resolved:
         """Take the settings one by one."""
