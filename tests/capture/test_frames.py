@@ -24,6 +24,7 @@ RECORDS = [{"city": "Rome", "visits": 3}, {"city": "Oslo", "visits": 5}]
         (FRAME, RECORDS),
         (FRAME.iloc[:0], {"columns": ["city", "visits"]}),
         (FRAME.set_index("city"), RECORDS),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), [{"a (1)": 1, "a (2)": 2}]),
         (FRAME["visits"], [3, 5]),
         (FRAME["city"].value_counts(), {"Rome": 1, "Oslo": 1}),
         (pd.Series([1, 2], index=["a", "a"]), [1, 2]),

@@ -55,6 +55,8 @@ def _frame(value: Any, copier: Any) -> object:
     copier.budget -= _COST
     head = value.iloc[:_ROWS].iloc[:, :_COLUMNS]
     names = head.columns.tolist()
+    if not head.columns.is_unique:
+        names = [f"{name} ({place})" for place, name in enumerate(names, 1)]
     records = [dict(zip(names, row, strict=False)) for row in head.to_numpy(dtype=object).tolist()]
     if type(value.index).__name__ != "RangeIndex":
         label = value.index.name
