@@ -17,7 +17,8 @@ ROOMS["record"] = set()
 ROOMS["signal_errors"] = set()
 ROOMS["own_threads"] = set()
 ROOMS["safe_log"] = {"signal_errors"}
-ROOMS["capture"] = {"record", "validation", "signal_errors"}
+ROOMS["configured"] = set()
+ROOMS["capture"] = {"record", "validation", "signal_errors", "configured"}
 ROOMS["recording"] = {
     *("record", "capture", "signal_errors", "own_threads", "safe_log", "privacy.secrets", "private_files"),
 }
@@ -59,7 +60,16 @@ ROOMS["config"] = {*ROOMS["destinations"], "destinations", "redact", "key_forms"
 ROOMS["delivery"] = {*ROOMS["destinations"], "destinations", "safe_log"}
 ROOMS["metrics"] = {*ROOMS["delivery"], "delivery"}
 ROOMS["scores"] = {"record", "capture", "recording"}
-ROOMS["runtime"] = {*ROOMS["delivery"], *ROOMS["config"], "delivery", "config", "resource", "scores", "metrics"}
+ROOMS["runtime"] = {
+    *ROOMS["delivery"],
+    *ROOMS["config"],
+    "configured",
+    "delivery",
+    "config",
+    "resource",
+    "scores",
+    "metrics",
+}
 
 ADAPTER = {
     *("record", "capture", "privacy.secrets", "recording", "runtime", "validation", "signal_errors"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from .. import configured
+
 DETAILS = ("normal", "full")
 
 
@@ -12,14 +14,15 @@ class PortableHandler:
     """A handler that frameworks may copy and pickle: its arguments travel, the pipeline with its threads stays behind.
 
     A copy is the handler itself. A pickle is made anew from the arguments, as the public class of that name: frameworks'
-    handlers may be of a class made for them at run time.
+    handlers may be of a class made for them at run time. In a worker without destinations of its own it records nothing
+    where this process has some: a file would appear in the worker's folder.
     """
 
     _arguments: dict[str, Any]
 
     def __reduce__(self) -> tuple[Any, ...]:
         cls = type(self)
-        return (made_anew, (cls.__module__, cls.__name__, self._arguments))
+        return (made_anew, (cls.__module__, cls.__name__, self._arguments, configured.is_here()))
 
     def __copy__(self) -> Any:
         return self
@@ -28,8 +31,13 @@ class PortableHandler:
         return self
 
 
-def made_anew(module: str, name: str, arguments: dict[str, Any]) -> Any:
-    """Return a new handler of the class *name* in *module*, made with *arguments*."""
+def made_anew(module: str, name: str, arguments: dict[str, Any], has_destinations: bool = False) -> Any:
+    """Return a new handler of the class *name* in *module*, made with *arguments*, as a pickle asks for.
+
+    *has_destinations*: `configure` was called where the pickle was made.
+    """
+    if has_destinations:
+        configured.note_elsewhere()
     return getattr(import_module(module), name)(**arguments)
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from .. import validation
+from .. import configured, validation
+from ..config import resolve as settings
 from ..config.resolve import Arguments, resolve
 from ..delivery.ledger import DeliveryReport
 from ..destinations.destination import Destination
@@ -67,6 +68,7 @@ def configure(
         spool=spool,
         max_spool_bytes=max_spool_bytes,
     )
+    configured.note_here()
     former, _default = _default, pipeline
     if former is not None and not retire(former.recorder, former.shutdown):
         former.shutdown()
@@ -108,6 +110,10 @@ def in_use(fallback: Pipeline | None = None) -> Pipeline:
 def _from_environment() -> Pipeline:
     """Return the pipeline of an application that did not call `configure`: wrong settings are reported, never raised."""
     try:
+        if configured.is_expected() and not settings.configured(os.environ):
+            _, origin = settings.local_file(os.environ)
+            if origin == "default":
+                return Pipeline.disabled(configured.PROBLEM)
         return Pipeline.of(resolve(Arguments(), os.environ, strict=False))
     except Exception as error:  # a setting of any kind must not end the application
         return Pipeline.disabled(
