@@ -25,7 +25,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, SecretBytes, SecretStr
 
-from spancast.capture.shapes import is_mark
+from spancast.capture.marks import is_mark
 from spancast.capture.snapshot import BUDGET, ShapeTable, Snapshot, plain_data, sized_data, weight_of
 from spancast.record.json import dumps
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .marks import MARK_KEY, mark
+
 Read = Callable[[Any, Any], object]  # the value, and the Copier of the snapshot
 
 _ITEMS = 64  # of an array
@@ -64,7 +66,7 @@ def _frame(value: Any, copier: Any) -> object:
         records = [{label: key, **record} for key, record in zip(head.index.tolist(), records, strict=False)]
     if columns > _COLUMNS:
         copier.left_out += 1
-        records = [{**record, "[truncated]": f"[truncated: {columns - _COLUMNS:,} more]"} for record in records]
+        records = [{**record, MARK_KEY: mark(columns - _COLUMNS)} for record in records]
     return copier.first_of(records, rows) if records else {"columns": copier.capture(names)}
 
 
@@ -81,5 +83,5 @@ def _series(value: Any, copier: Any) -> object:
     labelled = dict(zip(head.index.tolist(), values, strict=False))
     if count > _ROWS:
         copier.left_out += 1
-        labelled["[truncated]"] = f"[truncated: {count - _ROWS:,} more]"
+        labelled[MARK_KEY] = mark(count - _ROWS)
     return copier.mapping(labelled)

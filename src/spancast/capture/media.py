@@ -12,7 +12,8 @@ from typing import Any
 
 from ..record.message import Media, Part, Text
 from .lookup import fields_of, items_of, text_of
-from .shapes import mark, module_of
+from .marks import mark
+from .shapes import module_of
 
 # block type -> modality; None: the MIME type says it
 MODALITIES: Mapping[str, str | None] = {

@@ -24,6 +24,7 @@ from uuid import UUID
 
 from ..record.json import INT64, digits
 from .frames import array_reader, table_reader
+from .marks import MARK_KEY, mark
 
 _NAME = type.__dict__["__name__"].__get__
 _MODULE = type.__dict__["__module__"].__get__
@@ -36,20 +37,6 @@ _MAX_DECIMAL = 4_096  # bytes of a Decimal
 _MAX_FIELDS = 1_000  # of one model
 # classes of texts that must not be shown: of pydantic, Starlette and others
 _SECRETS = frozenset({"Secret", "SecretStr", "SecretBytes", "SecretString", "SecretValue"})
-
-
-MARK_KEY = "[truncated]"
-"""The key under which a mapping says how many entries were left out."""
-
-
-def mark(count: int) -> str:
-    """Return the text that stands where *count* values were left out."""
-    return f"[truncated: {count:,} more]"
-
-
-def is_mark(value: object) -> bool:
-    """Return whether *value* is a text that `mark` made."""
-    return type(value) is str and value.startswith("[truncated: ") and value.endswith(" more]")
 
 
 class Copier(Protocol):

@@ -21,7 +21,8 @@ from ..record.json import INT64, JSON
 from ..signal_errors import is_from_signal_handler
 from .class_cache import ClassCache
 from .exceptions import exception_shape
-from .shapes import MARK_KEY, Shape, class_name, general_shape, key_text, mark, whole_number
+from .marks import MARK_KEY, mark
+from .shapes import Shape, class_name, general_shape, key_text, whole_number
 
 BUDGET = 12_000
 """Units of work of one snapshot. A unit is about 40 ns: one number in a list. The largest snapshot takes about 0.5 ms."""

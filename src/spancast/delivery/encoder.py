@@ -340,13 +340,16 @@ def _renderings(lanes: Sequence[Lane]) -> list[_Rendering]:
     for index, lane in enumerate(lanes):
         key = render_key(lane.destination)
         groups.setdefault(("alone", index) if key is None else key, []).append((index, lane))
-    return [
-        _Rendering(
-            mask=sum([1 << index for index, _ in group]),
-            render=rendering_of(group[0][1].destination, cuts=cut_after_encoding(group[0][1].destination) is None),
-            encode=group[0][1].sender.encode,
-            lanes=tuple(group),
-            limit=cut_after_encoding(group[0][1].destination),
-        )
-        for group in groups.values()
-    ]
+    return [_rendering(group) for group in groups.values()]
+
+
+def _rendering(group: Sequence[tuple[int, Lane]]) -> _Rendering:
+    first = group[0][1]
+    limit = cut_after_encoding(first.destination)
+    return _Rendering(
+        mask=sum([1 << index for index, _ in group]),
+        render=rendering_of(first.destination, cuts=limit is None),
+        encode=first.sender.encode,
+        lanes=tuple(group),
+        limit=limit,
+    )

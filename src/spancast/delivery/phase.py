@@ -71,6 +71,5 @@ def request_time(phase: Phase, now: float, *, spooled: bool, failing: bool) -> f
     if spooled and failing and phase.last_tries_are_over(now):
         return 0.0
     left = phase.until - now
-    return (
-        left if left > (_SHORTEST_REQUEST if failing else 0.0) else 0.0
-    )  # what is cut short says nothing of the receiver
+    shortest = _SHORTEST_REQUEST if failing else 0.0  # a retry that is cut short says nothing of the receiver
+    return left if left > shortest else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from langchain_core.messages import BaseMessage
 
@@ -17,6 +17,8 @@ from ..capture.snapshot import ShapeTable, Snapshot, plain_data, weight_of
 from ..record.json import JSON
 from ..record.message import Message, Part, Text, ToolCall, turn
 from ..recording.message_cache import MEASURED_CALLS, MEASURED_TEXTS, MESSAGE_CACHE, MeasuredTexts
+
+Copies = TypeVar("Copies", bound=list[Any])
 
 
 class MessageSnapshot:
@@ -68,21 +70,23 @@ def hold_message(message: Any, taken: Snapshot) -> MessageSnapshot:
 
 
 def copy_messages(
-    messages: Sequence[Any], measured: MeasuredTexts = MEASURED_TEXTS
-) -> tuple[list[MessageSnapshot | dict[str, Any]], int]:
+    messages: Sequence[Any],
+    measured: MeasuredTexts = MEASURED_TEXTS,
+    kind: type[Copies] = list,  # type: ignore[assignment]
+) -> tuple[Copies, int]:
     """Copy a model's input, or a state's messages; return the copies and the bytes that they keep alive.
 
     Messages of plain text are copied as their fields alone, which takes a third of the time. Every message is copied in
     every call, so that what is changed between two of them is seen: comparing the fields of a message with those of its
     former copy takes more instructions than copying them (1,350 against 780). *measured* knows the texts that the thread's
-    last conversation of this sort had.
+    last conversation of this sort had. *kind*: of which class the list of copies is.
     """
-    if len(messages) < MANY:
-        copies: list[Any] = []
-        size = copy_texts(messages, copies)
+    if len(messages) < _MANY:
+        copies = kind()
+        size = _copy_texts(messages, copies)
         if size is not None:
             return copies, size
-    copies = [message.__dict__.copy() for message in messages]
+    copies = kind([message.__dict__.copy() for message in messages])
     try:
         contents = [data["content"] for data in copies]
     except KeyError:  # a class of the application's, without content
@@ -96,7 +100,7 @@ def copy_messages(
     return copies, size
 
 
-def copy_texts(messages: Sequence[Any], copies: list[Any]) -> int | None:
+def _copy_texts(messages: Sequence[Any], copies: list[Any]) -> int | None:
     """Copy messages of plain text, with or without tool calls, into *copies*, and return the bytes that these keep alive.
 
     None where there is another message among them: then *copies* is of no use.
@@ -146,7 +150,7 @@ def _measure(copies: list[Any], messages: Sequence[Any], start: int) -> tuple[in
 
 
 _measured_calls = MEASURED_CALLS.find
-MANY = 12  # messages, from which on it pays to look what was measured before
+_MANY = 12  # messages, from which on it pays to look what was measured before
 _FIELDS_BYTES = 64
 
 

@@ -19,16 +19,7 @@ from ..capture.shapes import module_of, plain_name
 from ..capture.snapshot import FEW, Snapshot
 from ..record.json import INT64
 from ..recording.message_cache import MEASURED_CALLS, MEASURED_STATES
-from .messages import (
-    MANY,
-    SHAPES,
-    MessageCopies,
-    MessageSnapshot,
-    copy_messages,
-    copy_texts,
-    hold_message,
-    hold_prompt,
-)
+from .messages import SHAPES, MessageCopies, MessageSnapshot, copy_messages, hold_message, hold_prompt
 
 Copied = tuple[object, int]
 """A copy, and the bytes that it keeps alive."""
@@ -126,12 +117,7 @@ def _messages(messages: list[Any]) -> tuple[MessageCopies, int] | None:
     """Copy a conversation: of a message of plain text its fields alone."""
     if not _are_usual(map(type, messages)):
         return None
-    copies = MessageCopies()
-    size = copy_texts(messages, copies) if len(messages) < MANY else None
-    if size is None:
-        found, size = copy_messages(messages, MEASURED_STATES)
-        copies = MessageCopies(found)
-    return copies, size
+    return copy_messages(messages, MEASURED_STATES, MessageCopies)
 
 
 def copy_message(message: Any) -> tuple[MessageSnapshot, int]:

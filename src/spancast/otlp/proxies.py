@@ -56,9 +56,8 @@ def proxy_for(url: str, proxies: Mapping[str, str] | None = None) -> Proxy | Non
 def _proxy(text: str) -> Proxy:
     parts = urlsplit(text if "://" in text else f"http://{text}")
     place = parts.netloc.rpartition("@")[2]
-    if (
-        not parts.hostname or not place.isprintable() or " " in place or parts.port == 0
-    ):  # `port` raises where it is none
+    # reading `port` raises where it is none
+    if not parts.hostname or not place.isprintable() or " " in place or parts.port == 0:
         raise ValueError(text)
     headers = {}
     if "@" in parts.netloc:

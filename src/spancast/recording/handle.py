@@ -14,7 +14,7 @@ from ..record.fast_frozen import frozen
 from .current import add_event, set_attributes
 from .fields import ReservedPlace
 from .guard import guarded
-from .identity import new_span_id, new_trace_id, traceparent
+from .identity import new_span_id, new_trace_id, traceparent, traceparent_of
 from .open_operation import OpenOperation
 from .parent_context import ParentContext, current_parent_context
 
@@ -147,8 +147,7 @@ def handle_of(trace_id: int, span_id: int, sampled: bool = True) -> TraceHandle:
 def handle_of_operation(operation: OpenOperation) -> TraceHandle:
     """Return the handle of a spancast operation."""
     trace_id, span_id = operation.trace_id.to_bytes(16, "big").hex(), operation.span_id.to_bytes(8, "big").hex()
-    flags = "01" if operation.state.recorded else "00"
-    return TraceHandle(trace_id, span_id, f"00-{trace_id}-{span_id}-{flags}", operation)
+    return TraceHandle(trace_id, span_id, traceparent_of(trace_id, span_id, operation.state.recorded), operation)
 
 
 def handle_of_reserved(place: ReservedPlace) -> TraceHandle:

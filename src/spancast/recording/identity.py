@@ -59,7 +59,12 @@ def _hashed(text: str, size: int) -> int:
 
 def traceparent(trace_id: int, span_id: int, sampled: bool) -> str:
     """Return the W3C `traceparent` header value of a span."""
-    return f"00-{trace_id:032x}-{span_id:016x}-{'01' if sampled else '00'}"
+    return traceparent_of(f"{trace_id:032x}", f"{span_id:016x}", sampled)
+
+
+def traceparent_of(trace_id: str, span_id: str, sampled: bool) -> str:
+    """Return the same of ids that are written already."""
+    return f"00-{trace_id}-{span_id}-{'01' if sampled else '00'}"
 
 
 def read_traceparent(value: object) -> tuple[int, int, bool] | None:

@@ -290,11 +290,10 @@ def _place_of(fields: Any, outer: FieldScope | None) -> tuple[FieldScope, TraceH
 
 
 def _is_wanted(value: object) -> bool:
+    """Return whether *value* is true: what is not wanted for certain does not leave."""
     try:
         return bool(value)
-    except (
-        Exception
-    ):  # an array of several, an object of the application's: what is not wanted for certain does not leave
+    except Exception:  # an array of several values, an object of the application's
         return False
 
 
