@@ -533,12 +533,49 @@ def test_a_connection_that_breaks_before_an_answer_may_be_sent_again() -> None:
     assert [1] == seen
 
 
-def test_what_is_no_http_may_be_sent_again() -> None:
-    """An answer that is no HTTP at all is a broken connection."""
-    with raw_server(lambda connection, over: connection.sendall(b"SSH-2.0-OpenSSH\r\n\r\n")) as (url, _):
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (b"SSH-2.0-OpenSSH\r\n\r\n", "something else than HTTP/1.1"),
+        (b"HTTP/2 200 OK\r\n\r\n", "something else than HTTP/1.1"),
+        (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n", "more headers"),
+        (b"HTTP/1.1 200 OK\r\nA: " + b"b" * 70_000 + b"\r\n\r\n", "a longer one"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "several lengths"),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n", "HTTP 101"),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n" * 500, "no final one"),
+    ],
+)
+def test_what_is_no_answer_of_http_says_so_and_may_be_sent_again(answer: bytes, sentence: str) -> None:
+    """An answer that HTTP/1.1 does not allow names what it did; it is no connection that broke under a large request."""
+    with raw_server(lambda connection, over: connection.sendall(answer)) as (url, _):
         outcome = send(url)
 
-    assert (Verdict.RETRY, None) == (outcome.verdict, outcome.status)
+    assert (Verdict.RETRY, None, "unreadable answer", "E212") == (
+        outcome.verdict,
+        outcome.status,
+        outcome.reason,
+        outcome.code,
+    )
+    assert sentence in outcome.message
+    assert False is outcome.is_broken
+
+
+@pytest.mark.parametrize("interim", [b"100 Continue", b"102 Processing", b"103 Early Hints", b"199 Unknown"])
+def test_informational_answers_before_the_final_one_are_skipped(interim: bytes) -> None:
+    """RFC 9110, 15.2: one or more may come, with headers of their own; the final one decides."""
+    before = b"HTTP/1.1 " + interim + b"\r\nLink: </a>\r\n\r\n"
+    final = b'HTTP/1.1 200 OK\r\nContent-Length: 38\r\n\r\n{"partialSuccess":{"rejectedSpans":1}} '
+    with raw_server(lambda connection, over: connection.sendall(before * 3 + final)) as (url, _):
+        outcome = send(url)
+
+    assert (Verdict.DELIVERED, 200, 1) == (outcome.verdict, outcome.status, outcome.rejected)
+
+
+def test_the_same_length_twice_is_one_length() -> None:
+    """RFC 9112, 6.3: the same Content-Length may be repeated."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{}"
+    with raw_server(lambda connection, over: connection.sendall(answer)) as (url, _):
+        assert Verdict.DELIVERED is send(url).verdict
 
 
 def test_a_huge_answer_is_read_up_to_its_bound() -> None:

@@ -168,6 +168,11 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
         "give client_certificate= and client_key= (or OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and _CLIENT_KEY), PEM files",
         "The certificate has to be signed by the authority that the receiver's `client_ca_file` names, and be valid today.",
     ),
+    "E212": ErrorCode(
+        "port",
+        "what answers at that port does not speak HTTP/1.1, or not as its rules say",
+        "correct host and port: 4318 for OTLP over HTTP; or look at the proxy before the receiver",
+    ),
     # ---------------------------------------------------------------- the answer
     "E300": ErrorCode(
         "path", "the receiver redirects elsewhere", "use the final URL as the endpoint: a POST is not redirected"

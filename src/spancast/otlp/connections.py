@@ -14,6 +14,8 @@ import urllib3
 from ..record.fast_frozen import frozen
 from .proxies import proxy_for
 
+MAX_INFORMATIONAL = 16  # answers that may come before the final one; servers send one, or one each few seconds of work
+
 
 @frozen(kw_only=True)
 class Tls:
@@ -22,6 +24,10 @@ class Tls:
     ca_file: str | None = None
     client_certificate: str | None = None
     client_key: str | None = None
+
+
+class UnreadableAnswerError(http.client.HTTPException):
+    """An answer came, and HTTP/1.1 does not allow it. The message says what it did, as the end of a sentence."""
 
 
 class Deadline:
@@ -89,6 +95,20 @@ def _punctual(pool: Any, deadline: Deadline) -> Any:
         def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
             super().__init__(sock, *args, **options)
             self.fp = io.BufferedReader(_Reader(self.fp.detach(), sock, deadline))
+
+        def begin(self) -> None:
+            """Read the head of the final answer: informational ones may come before it (RFC 9110, 15.2).
+
+            `http.client` skips 100 only. 101 is none of these: the connection would speak another protocol from there on.
+            """
+            for _ in range(MAX_INFORMATIONAL):
+                super().begin()
+                if self.status == http.client.SWITCHING_PROTOCOLS:
+                    raise UnreadableAnswerError("switches to another protocol, which was not asked for (HTTP 101)")
+                if not 100 <= self.status < 200:
+                    return
+                self.headers = self.msg = None  # type: ignore[assignment]  # else the next head would not be read
+            raise UnreadableAnswerError(f"sends {MAX_INFORMATIONAL} informational answers and no final one")
 
     class Connection(pool.ConnectionCls):  # type: ignore[misc]
         response_class = Response

@@ -7,6 +7,7 @@ all of an exchange, from connecting to the last byte, has one deadline.
 
 from __future__ import annotations
 
+import http.client
 import logging
 import math
 import re
@@ -23,7 +24,7 @@ from ..conventions.span import Attributes, Span
 from ..own_threads import is_for_this_thread
 from ..setting import masked_url
 from .body import BLOCK, Body, compressed, in_blocks, size_of_body
-from .connections import Deadline, Tls, pool_of
+from .connections import Deadline, Tls, UnreadableAnswerError, pool_of
 from .encoding import ENCODINGS, Encoding
 from .masking import hidden, words
 from .outcome import Outcome, Verdict
@@ -324,11 +325,29 @@ def _unreached(error: Exception, host: str, timeout: float) -> Outcome:
         message = f"TLS with {host} failed; where it wants a certificate of the client: client_certificate= is missing"
     elif names & {"ProxyError"}:
         message = f"no connection to {host} through the proxy in the environment"
+    elif wrong := _unreadable(error):
+        reason, message, code = "unreadable answer", f"{host} {wrong}", "E212"
     elif names & {"ProtocolError", "IncompleteRead"}:
         reason, message, code = "connection broken", f"{host} broke the connection", "E209"
     elif "refused" in text.lower():
         message = f"nothing listens at {host} (connection refused)"
     return Outcome(verdict=Verdict.RETRY, reason=reason, message=message, code=code)
+
+
+def _unreadable(error: Exception) -> str:
+    """Return what is wrong with an answer that came and is none of HTTP/1.1, as the end of a sentence; else nothing."""
+    if isinstance(error, urllib3.exceptions.InvalidHeader):
+        return "answers with several lengths of one body (Content-Length)"
+    cause = error.args[-1] if isinstance(error, urllib3.exceptions.ProtocolError) and error.args else None
+    if isinstance(cause, UnreadableAnswerError):
+        return str(cause)
+    if isinstance(cause, http.client.LineTooLong) or type(cause) is http.client.HTTPException:
+        return "answers with more headers, or a longer one, than HTTP clients read"
+    no_http = isinstance(cause, http.client.BadStatusLine | http.client.UnknownProtocol)
+    is_http2 = str(cause).startswith("\0")  # a frame: a gRPC port, which breaks the connection right after
+    if no_http and not is_http2 and not isinstance(cause, http.client.RemoteDisconnected):
+        return "answers with something else than HTTP/1.1"
+    return ""
 
 
 def is_about_the_client(text: str) -> bool:
