@@ -17,7 +17,9 @@ import orjson
 import pytest
 
 import spancast
-from spancast import destinations
+from spancast import configured, destinations
+from spancast.config import sources
+from spancast.config.resolve import resolve
 from spancast.destinations import MemoryDestination, SettingsError
 from spancast.recording.sampling import SamplingRule
 from spancast.runtime import default as module
@@ -157,6 +159,38 @@ def test_two_destinations_of_one_given_name_are_refused() -> None:
 
 
 # ---------------------------------------------------------------- in use
+def test_a_configure_during_the_first_look_at_the_environment_counts(
+    memory: MemoryDestination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one thread makes a pipeline of the environment's settings, `configure` may be called: it is not overwritten."""
+    made = []
+
+    def slow(*arguments: Any, **options: Any) -> Any:
+        made.append(spancast.configure(memory))
+        return resolve(*arguments, **options)
+
+    monkeypatch.setattr(module, "resolve", slow)
+    with spancast.trace(trace_name="First"):
+        pass
+    assert [module.in_use()] == made
+    assert ["First"] == names(memory)
+
+
+def test_a_worker_with_a_pickled_handler_reads_its_settings_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it makes the default file is decided by what was resolved, not by reading everything again."""
+    monkeypatch.setattr(configured, "_elsewhere", True)
+    monkeypatch.setattr(configured, "_here", False)
+    reads = []
+    monkeypatch.setattr(sources, "read", lambda environ, read=sources.read: reads.append(1) or read(environ))
+    assert not module.in_use().enabled
+    assert [1] == reads
+    monkeypatch.setattr(module, "_default", None)
+    monkeypatch.setenv("SPANCAST_FILE", str(tmp_path / "named.jsonl"))
+    assert module.in_use().enabled
+
+
 def test_a_pipeline_is_in_use_inside_its_block(memory: MemoryDestination) -> None:
     """The block's pipeline comes before the default, blocks nest, and leaving one shuts it down."""
     outer, inner = destinations.memory(), destinations.memory()

@@ -82,6 +82,11 @@ class Resolved:
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def is_default_file(self) -> bool:
+        """Whether spans go into the local file only because nothing names another destination, nor that file."""
+        return len(self.destinations) == 1 and self.origins.get(schema.FILE.key) == sources.DEFAULT
+
 
 def resolve(arguments: Arguments, environ: Environ, *, strict: bool = True) -> Resolved:
     """Return what counts. *strict*: raise for what cannot be used, as `configure` does; else use what can be used.
@@ -229,7 +234,9 @@ class _Resolution:
 
     def _default(self, common: Mapping[str, Any]) -> tuple[Destination, ...]:
         try:
-            return (file(self._sources.value(schema.FILE).value or DEFAULT_FILE, **with_redactor(dict(common))),)
+            found = self._sources.value(schema.FILE)
+            self._origins[schema.FILE.key] = found.origin
+            return (file(found.value or DEFAULT_FILE, **with_redactor(dict(common))),)
         except SettingsError as error:
             self._met(error)
             return ()

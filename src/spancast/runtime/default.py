@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .. import configured, validation
-from ..config import resolve as settings
 from ..config.resolve import Arguments, resolve
 from ..delivery.ledger import DeliveryReport
 from ..destinations.destination import Destination
@@ -69,7 +68,8 @@ def configure(
         max_spool_bytes=max_spool_bytes,
     )
     configured.note_here()
-    former, _default = _default, pipeline
+    with _choosing:  # a thread that begins with the environment's settings meanwhile must not overwrite it
+        former, _default = _default, pipeline
     if former is not None and not retire(former.recorder, former.shutdown):
         former.shutdown()
     if handle_sigterm:
@@ -99,22 +99,34 @@ def in_use(fallback: Pipeline | None = None) -> Pipeline:
     Never raises: where `configure` was not called and the environment's settings cannot be used, that is logged once and
     nothing is recorded.
     """
+    return in_context.get() or fallback or _default or _chosen()
+
+
+def _chosen() -> Pipeline:
+    """Return the default pipeline; where there is none yet, make the environment's.
+
+    What that imports (a `redact` of the application's) may call `configure`: then its pipeline counts.
+    """
     global _default
-    pipeline = in_context.get() or fallback or _default
-    if pipeline is None:
-        with _choosing:
-            pipeline = _default = _default or _from_environment()
-    return pipeline
+    with _choosing:
+        if _default is not None:
+            return _default
+        made = _from_environment()
+        if _default is None:
+            _default = made
+            return made
+        chosen = _default
+    made.shutdown(0.0)
+    return chosen
 
 
 def _from_environment() -> Pipeline:
     """Return the pipeline of an application that did not call `configure`: wrong settings are reported, never raised."""
     try:
-        if configured.is_expected() and not settings.configured(os.environ):
-            _, origin = settings.local_file(os.environ)
-            if origin == "default":
-                return Pipeline.disabled(configured.PROBLEM)
-        return Pipeline.of(resolve(Arguments(), os.environ, strict=False))
+        found = resolve(Arguments(), os.environ, strict=False)
+        if configured.is_expected() and found.is_default_file:
+            return Pipeline.disabled(configured.PROBLEM)
+        return Pipeline.of(found)
     except Exception as error:  # a setting of any kind must not end the application
         return Pipeline.disabled(
             str(error) if isinstance(error, validation.SettingsError) else f"settings: {type(error).__name__}"
