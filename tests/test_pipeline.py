@@ -182,8 +182,14 @@ def test_a_worker_with_a_pickled_handler_reads_its_settings_once(
     """Whether it makes the default file is decided by what was resolved, not by reading everything again."""
     monkeypatch.setattr(configured, "_elsewhere", True)
     monkeypatch.setattr(configured, "_here", False)
-    reads = []
-    monkeypatch.setattr(sources, "read", lambda environ, read=sources.read: reads.append(1) or read(environ))
+    reads: list[int] = []
+    original = sources.read
+
+    def counted(environ: Any) -> Any:
+        reads.append(1)
+        return original(environ)
+
+    monkeypatch.setattr(sources, "read", counted)
     assert not module.in_use().enabled
     assert [1] == reads
     monkeypatch.setattr(module, "_default", None)

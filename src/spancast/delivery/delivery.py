@@ -15,6 +15,7 @@ from ..recording.captured import CapturedOperation
 from .counting import Counter, MetricsReport
 from .encoder import Encoder, weight
 from .ending import Ending
+from .hangs import encoder_hangs, request_hangs
 from .inbox import Inbox, Marker
 from .lane import Lane
 from .ledger import DestinationReport, with_own_scores
@@ -271,6 +272,14 @@ class Delivery:
             if version == inbox.version and not version % 2:
                 break
         return tuple(found)
+
+    def hangs(self) -> tuple[str, ...]:
+        """Return, in sentences, which functions of the application's have not returned."""
+        now = time.monotonic()
+        found = encoder_hangs(self.encoder.busy_since, now, [lane.destination for lane in self._span_lanes])
+        for lane in self.lanes:
+            found += request_hangs(lane.requests.since, now, lane.destination)
+        return found
 
     @property
     def _span_lanes(self) -> tuple[Lane, ...]:

@@ -85,6 +85,7 @@ class Encoder:
         sampler: Decides what is kept when a trace's root closes.
         waiting: By destination how many spans wait for that.
         stopped: Whether what is in hand has been counted as lost already. Set by who shuts down.
+        busy_since: Since when functions of the application's may have a span (monotonic seconds); None: none has.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Encoder:
         """
         self.deadline = float("inf")
         self.stopped = False
+        self.busy_since: float | None = None
         self._inbox = inbox
         self._counters = tuple(counters)
         self._lanes = (*lanes, *[each.lane for each in score_lanes])
@@ -157,8 +159,9 @@ class Encoder:
 
     def _rest(self) -> None:
         """Forget content that nobody has used for a while."""
-        now = time.monotonic()
+        now = self.busy_since = time.monotonic()
         self.sampler.expire()
+        self.busy_since = None
         if any(self._made.ready) or any(self._made.skipped):
             self._hand_over()
         if now - self._idle_since > IDLE:
@@ -190,10 +193,11 @@ class Encoder:
 
     # ------------------------------------------------------------------ encoding
     def _encode(self, item: Any) -> None:
+        now = self.busy_since = time.monotonic()
         if type(item) is Marker:
             return self._mark(item)
         self._made.count += 1
-        if time.monotonic() > self.deadline:
+        if now > self.deadline:
             return self._drop(item.sampled, "shutdown deadline")
         if self._counters and item.sampled & COUNTED:
             self._made.finished.append(item)
@@ -292,6 +296,7 @@ class Encoder:
 
     def _hand_over(self) -> None:
         """Put what is ready into the outboxes; from here on the lanes count it."""
+        self.busy_since = None
         made, self._made = self._made, _Made(len(self._lanes))
         if self.stopped:  # it has been counted as lost
             return

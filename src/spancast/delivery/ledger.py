@@ -109,7 +109,8 @@ class DeliveryReport:
 
     Attributes:
         destinations: One report each.
-        problems: Settings that could not be used, and variables of OpenTelemetry that have no effect, in sentences.
+        problems: In sentences: settings that could not be used, variables of OpenTelemetry that have no effect, and a
+            function of the application's (`redact`, `keep`, `headers`) that has not returned.
         metrics: What happened to the metrics, one report for each destination that takes some.
     """
 

@@ -38,9 +38,14 @@ class Sent:
 
 
 class Requests:
-    """Sends what waits in an outbox. Has no state but its collaborators'; used by one thread, its lane's."""
+    """Sends what waits in an outbox. Used by one thread, its lane's.
+
+    Attributes:
+        since: When the request under way began (monotonic seconds); None: none is. Anybody may read it.
+    """
 
     def __init__(self, outbox: SpanBuffer, sender: Sender, breaker: CircuitBreaker, failures: FailureLog) -> None:
+        self.since: float | None = None
         self._outbox = outbox
         self._sender = sender
         self._breaker = breaker
@@ -56,7 +61,9 @@ class Requests:
         try:
             if time_left(None) <= 0:
                 return Sent()
+            self.since = time.monotonic()
             for result in self._sender.deliver(claim.entries, lambda: time_left(claim)):
+                self.since = time.monotonic()
                 recovered = self._count(claim, result) or recovered
                 broken = result.outcome is not None and result.outcome.is_broken
         except BaseException as error:  # an exporter that breaks its word and raises costs its batch
@@ -65,6 +72,7 @@ class Requests:
             claim.settle(claim.entries, "dropped", "fault")
             report_fault("sender", error)
         finally:
+            self.since = None
             alone = len(claim.entries) == 1
             claim.give_back()
         return Sent(recovered, broken and alone and self._breaker.failures >= _BREAKS)

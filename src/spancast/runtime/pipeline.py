@@ -210,7 +210,11 @@ class Pipeline:
         any time, from any thread, a signal handler or a finalizer. While another thread shuts the pipeline down, it waits
         for that; after a shutdown it returns without waiting, False while spans of this process lie on disk.
         """
-        return self._delivery().flush(_seconds(timeout, 5.0)) and not self._records_nothing
+        delivery = self._delivery()
+        complete = delivery.flush(_seconds(timeout, 5.0))
+        if not complete:
+            _log_hangs(delivery)
+        return complete and not self._records_nothing
 
     def shutdown(self, timeout: float = process.EXIT_TIMEOUT) -> bool:
         """End what is open, send everything, and stop; return whether all of it has arrived within *timeout* seconds.
@@ -232,7 +236,10 @@ class Pipeline:
             try:
                 self.recorder.close_all()
             finally:  # also after Ctrl-C
-                complete = self._delivery().shutdown(deadline)
+                delivery = self._delivery()
+                complete = delivery.shutdown(deadline)
+                if not complete:
+                    _log_hangs(delivery)
         finally:  # only now: the process's exit waits for whoever shuts it down, and finds it in the list
             process.forget(self)
         return complete and not self._records_nothing
@@ -247,7 +254,7 @@ class Pipeline:
     def report(self) -> DeliveryReport:
         """Return what happened to every span, per destination, and which settings could not be used."""
         delivery = self._delivery()
-        problems = (*self._resolved.problems, *self._resolved.notes)
+        problems = (*delivery.hangs(), *self._resolved.problems, *self._resolved.notes)
         return DeliveryReport(delivery.report(), problems, delivery.metrics_report())
 
     def __enter__(self) -> Pipeline:
@@ -276,6 +283,12 @@ def _log_problems(resolved: Resolved) -> None:
         log(_logger.error, "spancast: nothing is recorded: %s", problems.pop(0))
     for problem in problems:
         warn_once(f"problem {problem}", "spancast: %s", problem)
+
+
+def _log_hangs(delivery: Delivery) -> None:
+    """Log once which function of the application's does not return: nothing else would say why nothing arrives."""
+    for sentence in delivery.hangs():
+        warn_once("hangs", "spancast: %s.", sentence)
 
 
 def _waiter(pipeline: Pipeline, index: int) -> Callable[[], None]:
