@@ -23,10 +23,12 @@ from langchain_openai import ChatOpenAI
 from langchain_openrouter import ChatOpenRouter
 from llama_index.core import Document, Settings, SummaryIndex
 from llama_index.core.agent.workflow import FunctionAgent
-from llama_index.core.llms import ChatMessage
+from llama_index.core.llms import ChatMessage, CompletionResponse, CustomLLM, LLMMetadata
+from llama_index.core.llms.callbacks import llm_completion_callback
 from llama_index.llms.openrouter import OpenRouter
 from openrouter import OpenRouter as OpenRouterSdk
 from opentelemetry.sdk.trace import TracerProvider
+from pydantic import SecretStr
 
 import spancast
 from spancast import destinations, llama_index, openrouter
@@ -403,16 +405,58 @@ def test_an_llm_of_llama_index_and_the_gateway_make_one_tree(world: World, llama
     assert ("user_12345", "session_abc") == (world.body["user"], world.body["session_id"])
 
 
-def test_a_bare_stream_of_llama_index_lies_under_what_is_open_where_it_is_read(
-    world: World, llama_handler: None
-) -> None:
-    """The request is made at the first token, in the application's own code: beside the model's operation."""
-    with spancast.trace(trace_name="Chat") as handle:
-        assert "It is on its way." == "".join(
-            [piece.delta for piece in llama(world.url).stream_chat([ChatMessage("hi")])]
-        )
-    assert handle is not None
-    assert (handle.trace_id, handle.span_id) == (world.body["trace"]["trace_id"], world.body["trace"]["parent_span_id"])
+@pytest.mark.parametrize("style", ["chat", "complete", "async chat", "async complete"])
+def test_a_bare_stream_of_llama_index_is_joined_where_it_is_read(world: World, llama_handler: None, style: str) -> None:
+    """The request is made at the first token, in the application's own code: the model's operation is the parent."""
+
+    async def read_async(llm: OpenRouter) -> str:
+        if style == "async chat":
+            return "".join([piece.delta or "" async for piece in await llm.astream_chat([ChatMessage("hi")])])
+        return "".join([piece.delta or "" async for piece in await llm.astream_complete("hi")])
+
+    def read(llm: OpenRouter) -> str:
+        if style.startswith("async"):
+            return asyncio.run(read_async(llm))
+        stream = llm.stream_chat([ChatMessage("hi")]) if style == "chat" else llm.stream_complete("hi")
+        return "".join([piece.delta or "" for piece in stream])
+
+    llm = llama(world.url)
+    with spancast.trace(trace_name="Chat", generation_name="Think"):
+        assert "It is on its way." == read(llm)
+    kinds = {(span.trace_id, span.span_id): (span.kind, span.name) for span in world.spans()}
+    trace = world.body["trace"]
+    assert ("LLM", "Think") == kinds[trace["trace_id"], trace["parent_span_id"]]
+    assert "Think" == trace["generation_name"]
+
+
+def test_a_model_around_a_model_lies_under_the_inner_one(world: World, llama_handler: None) -> None:
+    """While a model's stream is read, another framework's model asks the gateway: its own operation is the nearer one."""
+    inner = openrouter.join(
+        ChatOpenAI(model="openai/gpt-4o", base_url=world.url, api_key=SecretStr("k")), hosts=["127.0.0.1"]
+    )
+
+    class Around(CustomLLM):
+        @property
+        def metadata(self) -> LLMMetadata:
+            return LLMMetadata(model_name="around")
+
+        @llm_completion_callback()
+        def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+            raise NotImplementedError
+
+        @llm_completion_callback()
+        def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> Any:
+            def pieces() -> Iterator[CompletionResponse]:
+                for chunk in inner.stream(prompt, {"callbacks": [SpancastCallbackHandler()]}):
+                    yield CompletionResponse(text="", delta=str(chunk.content))
+
+            return pieces()
+
+    with spancast.trace(trace_name="Chat"):
+        assert "It is on its way." == "".join([piece.delta or "" for piece in Around().stream_complete("hi")])
+    names = {(span.trace_id, span.span_id): span.name for span in world.spans()}
+    trace = world.body["trace"]
+    assert "chat openai/gpt-4o" == names[trace["trace_id"], trace["parent_span_id"]]
 
 
 # ------------------------------------------------------------------ the request

@@ -19,8 +19,8 @@ the trace.
 Both spans hold the tokens and the cost of the one call. A backend that adds up all spans of a trace counts them twice:
 leave out one side there, for example the spans of the resource `service.name = openrouter`.
 
-LlamaIndex makes the request of a bare `llm.stream_chat()` only when the application reads its first token, outside of the
-model's operation: the gateway's span then lies beside it, under what is open there. Engines and agents are not concerned.
+LlamaIndex makes the request of a bare `llm.stream_chat()` when the application reads its first token, in the reader's
+context: there the model's operation is found by the stream that is being read (`recording.stream_bodies`).
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ import orjson
 
 from .privacy.redaction import Redact, Redaction
 from .record.json import JSON, dumps
+from .record.operation import Kind
+from .recording import stream_bodies
 from .recording.field_names import without_secret_values
 from .recording.fields import TraceFields, field_scope
 from .recording.guard import guarded
@@ -68,11 +70,14 @@ def broadcast_fields() -> dict[str, Any]:
 @guarded
 def _fields() -> dict[str, Any]:
     around = current_parent_context()
-    own = around.own
-    if own is None or not own.state.recorded or not around.trace_id:
+    own, trace_id, span_id = around.own, around.trace_id, around.span_id
+    read = stream_bodies.read_here() if own is None or own.kind is not Kind.LLM else None
+    if read is not None and not read.end_ns:
+        own, trace_id, span_id = read, read.trace_id, read.span_id
+    if own is None or not own.state.recorded or not trace_id:
         return {}
-    said = _said(own)
-    ids: dict[str, JSON] = {"trace_id": f"{around.trace_id:032x}", "parent_span_id": f"{around.span_id:016x}"}
+    said = own.fields if own is read else _said(own)
+    ids: dict[str, JSON] = {"trace_id": f"{trace_id:032x}", "parent_span_id": f"{span_id:016x}"}
     # `span_name` stays here: the gateway would put one more span of that name around its own
     names = {"trace_name": _root_name(own), "generation_name": said.generation_name}
     metadata = {

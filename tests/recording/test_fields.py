@@ -139,6 +139,13 @@ def test_unknown_keywords_are_metadata() -> None:
     ) == fields.fields_from_kwargs({"trace_name": "T", "environment": "staging", "client": object()})
 
 
+def test_keywords_in_a_mapping_called_metadata_are_metadata_too() -> None:
+    """Its keys are no level of their own, and those beside it win; what is no mapping stays a value."""
+    found = fields.fields_from_kwargs({"user": "u", "team": "a", "metadata": {"team": "b", "shelf": 7}})
+    assert TraceFields(user="u", metadata={"team": "a", "shelf": 7}) == found
+    assert {"metadata": "text"} == fields.fields_from_kwargs({"metadata": "text"}).metadata
+
+
 _values = st.recursive(
     st.none() | st.text() | st.integers() | st.binary(),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),

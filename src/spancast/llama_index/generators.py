@@ -11,7 +11,9 @@ from types import AsyncGeneratorType, CodeType, FrameType, GeneratorType
 from typing import Any
 from weakref import ref
 
+from ..recording.open_operation import OpenOperation
 from .calls import Call, is_within
+from .classify import GENERATION
 from .finalizers import FinalizerThread
 
 _MAX_FRAMES = 100  # that are looked at; 0.1 us each
@@ -50,17 +52,24 @@ class GeneratorCalls:
 
     def around(self, inner: Call | None = None) -> Call | None:
         """Return the call whose generator's body is running, unless *inner* is nearer; else *inner*."""
-        if not self._calls:
-            return inner
-        frame: FrameType | None = sys._getframe(2)
+        call = self._running(sys._getframe(1)) if self._calls else None
+        return inner if call is None or (inner is not None and is_within(inner, call)) else call
+
+    def generation(self) -> OpenOperation | None:
+        """Return the model call whose stream's body is running."""
+        call = self._running(sys._getframe(1)) if self._calls else None
+        return call.operation if call is not None and call.role == GENERATION else None
+
+    def _running(self, frame: FrameType | None) -> Call | None:
+        """Return the call of the innermost generator among *frame* and those around it."""
         for _ in range(_MAX_FRAMES):
             if frame is None:
-                return inner
+                break
             entry = self._calls.get(id(frame))
             if entry is not None and frame_of(entry[0]()) is frame:
-                return inner if inner is not None and is_within(inner, entry[1]) else entry[1]
+                return entry[1]
             frame = frame.f_back
-        return inner
+        return None
 
     def that_raised(self, error: BaseException) -> list[Call]:
         """Return the calls through whose generators' bodies *error* came, the innermost first."""

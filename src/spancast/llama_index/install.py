@@ -23,6 +23,7 @@ from ..capture.endings import ending_of
 from ..capture.handler import PortableHandler, check_detail, check_pipeline
 from ..record.fast_frozen import frozen
 from ..record.operation import Kind
+from ..recording import stream_bodies
 from ..recording.fields import fields_from_kwargs
 from ..recording.guard import guarded
 from ..recording.open_operation import OpenOperation
@@ -41,6 +42,7 @@ _TRACED = frozenset({"query", "chat", "completion"})  # what the dispatcher repo
 
 _changing = threading.Lock()
 _spans = SpanHandler()
+stream_bodies.find_by(_spans.pending.generators.generation)
 _events = EventHandler(_spans)
 _installed = False
 

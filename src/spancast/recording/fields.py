@@ -216,6 +216,8 @@ def _items(trace: Mapping[object, object]) -> dict[str, object]:
 def fields_from_kwargs(values: Mapping[str, object]) -> TraceFields:
     """Return the fields in the keyword arguments of `trace(...)` or of a handler: whatever is not known is metadata.
 
+    A mapping called `metadata` is not one more level: its keys stand beside the others, which win.
+
     Metadata is looked through for secrets where it leaves: by the encoder, and by `openrouter`.
 
     Never raises: of values that cannot be looked at nothing is left.
@@ -239,6 +241,9 @@ def _fields_from_kwargs(values: Mapping[str, object]) -> TraceFields:
         rest = {
             key: value if type(value) is str else plain_data(value) for key, value in rest.items() if value is not None
         }
+        if type(inside := rest.get("metadata")) is dict:  # what other tracers' users write for several keys
+            del rest["metadata"]
+            rest = {**inside, **rest}
     if rest:
         look_at_keywords(rest, _NEAR)
         further = found.get("metadata")  # in a `trace` object, which lies beneath the keywords
