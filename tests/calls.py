@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -15,9 +16,12 @@ def python_calls(function: Callable[[], object]) -> int:
         nonlocal found
         found += event == "call"
 
+    gc.collect()
+    gc.disable()  # finalizers of other tests would be counted
     sys.setprofile(see)
     try:
         function()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return found

@@ -201,3 +201,20 @@ def test_a_beginning_is_json_within_the_limit(data: Any, limit: int) -> None:
 def test_a_text_at_the_end_of_a_beginning_is_cut_inside() -> None:
     """Of an object with one long text, the text's beginning stays, with the mark."""
     assert f'{{"a":1,"b":"{"x" * 20}{MARK}"}}' == beginning(dumps({"a": 1, "b": "x" * 5000}), 45)
+
+
+@pytest.mark.parametrize(
+    ("inside", "kept"),
+    [
+        ("ab\\n", "ab"),
+        ("ab\\\\", "ab"),
+        ("ab\\u00e9", "ab"),
+        ("ab\\\\u00e9", "ab\\\\u00"),
+        ("abcdefg", "abcde"),
+    ],
+)
+def test_no_escape_is_cut_in_two(inside: str, kept: str) -> None:
+    """A text is cut before an escape that lies on the limit; a backslash that is itself escaped begins none."""
+    begin, closing = '["', f'{MARK}"]'
+    limit = len(begin) + (len(kept) if kept != "ab" else 3) + len(closing)
+    assert begin + kept + closing == beginning(f'["{inside}{"x" * 50}"]', limit)

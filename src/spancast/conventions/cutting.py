@@ -204,7 +204,8 @@ def _level(parts: list[_Part], room: int) -> int:
 # ---------------------------------------------------------------- the beginning of JSON that is not read
 # A text, something that opens, closes or separates; a quote alone is a text that does not end here.
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{},]|"', re.DOTALL)
-_WHOLE = re.compile(r"[^\"\\\x00-\x1f]*+(?:\\(?:u[0-9a-fA-F]{4}|[^u])[^\"\\\x00-\x1f]*+)*+", re.DOTALL)
+# The inside of a text. No alternatives in the group: after those, Python before 3.11.5 takes half an escape as well.
+_WHOLE = re.compile(r"[^\"\\\x00-\x1f]*+(?:\\[^\x00-\x1f][^\"\\\x00-\x1f]*+)*+")
 _CLOSES = {"[": "]", "{": "}"}
 
 
@@ -248,8 +249,19 @@ def _text_cut(text: str, place: int, limit: int, open_now: tuple[str, Any, int] 
     room = limit - place - 1 - len(closing)
     if room < 0 or open_now is None:
         return None
-    inside = _WHOLE.match(text, place + 1, place + 1 + room)
-    return text[: inside.end()] + closing if inside else None
+    return text[: _end_of_whole(text, place + 1, place + 1 + room)] + closing
+
+
+def _end_of_whole(text: str, begin: int, limit: int) -> int:
+    """Return where a text whose inside begins at *begin* can be cut: at *limit*, or before an escape that lies there."""
+    found = _WHOLE.match(text, begin, limit)
+    end = found.end() if found else begin
+    half = text.rfind("\\u", max(begin, end - 5), end)
+    if half >= 0:
+        before = text[begin : half + 1]
+        if (len(before) - len(before.rstrip("\\"))) % 2:  # else the backslash is itself escaped
+            return half
+    return end
 
 
 def _closing(open_now: tuple[str, Any, int] | None) -> str:
