@@ -21,11 +21,14 @@ _ADDRESSES = (
     "xai_api_base",
     "host",
 )
+_NAMES = frozenset(_ADDRESSES)
 _MAX_LENGTH = 2_000
 
 
 def address_in(fields: Mapping[str, Any]) -> str | None:
     """Return the address among a client's settings, as it stands there; None where none is set."""
+    if _NAMES.isdisjoint(fields):
+        return None
     for name in _ADDRESSES:
         address = fields.get(name)
         if type(address) is str and address and len(address) <= _MAX_LENGTH:

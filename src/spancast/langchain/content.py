@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..capture.small import LEVELS
 from ..capture.snapshot import Snapshot
 from ..recording.open_operation import OpenOperation
 from .messages import SHAPES
-from .small import LEVELS, copy_small, small_mapping
+from .small import copy_small, small_mapping
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _TOOLS = ("tools", "functions")

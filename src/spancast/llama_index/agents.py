@@ -9,8 +9,8 @@ from ..recording.current import Attachment
 from ..recording.open_operation import OpenOperation
 from . import workflow
 from .calls import Call, Member
+from .content import capture
 from .instances import attributes_of
-from .messages import hold
 from .tools import failure_in
 from .translate import agent, tool
 
@@ -50,7 +50,7 @@ def member_at_work(run: Call, event: Any) -> OpenOperation | None:
         )
         operation.snapshots["agent"] = name
         if operation.capture:
-            operation.snapshots["input"] = hold(workflow.field(event, "input"), operation)
+            operation.snapshots["input"] = capture(workflow.field(event, "input"), operation)
         member = run.progress.member = Member(name, operation)
     return member.operation if member is not None else run.operation
 
@@ -78,7 +78,7 @@ def end_step(step: Call, operation: OpenOperation, result: Any) -> None:
         return
     member = run.progress.member
     if member is not None and step.method == "run_agent_step" and member.operation.capture:
-        member.operation.snapshots["output"] = hold(result, member.operation)
+        member.operation.snapshots["output"] = capture(result, member.operation)
     if step.method != "call_tool" or step.has_visible_children or result is None:
         return
     output = workflow.field(result, "tool_output")
@@ -102,6 +102,6 @@ def _record_tool(step: Call, operation: OpenOperation, output: Any, failure: Bas
     made.snapshots["undeclared"] = True  # the name is the model's: no tool of the program's was found
     made.snapshots["call_id"] = workflow.field(event, "tool_id")
     if made.capture:
-        made.snapshots["input"] = hold(workflow.field(event, "tool_kwargs"), made)
-        made.snapshots["output"] = hold(output, made)
+        made.snapshots["input"] = capture(workflow.field(event, "tool_kwargs"), made)
+        made.snapshots["output"] = capture(output, made)
     step.recorder.close(made, error=failure)

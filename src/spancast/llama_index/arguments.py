@@ -11,8 +11,8 @@ from workflows.events import Event, StartEvent
 from ..privacy.secrets import masked_arguments
 from ..recording.open_operation import OpenOperation
 from .classify import AGENT, EMBEDDING, QUERY, RERANKING, RETRIEVAL, RUN, STEP, TRANSFORM
+from .content import capture
 from .instances import attributes_of, first, first_text
-from .messages import hold
 from .models import provider_of
 
 _EMBEDDING_PARAMETERS = ("dimensions", "embed_batch_size")
@@ -23,7 +23,7 @@ def capture_arguments(role: str, arguments: Mapping[str, Any], operation: OpenOp
     """Capture what a call was given."""
     if operation.capture:
         read = _INPUTS.get(role, plain_arguments)
-        operation.snapshots["input"] = hold(read(arguments), operation)
+        operation.snapshots["input"] = capture(read(arguments), operation)
 
 
 def _query(arguments: Mapping[str, Any]) -> object:
@@ -92,7 +92,7 @@ def capture_embedding(instance: object, arguments: Mapping[str, Any], operation:
     snapshots["parameters"] = {name: own[name] for name in _EMBEDDING_PARAMETERS if isinstance(own.get(name), int)}
     snapshots["count"] = len(texts) if isinstance(texts, (list, tuple)) else 1
     if operation.capture:
-        snapshots["texts"] = hold(list(texts) if isinstance(texts, (list, tuple)) else [texts], operation)
+        snapshots["texts"] = capture(list(texts) if isinstance(texts, (list, tuple)) else [texts], operation)
 
 
 def capture_reranking(instance: object, arguments: Mapping[str, Any], operation: OpenOperation) -> None:
@@ -103,9 +103,9 @@ def capture_reranking(instance: object, arguments: Mapping[str, Any], operation:
     snapshots["top_k"] = top if type(top) is int else None
     snapshots["model"] = first_text(own, ("model", "model_name"))
     if operation.capture:
-        snapshots["query"] = hold(arguments.get("query_bundle") or arguments.get("query_str"), operation)
+        snapshots["query"] = capture(arguments.get("query_bundle") or arguments.get("query_str"), operation)
         nodes = first(arguments, "nodes")
-        snapshots["documents"] = hold(list(nodes) if isinstance(nodes, (list, tuple)) else None, operation)
+        snapshots["documents"] = capture(list(nodes) if isinstance(nodes, (list, tuple)) else None, operation)
 
 
 def capture_result(role: str, result: Any, operation: OpenOperation, *, vectors: bool) -> None:
@@ -117,9 +117,11 @@ def capture_result(role: str, result: Any, operation: OpenOperation, *, vectors:
     elif role == TRANSFORM:
         operation.snapshots["output"] = {"nodes": len(result)} if hasattr(result, "__len__") else None
     elif role in (RETRIEVAL, RERANKING):
-        operation.snapshots["output"] = hold(list(result) if isinstance(result, (list, tuple)) else result, operation)
+        operation.snapshots["output"] = capture(
+            list(result) if isinstance(result, (list, tuple)) else result, operation
+        )
     else:
-        operation.snapshots["output"] = hold(result, operation)
+        operation.snapshots["output"] = capture(result, operation)
 
 
 def _capture_vectors(result: Any, operation: OpenOperation, wanted: bool) -> None:

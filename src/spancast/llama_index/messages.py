@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse, TextBlock
+import orjson
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse
 from llama_index.core.base.response.schema import (
     AsyncStreamingResponse,
     PydanticResponse,
@@ -19,6 +20,7 @@ from workflows.events import Event
 
 from ..capture.blocks import read_block
 from ..capture.class_cache import ClassCache
+from ..capture.lookup import NO_FIELDS
 from ..capture.messages import ROLES, calls_beside, with_further
 from ..capture.numbers import number_of
 from ..capture.shapes import Shape, class_name, plain_name, visible_fields
@@ -27,18 +29,20 @@ from ..record.json import JSON
 from ..record.message import Message, Part, Reasoning, Text, ToolCall, conversation
 from ..record.operation import Document
 from ..recording.message_cache import MESSAGE_CACHE
-from ..recording.open_operation import OpenOperation
 
 
-class MessageSnapshot:
-    """A message as it was in the callback: its role, and a shallow copy of its blocks and further arguments."""
+class MessageSnapshot(NamedTuple):
+    """A message as it was in the callback. What is JSON text is frozen; everything else is a copy.
 
-    __slots__ = ("blocks", "further", "role")
+    Attributes:
+        role: The role's text.
+        content: The text of a message that is one text; else the blocks as JSON text, or the fields of each by its type.
+        further: The further arguments, None where there are none; small ones as JSON text.
+    """
 
-    def __init__(self, role: str, blocks: list[tuple[str, dict[str, Any]]], further: dict[str, Any]) -> None:
-        self.role = role
-        self.blocks = blocks
-        self.further = further
+    role: str
+    content: str | bytes | list[tuple[str, dict[str, Any]]]
+    further: bytes | dict[str, Any] | None
 
 
 class NodeSnapshot:
@@ -53,39 +57,40 @@ class NodeSnapshot:
         self.score = score
 
 
-def hold(value: object, operation: OpenOperation) -> object:
-    """Take a snapshot of *value* for *operation*, and count what it holds."""
-    taken = Snapshot(SHAPES)
-    held = taken.capture(value)
-    operation.size += taken.size
-    return held
-
-
-def _hold_message(message: Any, taken: Snapshot) -> object:
+def hold_message(message: Any, taken: Snapshot) -> object:
+    """Copy a message with its blocks, as far as the budget reaches."""
     data = message.__dict__
-    role = data.get("role")
     blocks = []
     for block in tuple(data.get("blocks") or ()):
         held = block.__dict__.copy()
-        if type(block) is TextBlock:  # most are: 1.4 us a message instead of 1.7
-            taken.size += len(held.get("text") or "")
-            blocks.append(("text", held))
-            continue
         taken.size += sum([len(item) for item in held.values() if isinstance(item, (str, bytes))])
+        for name, item in held.items():
+            if type(item) is dict or type(item) is list:  # a tool's arguments, which it may change
+                held[name] = taken.capture(item, 6)
         blocks.append((str(held.get("block_type") or plain_name(type(block))), held))
     further = data.get("additional_kwargs")
-    kept = taken.capture(further) if further else {}
-    return MessageSnapshot(str(getattr(role, "value", role)), blocks, kept if isinstance(kept, dict) else {})
+    kept = taken.capture(further) if further else None
+    return MessageSnapshot(role_of(data), blocks, kept if isinstance(kept, dict) else None)
+
+
+def role_of(data: Mapping[str, Any]) -> str:
+    """Return the role among the fields of a message, as text."""
+    role = data.get("role")
+    return str(getattr(role, "value", role))
 
 
 def _hold_node(node: Any, taken: Snapshot, score: Any = None) -> object:
     data = node.__dict__
-    content = data.get("text")
-    if content is None:
-        content = getattr(data.get("text_resource"), "text", None)
+    content = text_of_node(data)
     if isinstance(content, str):
         taken.size += len(content)
     return NodeSnapshot(data.get("id_"), content, taken.capture(data.get("metadata") or {}, 4), score)
+
+
+def text_of_node(data: Mapping[str, Any]) -> Any:
+    """Return the text among the fields of a node."""
+    content = data.get("text")
+    return getattr(data.get("text_resource"), "text", None) if content is None else content
 
 
 def _hold_scored_node(scored: Any, taken: Snapshot) -> object:
@@ -105,10 +110,17 @@ def _hold_text_of(*names: str) -> Shape:
 
 def _hold_tool_output(output: Any, taken: Snapshot) -> object:
     data = output.__dict__
+    text = text_of_output(data)
+    return taken.capture(data.get("raw_output") if text is None else text)
+
+
+def text_of_output(data: Mapping[str, Any]) -> str | None:
+    """Return the text among the fields of a tool's output; None where it has other blocks."""
     texts = [block.__dict__.get("text") for block in data.get("blocks") or ()]
-    if texts and all(isinstance(text, str) for text in texts):
-        return taken.capture("\n".join(texts))
-    return taken.capture(data.get("raw_output"))
+    for text in texts:
+        if not isinstance(text, str):
+            return None
+    return "\n".join(texts) if texts else None
 
 
 # What reads an event's fields, without those that its class hides: `exclude=True`, `repr=False`.
@@ -116,14 +128,17 @@ _fields_of = ClassCache(visible_fields).get
 
 
 def _hold_event(event: Any, taken: Snapshot) -> object:
-    """Copy a workflow event: its fields, those said in passing, and the result of a StopEvent."""
+    return taken.mapping(fields_of_event(event))
+
+
+def fields_of_event(event: Any) -> dict[str, Any]:
+    """Return a workflow event's fields, those set in passing, and the result of a StopEvent."""
     private = event.__pydantic_private__ or {}
     read = _fields_of(type(event))
     held = {**(read(event) if read is not None else {}), **(private.get("_data") or {})}
     if private.get("_result") is not None:
         held["result"] = private["_result"]
-    held = {key: item for key, item in held.items() if item is not None and key not in _NOT_HELD}
-    return taken.mapping(held)
+    return {key: item for key, item in held.items() if item is not None and key not in _NOT_HELD}
 
 
 # An agent's raw provider answer stands in the generation already; memory and context are the application's machinery.
@@ -141,17 +156,21 @@ def _by_class_name(value: object, taken: Snapshot) -> object:
     return class_name(type(value))
 
 
+TEXTS: tuple[tuple[Any, tuple[str, ...]], ...] = (
+    (QueryBundle, ("query_str",)),
+    ((Response, PydanticResponse), ("response",)),
+    ((StreamingResponse, AsyncStreamingResponse), ("response_txt",)),
+    ((AgentChatResponse, StreamingAgentChatResponse), ("response",)),
+    (ChatResponse, ("message",)),
+    (CompletionResponse, ("text",)),
+)
+"""Of which attribute a response is copied."""
 _BASES: tuple[tuple[Any, Shape], ...] = (
-    (ChatMessage, _hold_message),
+    (ChatMessage, hold_message),
     (NodeWithScore, _hold_scored_node),
     (BaseNode, _hold_node),
-    (QueryBundle, _hold_text_of("query_str")),
-    ((Response, PydanticResponse), _hold_text_of("response")),
-    ((StreamingResponse, AsyncStreamingResponse), _hold_text_of("response_txt")),
-    ((AgentChatResponse, StreamingAgentChatResponse), _hold_text_of("response")),
+    *[(base, _hold_text_of(*names)) for base, names in TEXTS],
     (ToolOutput, _hold_tool_output),
-    (ChatResponse, _hold_text_of("message")),
-    (CompletionResponse, _hold_text_of("text")),
     (Event, _hold_event),
     ((BaseComponent, BaseTool), _by_class_name),  # models, retrievers, memories: machinery, with keys inside
 )
@@ -202,35 +221,44 @@ def to_messages(held: object) -> tuple[Message, ...]:
 
 
 def to_message(held: MessageSnapshot) -> Message:
-    """Return the Message that a snapshot stands for: the same one again for the same text and further arguments."""
-    texts = []
-    size = 0
-    for name, block in held.blocks:
-        text = block.get("text")
-        if name != "text" or type(text) is not str:
-            return _read(held)
-        texts.append(text)
-        size += len(text)
-    key = ("llama_index", held.role, *texts)
-    found = MESSAGE_CACHE.find(
-        key, held.further
-    )  # 0.4 us a turn of a history instead of 2.1, or of 3.4 with a tool call
+    """Return the Message that a snapshot stands for: the same one again for the same content and further arguments."""
+    if type(held.content) is list or type(held.further) is dict:
+        return _read(held)
+    found = MESSAGE_CACHE.find(held)  # 0.4 us a turn of a history instead of 2.1, or of 3.4 with a tool call
     if found is None:
         found = _read(held)
-        MESSAGE_CACHE.put(key, found, size, held.further)
+        MESSAGE_CACHE.put(held, found, len(held.content) + (len(held.further) if held.further else 0))
     return found
+
+
+def further_of(held: MessageSnapshot) -> Mapping[str, Any]:
+    """Return the further arguments of a message that was copied."""
+    further = held.further
+    if further is None:
+        return NO_FIELDS
+    found = orjson.loads(further) if type(further) is bytes else further
+    return found if type(found) is dict else NO_FIELDS
+
+
+def _blocks_of(content: str | bytes | list[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
+    if type(content) is str:
+        return [("text", {"text": content})]
+    if type(content) is bytes:
+        return [(str(block.get("block_type")), block) for block in orjson.loads(content)]
+    return content  # type: ignore[return-value]
 
 
 def _read(held: MessageSnapshot) -> Message:
     parts: list[Part] = []
-    for name, block in held.blocks:
+    for name, block in _blocks_of(held.content):
         for part in read_block({"type": name, **_encoded(block)}):
             _add(parts, part)
-    if held.further:
-        parts = with_further(parts, held.further)
+    further = further_of(held)
+    if further:
+        parts = with_further(parts, further)
         if not any(isinstance(part, ToolCall) for part in parts):
-            parts += calls_beside(held.further)
-    call_id, author = held.further.get("tool_call_id"), held.further.get("name")
+            parts += calls_beside(further)
+    call_id, author = further.get("tool_call_id"), further.get("name")
     return Message(
         role=ROLES.get(held.role, held.role),
         parts=tuple(parts),

@@ -11,41 +11,46 @@ from llama_index.core.base.llms.types import CompletionResponse
 
 from ..capture.class_cache import ClassCache
 from ..capture.endpoint import address_in
+from ..capture.small import MOST_MESSAGES
 from ..record.json import PLAIN_ONLY
 from ..recording.nested import note_inner
 from ..recording.open_operation import OpenOperation
 from .calls import Call
+from .content import capture
 from .instances import attributes_of, first, first_text
-from .messages import hold
 from .outcome import hold_answer, snapshot
+from .small import copy_conversation
 
 # Request parameters of a model, wherever its integration keeps them: on the instance or in the call's arguments.
-_PARAMETERS = (
-    "best_of",
-    "frequency_penalty",
-    "logprobs",
-    "max_completion_tokens",
-    "max_new_tokens",
-    "max_output_tokens",
-    "max_tokens",
-    "min_p",
-    "n",
-    "num_predict",
-    "parallel_tool_calls",
-    "presence_penalty",
-    "reasoning_effort",
-    "repetition_penalty",
-    "response_format",
-    "seed",
-    "stop",
-    "stop_sequences",
-    "temperature",
-    "tool_choice",
-    "top_k",
-    "top_p",
-    "verbosity",
+_PARAMETERS = frozenset(
+    (
+        "best_of",
+        "frequency_penalty",
+        "logprobs",
+        "max_completion_tokens",
+        "max_new_tokens",
+        "max_output_tokens",
+        "max_tokens",
+        "min_p",
+        "n",
+        "num_predict",
+        "parallel_tool_calls",
+        "presence_penalty",
+        "reasoning_effort",
+        "repetition_penalty",
+        "response_format",
+        "seed",
+        "stop",
+        "stop_sequences",
+        "temperature",
+        "tool_choice",
+        "top_k",
+        "top_p",
+        "verbosity",
+    )
 )
 _MODELS = ("model", "model_name", "model_id", "deployment_name", "engine")
+_MODEL_NAMES = frozenset(_MODELS)
 
 
 def capture_generation(instance: object, method: str, arguments: Mapping[str, Any], operation: OpenOperation) -> None:
@@ -56,22 +61,45 @@ def capture_generation(instance: object, method: str, arguments: Mapping[str, An
     further: Mapping[str, Any] = keywords if isinstance(keywords, dict) else {}
     snapshots["operation"] = "chat" if method.endswith("chat") else "text_completion"
     snapshots["streams"] = "stream" in method
-    snapshots["model"] = first_text(further, _MODELS) or first_text(own, _MODELS)
+    snapshots["model"] = _model_in(further) or _model_in(own)
     snapshots["provider"] = provider_of(instance)
     if (address := address_in(own)) is not None:
         snapshots["address"] = address
+    snapshots["parameters"] = _parameters(own, further, operation)
+    if operation.capture:
+        asked = first(arguments, "messages", "prompt")
+        snapshots["messages"] = _capture_asked(asked, operation)
+        snapshots["tools"] = _capture_tools(further.get("tools") or further.get("functions"), operation)
+
+
+def _model_in(values: Mapping[str, Any]) -> str | None:
+    return None if _MODEL_NAMES.isdisjoint(values) else first_text(values, _MODELS)
+
+
+def _parameters(own: Mapping[str, Any], further: Mapping[str, Any], operation: OpenOperation) -> object:
+    """Capture the request parameters that are set; which are there is found in two calls, not one for each of them."""
+    names = _PARAMETERS.intersection(own).union(_PARAMETERS.intersection(further))
+    if not names:
+        return {}
     parameters = {
         name: value
-        for name in _PARAMETERS
+        for name in sorted(names)
         if (value := further.get(name, own.get(name))) is not None and value != [] and not callable(value)
     }
     if not operation.capture:
         parameters = {name: value for name, value in parameters.items() if isinstance(value, (bool, int, float))}
-    snapshots["parameters"] = hold(parameters, operation)
-    if operation.capture:
-        asked = first(arguments, "messages", "prompt")
-        snapshots["messages"] = hold(list(asked) if isinstance(asked, (list, tuple)) else asked, operation)
-        snapshots["tools"] = _capture_tools(further.get("tools") or further.get("functions"), operation)
+    return capture(parameters, operation)
+
+
+def _capture_asked(asked: Any, operation: OpenOperation) -> object:
+    if not isinstance(asked, (list, tuple)):
+        return capture(asked, operation)
+    messages = list(asked)
+    if len(messages) > MOST_MESSAGES:
+        return capture(messages, operation)
+    copied, size = copy_conversation(messages)
+    operation.size += size
+    return copied
 
 
 def _capture_tools(tools: Any, operation: OpenOperation) -> object:
@@ -81,7 +109,7 @@ def _capture_tools(tools: Any, operation: OpenOperation) -> object:
     try:
         text = orjson.dumps(tools, option=PLAIN_ONLY)
     except TypeError:  # orjson's own errors among them
-        return hold(tools, operation)
+        return capture(tools, operation)
     operation.size += len(text)
     return text
 
@@ -118,7 +146,7 @@ def model_of(instance: object) -> str | None:
 def capture_template(arguments: Mapping[str, Any], operation: OpenOperation) -> tuple[object, object]:
     """Return a prompt template and its variables, as `predict` got them, those filled in before among them."""
     text, variables = _template(arguments)
-    return hold(text, operation), hold(variables, operation)
+    return capture(text, operation), capture(variables, operation)
 
 
 def _template(arguments: Mapping[str, Any]) -> tuple[object, dict[str, Any]]:
@@ -156,9 +184,9 @@ def capture_own_request(instance: object, method: str, arguments: Mapping[str, A
     operation.snapshots["operation"] = "chat"
     if operation.capture:
         template, variables = _template(arguments)
-        operation.snapshots["template"] = hold(template, operation), hold(variables, operation)
+        operation.snapshots["template"] = capture(template, operation), capture(variables, operation)
         asked = _filled_in(template, variables) if isinstance(template, str) else template
-        operation.snapshots["messages"] = hold(asked, operation)
+        operation.snapshots["messages"] = capture(asked, operation)
 
 
 def _filled_in(template: str, variables: Mapping[str, Any]) -> str:
@@ -174,6 +202,6 @@ def _filled_in(template: str, variables: Mapping[str, Any]) -> str:
 def capture_own_answer(result: Any, operation: OpenOperation) -> None:
     """Capture the object that a model's own `structured_predict` made, as its answer."""
     if operation.capture and operation.sampled and result is not None:
-        text = orjson.dumps(hold(result, operation), default=str).decode()
+        text = orjson.dumps(capture(result, operation), default=str).decode()
         copied = snapshot()
         operation.snapshots["answer"] = hold_answer(CompletionResponse(text=text), None, copied, content=True)

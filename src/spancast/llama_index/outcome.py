@@ -9,13 +9,15 @@ from typing import Any
 from llama_index.core.base.llms.types import ChatResponse
 
 from ..capture.answer import ModelAnswer, read_answer
-from ..capture.facts import ChunkFacts, facts_in
+from ..capture.facts import ChunkFacts, Take, facts_in
 from ..capture.items import beside_in, output_items, with_items
 from ..capture.lookup import fields_of
 from ..capture.messages import with_further
+from ..capture.small import LEVELS
 from ..capture.snapshot import Snapshot
 from ..record.message import Message, Part, Text
-from .messages import SHAPES, MessageSnapshot, to_message
+from .messages import SHAPES, MessageSnapshot, further_of, to_message
+from .small import copy_message, small_mapping
 
 
 class AnswerSnapshot:
@@ -52,7 +54,7 @@ class AnswerSnapshot:
     def _read(self) -> ModelAnswer:
         beside: Mapping[str, Any] = {}
         if self.message is not None:
-            beside = self.message.further
+            beside = further_of(self.message)
             said = to_message(self.message).parts
             parts = with_items(_without_earlier(said) if self.streamed else said, self.items)
             message = Message(role="assistant", parts=tuple(with_further(list(parts), self.beside)))
@@ -66,7 +68,8 @@ def hold_answer(response: Any, raw: Any, taken: Snapshot, *, content: bool) -> A
     data = response.__dict__ if response is not None else {}
     message = text = None
     if content and isinstance(response, ChatResponse):
-        message = taken.capture(data.get("message"))
+        message, size = copy_message(data.get("message"))
+        taken.size += size
     elif content:
         text = data.get("text")
         taken.size += len(text) if isinstance(text, str) else 0
@@ -99,8 +102,16 @@ def _without_earlier(parts: tuple[Part, ...]) -> tuple[Part, ...]:
 _SCALARS = (str, int, float)
 
 
-def _taking(taken: Snapshot) -> Any:
-    return lambda value: taken.capture(value, 5)
+def _taking(taken: Snapshot) -> Take:
+    def take(value: Any) -> object:
+        if type(value) is dict:  # token counts
+            found = small_mapping(value, LEVELS)
+            if found is not None:
+                taken.size += found[1]
+                return found[0]
+        return taken.capture(value, 5)
+
+    return take
 
 
 def noted(chunks: ChunkFacts | None, raw: Any) -> ChunkFacts | None:

@@ -16,9 +16,9 @@ from ..recording.open_operation import OpenOperation
 from . import classify
 from .calls import Call, visible
 from .classify import EMBEDDING, GENERATION, OWN_REQUEST, STEP, STRUCTURED
+from .content import capture
 from .finalizers import FinalizerThread
 from .generators import GeneratorCalls
-from .messages import hold
 from .models import capture_own_answer, capture_response, model_of
 from .streams import AsyncTokenStream, TokenStream, in_stream, wrapped
 
@@ -165,7 +165,7 @@ class PendingStreams:
         elif call.role == OWN_REQUEST:
             capture_own_answer(response, operation)
         elif operation.capture and response is not None:
-            operation.snapshots["output"] = hold(response, operation)
+            operation.snapshots["output"] = capture(response, operation)
 
     def _end_models_beneath(self, operation: OpenOperation, ending: str) -> None:
         """End the model's stream inside one that was left: an async one would end later, or never."""

@@ -9,8 +9,8 @@ from ..capture.errors import ToolError
 from ..capture.mcp import carry_trace, is_mcp, transport_of
 from ..recording.open_operation import OpenOperation
 from .arguments import plain_arguments
+from .content import capture
 from .instances import attributes_of
-from .messages import hold
 
 _MAX_WORDS = 2_000  # characters of a tool's words that become an error's message
 
@@ -26,7 +26,7 @@ def capture_tool(instance: object, arguments: Mapping[str, Any], operation: Open
         operation.snapshots["description"] = description
         plain = plain_arguments(arguments)
         only = plain["args"][0] if list(plain) == ["args"] and len(plain["args"]) == 1 else plain
-        operation.snapshots["input"] = hold(only, operation)
+        operation.snapshots["input"] = capture(only, operation)
 
 
 def _name_and_description(tool: object) -> tuple[str | None, str | None]:

@@ -129,6 +129,8 @@ MEASURED_STATES = MeasuredTexts()  # of graphs' states
 class MeasuredCalls:
     """How many bytes the tool calls of messages keep alive, by the list that they stand in: each state holds it again.
 
+    LlamaIndex's further arguments and blocks of messages as well.
+
     What is kept says how large calls are, never what a message holds. A list is kept with its size, so that no other gets
     its id; bounded to `_MOST` lists and `_MOST_BYTES`. Each step is one atomic operation on a dict.
     """
@@ -151,15 +153,22 @@ class MeasuredCalls:
         if found is not None:
             return found[1]
         size = _size_of_calls(calls)
-        if size > self._MOST_BYTES:
-            return size
+        if size <= self._MOST_BYTES:
+            self.put(calls, size)
+        return size
+
+    def put(self, calls: object, size: int) -> None:
+        """Keep *calls* with the bytes that they keep alive."""
         if len(self._sizes) >= self._MOST or self._size + size > self._MOST_BYTES:
             self._sizes.clear()
             self._size = 0
         self._sizes[id(calls)] = calls, size
         self._size += size
         self._is_used = True
-        return size
+
+    def forget(self, calls: object) -> None:
+        """Let *calls*, which have grown since they were measured, be measured anew."""
+        self._sizes.pop(id(calls), None)
 
     def forget_unused(self) -> None:
         """Keep nothing, unless something was kept since the last call."""
