@@ -37,6 +37,7 @@ OTHERS = {
     "HTTPS_PROXY",
     "HTTP_PROXY",
     "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS",
+    "GRPC_VERBOSITY",  # grpcio reads it
     "XDG_CONFIG_HOME",  # platformdirs reads it
     "XDG_STATE_HOME",
 }

@@ -20,7 +20,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..destinations.destination import Destination
-from ..destinations.targets.http import HttpTarget
+from ..destinations.targets.network import NETWORK_TARGETS, NetworkTarget
 from ..private_files import make_private_folder, read_private, write_new
 
 _SALT = "salt"
@@ -28,7 +28,7 @@ _DEPTH = 6  # functions in functions, and values in values
 
 
 def folder_of(base: Path, destination: Destination) -> Path | None:
-    """Return the spool's folder for *destination* below *base*, which is made if need be; None for no HTTP receiver.
+    """Return the spool's folder for *destination* below *base*, which is made if need be; None where it has no URL.
 
     Headers that a function returns change with time, and do not tell one tenant from another: such a destination has a
     folder of its own, which no other process sends by itself.
@@ -36,7 +36,7 @@ def folder_of(base: Path, destination: Destination) -> Path | None:
     Raises:
         OSError: When *base* cannot be made.
     """
-    if not isinstance(destination.target, HttpTarget):
+    if not isinstance(destination.target, NETWORK_TARGETS):
         return None
     digest = sha256(_salt(base))
     for part in _identity(destination, destination.target):
@@ -45,7 +45,7 @@ def folder_of(base: Path, destination: Destination) -> Path | None:
     return base / f"{plain}-{digest.hexdigest()[:16]}"
 
 
-def _identity(destination: Destination, target: HttpTarget) -> list[str]:
+def _identity(destination: Destination, target: NetworkTarget) -> list[str]:
     headers = target.headers
     who = [_own(headers)] if callable(headers) else sorted(f"{name.lower()}:{value}" for name, value in headers.items())
     how = (

@@ -14,7 +14,7 @@ from ..conventions import CONVENTIONS, Convention
 from ..conventions.versions import at_version, parsed
 from ..conventions.versions import checked as checked_convention
 from ..otlp.connections import Tls
-from ..otlp.http import Headers
+from ..otlp.headers import Headers
 from ..privacy.redaction import Redact
 from ..recording.tail_sampling import TraceSummary
 from .destination import DEFAULT_REQUEST_BYTES, MAX_ATTRIBUTE_LENGTH, Destination, Target

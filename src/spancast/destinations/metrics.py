@@ -12,7 +12,7 @@ from ..diagnostics.http_check import Connection
 from ..diagnostics.metrics_check import MetricsCheck
 from ..diagnostics.result import CheckResult, Step
 from ..otlp.connections import Tls
-from ..otlp.http import Headers
+from ..otlp.headers import Headers
 from ..otlp.metrics import CUMULATIVE, DELTA
 from ..record.fast_frozen import frozen
 from ..resource import resource_source

@@ -16,7 +16,8 @@ from .. import _version
 from ..conventions.span import Attributes, Span
 from ..otlp.connections import Tls
 from ..otlp.encoding import ENCODINGS
-from ..otlp.http import Headers, HttpExporter, is_about_the_client
+from ..otlp.headers import Headers
+from ..otlp.http import HttpExporter, is_about_the_client
 from ..otlp.masking import hidden, masked
 from ..otlp.outcome import Outcome
 from ..otlp.proxies import ProxyAddressError, proxy_for

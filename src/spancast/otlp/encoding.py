@@ -24,7 +24,9 @@ class Encoding:
         return b"".join(self.pieces(resource, scope_name, scope_version, spans))
 
 
+_PROTOBUF = Encoding(protobuf.CONTENT_TYPE, protobuf.encode_span, protobuf.request_pieces, decode_span)
 ENCODINGS: dict[str, Encoding] = {
     "http/json": Encoding(json.CONTENT_TYPE, json.encode_span, json.request_pieces, json_decoding.decode_span),
-    "http/protobuf": Encoding(protobuf.CONTENT_TYPE, protobuf.encode_span, protobuf.request_pieces, decode_span),
+    "http/protobuf": _PROTOBUF,
+    "grpc": _PROTOBUF,  # a message of gRPC is the same bytes
 }

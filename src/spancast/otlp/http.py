@@ -21,16 +21,14 @@ import urllib3
 
 from .. import _version
 from ..conventions.span import Attributes, Span
-from ..own_threads import is_for_this_thread
 from ..setting import masked_url
 from .body import BLOCK, Body, compressed, in_blocks, size_of_body
 from .connections import Deadline, Tls, UnreadableAnswerError, pool_of
 from .encoding import ENCODINGS, Encoding
+from .headers import HeaderError, Headers, headers_of
 from .masking import hidden, words
 from .outcome import Outcome, Verdict
 from .proxies import ProxyAddressError
-
-Headers = Mapping[str, str] | Callable[[], Mapping[str, str]]
 
 MAX_ANSWER = 4 * 1024 * 1024  # the OTLP specification's own bound for responses
 _MAX_WORDS = 200  # characters of a receiver's own words that are kept
@@ -94,13 +92,8 @@ class HttpExporter:
         """Make one request, within *timeout* seconds; return what its answer means, and the answer."""
         try:
             headers = self._all_headers(extra)
-        except _HeaderError as error:
-            return Outcome(verdict=Verdict.RETRY, reason="headers", message=str(error)), b""
-        except BaseException as error:  # a callable that fetches a token may fail for a while
-            if is_for_this_thread(error):
-                raise
-            kind = type(error).__name__
-            return Outcome(verdict=Verdict.RETRY, reason="headers", message=f"the headers callable raised {kind}"), b""
+        except HeaderError as error:
+            return error.outcome, b""
         size = size_of_body(body)
         if self._gzip and size > _GZIP_ABOVE:
             body = compressed(body)
@@ -124,11 +117,11 @@ class HttpExporter:
             self._pool = None
 
     def _all_headers(self, extra: Mapping[str, str] | None) -> urllib3.HTTPHeaderDict:
-        own_headers = self._headers() if callable(self._headers) else self._headers
         headers = urllib3.HTTPHeaderDict()  # names differ in case: `content-type` must not stand there twice
-        own = {"Content-Type": self._encoding.content_type}
-        for name, value in [("User-Agent", USER_AGENT), *own_headers.items(), *(extra or {}).items(), *own.items()]:
-            headers[name] = _sendable(name, value)
+        headers["User-Agent"] = USER_AGENT
+        for name, value in headers_of(self._headers, extra):
+            headers[name] = value
+        headers["Content-Type"] = self._encoding.content_type
         return headers
 
     def _exchange(self, method: str, body: Body, headers: Mapping[str, str], timeout: float) -> tuple[Outcome, bytes]:
@@ -158,18 +151,6 @@ class HttpExporter:
         elif time.monotonic() - self._used_at > self._max_idle:
             self._pool.clear()  # somebody on the way may have forgotten it, and would let the request wait for nothing
         return self._pool
-
-
-class _HeaderError(ValueError):
-    """A header that HTTP cannot carry. Its message names the header, never the value."""
-
-
-def _sendable(name: object, value: object) -> str:
-    if not isinstance(name, str) or not isinstance(value, str):
-        raise _HeaderError(f"the header {name!r} is a {type(value).__name__}: header values are text")
-    if re.search(r"[\r\n\0]", name + value) or not (name + value).isascii():
-        raise _HeaderError(f"the header {name!r} holds characters that HTTP cannot carry")
-    return value
 
 
 def _read(response: Any, deadline: float) -> tuple[bytes, bool]:

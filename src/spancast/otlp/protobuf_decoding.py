@@ -18,7 +18,7 @@ def decode_span(encoded: bytes) -> Span:
     Raises:
         ValueError: When it is no span.
     """
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from google.protobuf.message import DecodeError
     from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans
 
     try:

@@ -7,20 +7,20 @@ from pathlib import Path
 from ..delivery.identity import folder_of
 from ..delivery.spool import Spool
 from ..destinations.destination import Destination
-from ..destinations.targets.http import HttpTarget
+from ..destinations.targets.network import NETWORK_TARGETS
 
 
 def spool_of(base: Path | None, destination: Destination, max_bytes: int) -> Spool | None:
-    """Return a spool for *destination* below *base*, for one process; None where it is off or it is no HTTP receiver.
+    """Return a spool for *destination* below *base*, for one process; None where it is off or it has no URL.
 
     Its folder is found when it is first needed: nothing is made on disk before a span has to go there.
     """
-    if base is None or not isinstance(destination.target, HttpTarget):
+    if base is None or not isinstance(destination.target, NETWORK_TARGETS):
         return None
 
     def folder() -> Path:
         found = folder_of(base, destination)
-        assert found is not None  # noqa: S101  (it is an HTTP receiver)
+        assert found is not None  # noqa: S101  (it has a URL)
         return found
 
     manifest = {

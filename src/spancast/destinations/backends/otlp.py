@@ -13,7 +13,7 @@ from ..destination import Destination
 from ..factory import build_destination, http_destination, keywords_checked, validated_keywords
 from ..metrics import BackendMetrics, metrics_of
 from ..registry import Preset
-from ..targets.grpc import PROTOCOL, GrpcTarget, require_exporter
+from ..targets.grpc import PROTOCOL, GrpcTarget, require_grpc
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -30,7 +30,7 @@ def otlp(endpoint: str | None = None, **common: Unpack[CommonKeywords]) -> Desti
     * without an endpoint the OpenTelemetry variables are read: `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` as it is, or
       `OTEL_EXPORTER_OTLP_ENDPOINT` with `/v1/traces` appended, and the headers that belong to them;
     * `protocol="grpc"`, with `spancast[grpc]` installed, sends to a receiver that has only port 4317
-      (`http://host:4317`) by OpenTelemetry's own exporter, which retries by its own rules and spools nothing.
+      (`http://host:4317`, without a path).
 
     Args:
         endpoint: The URL that takes traces, used as it is; else the OpenTelemetry variables.
@@ -61,11 +61,12 @@ def otlp(endpoint: str | None = None, **common: Unpack[CommonKeywords]) -> Desti
 
 
 def _over_grpc(url: str, common: dict[str, Any]) -> Destination:
-    require_exporter()
+    require_grpc()
     if common.get("metrics"):
         raise SettingsError('metrics=True needs HTTP: give the receiver\'s port 4318, or leave protocol="grpc" out.')
     settings = validated_keywords("otlp", {**common, "protocol": None})
-    target = GrpcTarget(url, settings["headers"], settings["compression"], settings["timeout"], settings["tls"])
+    names = ("headers", "compression", "timeout", "tls")
+    target = GrpcTarget(url=url, **{name: settings[name] for name in names})
     return build_destination(settings, target, "gen_ai")
 
 

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from ...diagnostics.http_check import Connection, HttpCheck
 from ...diagnostics.result import CheckResult
 from ...otlp.connections import Tls
-from ...otlp.http import Headers, HttpExporter
+from ...otlp.headers import Headers
+from ...otlp.http import HttpExporter
 from ...record.fast_frozen import frozen
 from ...resource import resource_source
 from ..destination import Destination, Exporter, ResourceSource
