@@ -181,10 +181,11 @@ def test_an_undecorated_models_stream_that_breaks_in_a_step_has_failed(
 
 
 def test_an_undecorated_models_stream_ends_too(memory: MemoryDestination, pipeline: spancast.Pipeline) -> None:
-    """It tells nothing of its end: it ends when it is thrown away, and nothing is claimed about how."""
+    """It tells nothing of its end: its stream is passed through one that does, with the answer."""
     assert ["own", " answer"] == [piece.delta for piece in PlainLLM().stream_complete("q")]
     span = one(spans_of(memory, pipeline), "PlainLLM.stream_complete")
     assert ("OK", None) == (str(span.status), span.attributes.get("spancast.ending"))
+    assert "own answer" == span.attributes["output.value"]
     assert "own-1" == span.attributes["llm.model_name"]
 
 

@@ -71,6 +71,7 @@ _MODEL_CALLS: Final = frozenset(
 )
 _TRANSFORMS: Final = frozenset({"__call__", "acall", "_parse_nodes", "_aparse_nodes", "aextract"})
 STRUCTURED: Final = frozenset(f"{prefix}structured_predict" for prefix in ("", "a", "stream_", "astream_"))
+_ALONE: Final = STRUCTURED | {"predict_and_call", "apredict_and_call"}
 _family_of = ClassCache(lambda kind: next((name for base, name in _FAMILIES if issubclass(kind, base)), CALL)).get
 
 
@@ -115,7 +116,7 @@ def is_layer(role: str, instance: object, method: str, outer: object, outer_meth
 
 def stands_alone(instance: object, method: str) -> bool:
     """Return whether a layer is worth showing where nothing is around it, so that its parts have one root."""
-    return method in STRUCTURED or isinstance(instance, BasePydanticProgram)
+    return method in _ALONE or isinstance(instance, BasePydanticProgram)
 
 
 def is_agent_step(instance: object, method: str) -> bool:

@@ -61,9 +61,12 @@ def _model_starts(spans: SpanHandler, call: Call, event: Any) -> None:
 
 
 def _model_piece(spans: SpanHandler, call: Call, event: Any) -> None:
+    note_piece(call, event.response)
+
+
+def note_piece(call: Call, response: Any) -> None:
     """Note when the first piece came, and which chunks say something besides the content; no other chunk is kept."""
     operation = call.operation
-    response = event.response
     outermost = call.wraps or call
     outermost.progress.has_begun = True
     outermost.progress.response = response  # so far: what a stream that breaks has said

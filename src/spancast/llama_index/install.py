@@ -29,11 +29,11 @@ from ..recording.guard import guarded
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
 from .agents import ORIGIN
-from .evaluators import Evaluators
 from .events import EventHandler
 from .global_name import GlobalName
 from .options import InstrumentationOptions
 from .spans import SpanHandler
+from .unreported import replaced_methods
 
 if TYPE_CHECKING:
     from ..runtime.pipeline import Pipeline
@@ -169,7 +169,8 @@ def install(
         if not any(handler is _events for handler in root.event_handlers):
             root.add_event_handler(_events)
         _global_name.add()
-        _evaluators.add()
+        for methods in _replaced:
+            methods.add()
         _join_callbacks()
         _installed = True
 
@@ -217,7 +218,8 @@ def uninstrument() -> None:
         if manager is not None:
             manager.handlers[:] = [item for item in manager.handlers if not isinstance(item, SpancastCallbackHandler)]
         _global_name.remove()
-        _evaluators.remove()
+        for methods in reversed(_replaced):
+            methods.remove()
         _installed = False
     _spans.abandon()
 
@@ -227,7 +229,7 @@ def unfinished_calls() -> int:
     return _spans.unfinished
 
 
-_evaluators = Evaluators()
+_replaced = replaced_methods(_spans)
 _global_name = GlobalName(install)
 _global_name.add()
 if hasattr(os, "register_at_fork"):

@@ -73,7 +73,8 @@ def _is_secret_argument(name: str, value: object) -> bool:
 _QUOTE = r"""(?:\\{0,7}["']|\\{1,7}u002[27]|%2[27]|&(?:quot|apos|#3[49]);)"""
 _MASKED = r"""(?:(?i:bearer|basic|token|digest)\s{1,20})?\[?redacted\](?:[\s"',;}\\]|$)"""  # what was masked before
 # an atomic group: of a possessive quantifier around a group, Python before 3.11.5 takes one piece too many
-_VALUE = rf"""(?P<quote>{_QUOTE})(?>(?:(?!(?P=quote))(?:\\.|[^\\\n])){{4,8192}})|(?!{_QUOTE}|{_MASKED})[^\s"',;}}{{\\]{{4,}}"""
+_QUOTED = rf"(?P<quote>{_QUOTE})(?>(?:(?!(?P=quote))(?:\\.|[^\\\n])){{4,8192}})"
+_VALUE = rf"""{_QUOTED}|(?!{_QUOTE}|{_MASKED})[^\s"',;}}{{\\]{{4,}}"""
 _AFTER_NAME = (
     rf"""{_QUOTE}?\s{{0,20}}(?:[:=]|%3[ADad])\s{{0,20}}(?:\[\s{{0,20}})?(?:(?i:bearer|basic|token|digest)\s{{1,20}})?"""
 )
