@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import trustme
 
 from spancast import destinations
 from spancast.destinations import SettingsError
@@ -93,7 +94,8 @@ def test_headers_that_cannot_be_used_name_the_variable_and_show_no_token(text: s
 def test_the_other_variables_become_keywords(tmp_path: Any) -> None:
     """Timeout in seconds, compression, protocol and certificates."""
     pem = tmp_path / "ca.pem"
-    pem.write_text("")
+    authority = trustme.CA()
+    pem.write_bytes(authority.issue_cert("localhost").private_key_and_cert_chain_pem.bytes())
     found = read(
         ENDPOINT="http://c",
         TIMEOUT="2.5",

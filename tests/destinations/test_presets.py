@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+import trustme
 
 import spancast
 from spancast import destinations
@@ -357,7 +358,7 @@ def test_a_destinations_repr_says_what_it_is() -> None:
 def test_a_certificate_is_read_from_a_file_that_is_there(tmp_path: Any) -> None:
     """The TLS keywords take paths; a path that leads nowhere is refused when it is given."""
     ca = tmp_path / "ca.pem"
-    ca.write_text("-----BEGIN CERTIFICATE-----\n")
+    trustme.CA().cert_pem.write_to_path(str(ca))
     assert str(ca) == destinations.otlp("https://h/v1/traces", ca_file=str(ca)).target.tls.ca_file
     with pytest.raises(SettingsError, match="is no file"):
         destinations.otlp("https://h/v1/traces", ca_file=str(tmp_path / "other.pem"))

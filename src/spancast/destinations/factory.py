@@ -13,8 +13,8 @@ from .. import secret_refs, validation
 from ..conventions import CONVENTIONS, Convention
 from ..conventions.versions import at_version, parsed
 from ..conventions.versions import checked as checked_convention
-from ..otlp.connections import Tls
 from ..otlp.headers import Headers
+from ..otlp.tls import FILES, Tls, why_unusable
 from ..privacy.redaction import Redact
 from ..recording.tail_sampling import TraceSummary
 from .destination import DEFAULT_REQUEST_BYTES, MAX_ATTRIBUTE_LENGTH, Destination, Target
@@ -190,9 +190,6 @@ def _over(own: Mapping[str, str], users: Mapping[str, str]) -> Mapping[str, str]
     return {**{name: value for name, value in own.items() if name.lower() not in names}, **users}
 
 
-_TLS_FILES = ("ca_file", "client_certificate", "client_key")
-
-
 def validated_keywords(preset: str, common: Mapping[str, Any]) -> dict[str, Any]:
     """Return the common keywords, checked and completed."""
     for unknown in sorted(set(common) - COMMON):
@@ -225,8 +222,15 @@ def validated_keywords(preset: str, common: Mapping[str, Any]) -> dict[str, Any]
         "timeout": validation.seconds(common.get("timeout", 10.0)),
         "max_request_bytes": None if largest is None else validation.size(largest),
         "resource": validation.attributes(secret_refs.resolved_values(common.get("resource"), "resource")),
-        "tls": Tls(**{name: validation.existing_file(common.get(name), name) for name in _TLS_FILES}),
+        "tls": _tls(common),
     }
+
+
+def _tls(common: Mapping[str, Any]) -> Tls:
+    tls = Tls(**{name: validation.existing_file(common.get(name), name) for name in FILES})
+    if problem := why_unusable(tls):
+        raise validation.SettingsError(problem, "E213")
+    return tls
 
 
 def local_destination(preset: str, target: Target, convention: str, common: Mapping[str, Any]) -> Destination:

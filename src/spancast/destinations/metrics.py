@@ -11,9 +11,9 @@ from .. import secret_refs, validation
 from ..diagnostics.http_check import Connection
 from ..diagnostics.metrics_check import MetricsCheck
 from ..diagnostics.result import CheckResult, Step
-from ..otlp.connections import Tls
 from ..otlp.headers import Headers
 from ..otlp.metrics import CUMULATIVE, DELTA
+from ..otlp.tls import Tls
 from ..record.fast_frozen import frozen
 from ..resource import resource_source
 from ..validation import SettingsError

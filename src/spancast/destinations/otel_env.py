@@ -14,11 +14,13 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from .. import setting, validation
+from ..otlp.tls import Tls, why_unusable
 from ..record.fast_frozen import frozen
 from ..recording.notice import warn_once
 from ..setting import Environ, Setting
 from ..validation import SettingsError
 
+CLIENT_PAIR: Final = ("client_certificate", "client_key")
 _PREFIX: Final = "OTEL_EXPORTER_OTLP_"
 MILLISECONDS_FROM: Final = 1000.0  # no timeout is a quarter of an hour in seconds; 1 s is the least in milliseconds
 
@@ -31,6 +33,13 @@ class OtlpEnvironment:
     endpoint_variable: str = ""
     headers: Mapping[str, str] | None = None
     common: Mapping[str, Any] = field(default_factory=dict)
+
+    def complete(self, keywords: dict[str, Any]) -> None:
+        """Put what the variables say into *keywords*, where these say nothing; a key belongs to its certificate."""
+        has_pair = any(keywords.get(name) is not None for name in CLIENT_PAIR)
+        for name, value in self.common.items():
+            if not (has_pair and name in CLIENT_PAIR):
+                keywords.setdefault(name, value)
 
 
 def _timeout(value: str, variable: str) -> float:
@@ -86,6 +95,13 @@ def _file(value: str, variable: str) -> str | None:
     return validation.existing_file(value, variable)
 
 
+def _authorities(value: str, variable: str) -> str | None:
+    found = validation.existing_file(value, variable)
+    if problem := why_unusable(Tls(ca_file=found), {"ca_file": variable}):
+        raise SettingsError(problem, "E213")
+    return found
+
+
 def _row(
     name: str,
     meaning: str,
@@ -109,7 +125,7 @@ def _common(signal: str = "TRACES") -> dict[str, Setting]:
     return {
         "compression": _row("COMPRESSION", "gzip or none.", setting.one_of("gzip", "none"), "none", signal=signal),
         "timeout": _row("TIMEOUT", "Seconds for a request; from 1000 on, milliseconds.", _timeout, "10", signal=signal),
-        "ca_file": _row("CERTIFICATE", "A PEM file of authorities to trust.", _file, signal=signal),
+        "ca_file": _row("CERTIFICATE", "A PEM file of authorities to trust.", _authorities, signal=signal),
         "client_certificate": _row(
             "CLIENT_CERTIFICATE", "This client's certificate, a PEM file.", _file, signal=signal
         ),
@@ -152,6 +168,7 @@ def otlp_environment(environ: Environ = os.environ, *, with_endpoint: bool, sign
         value = usable(row, environ)
         if value is not None:
             common[argument] = value
+    _without_unusable_pair(common, METRICS_COMMON if of_metrics else COMMON, environ)
     if not with_endpoint:
         return OtlpEnvironment(common=common)
     found = (METRICS_ENDPOINT if of_metrics else ENDPOINT).of_environment(environ)
@@ -160,6 +177,16 @@ def otlp_environment(environ: Environ = os.environ, *, with_endpoint: bool, sign
     return OtlpEnvironment(
         endpoint=endpoint, endpoint_variable=variable, headers=headers[0] if headers else None, common=common
     )
+
+
+def _without_unusable_pair(common: dict[str, Any], rows: Mapping[str, Setting], environ: Environ) -> None:
+    """Leave certificate and key of the client out, with one warning, where they cannot be used together."""
+    pair = {name: common.get(name) for name in CLIENT_PAIR}
+    names = {name: rows[name].variable(environ) or rows[name].variables[-1] for name in CLIENT_PAIR}
+    if problem := why_unusable(Tls(**pair), names):
+        warn_once(f"ignored pair {problem}", "spancast: ignored: %s", problem)
+        for name in CLIENT_PAIR:
+            common.pop(name, None)
 
 
 def _is_grpc(environ: Environ) -> bool:

@@ -156,8 +156,8 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
     ),
     "E209": ErrorCode(
         "port",
-        "the receiver broke the connection: a gRPC port answers HTTP like that",
-        "use the HTTP port, 4318 instead of 4317, with the path /v1/traces",
+        "the receiver broke the connection: a gRPC port, or one with TLS, answers HTTP like that",
+        "use the HTTP port, 4318 instead of 4317, with the path /v1/traces; https:// where it has TLS",
     ),
     "E210": ErrorCode(
         "timeout", "the receiver accepted the request and did not answer in time", "try again; or raise timeout="
@@ -172,6 +172,17 @@ ERROR_CODES: Mapping[str, ErrorCode] = {
         "port",
         "what answers at that port does not speak HTTP/1.1, or not as its rules say",
         "correct host and port: 4318 for OTLP over HTTP; or look at the proxy before the receiver",
+    ),
+    "E213": ErrorCode(
+        "TLS",
+        "a file of a certificate or a key cannot be used",
+        "give PEM files: ca_file=, and client_certificate= with its client_key=, without a pass phrase",
+        "`openssl x509 -inform der -in FILE` prints a DER file as PEM, `openssl pkey -in FILE` a key without pass phrase.",
+    ),
+    "E214": ErrorCode(
+        "TLS",
+        "the receiver has no version of TLS that is secure enough here",
+        "let it speak TLS 1.2 or newer; look at the proxy before it",
     ),
     # ---------------------------------------------------------------- the answer
     "E300": ErrorCode(

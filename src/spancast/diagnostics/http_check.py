@@ -14,13 +14,13 @@ from urllib.parse import SplitResult, urlsplit
 
 from .. import _version
 from ..conventions.span import Attributes, Span
-from ..otlp.connections import Tls
 from ..otlp.encoding import ENCODINGS
 from ..otlp.headers import Headers
-from ..otlp.http import HttpExporter, is_about_the_client
+from ..otlp.http import HttpExporter
 from ..otlp.masking import hidden, masked
 from ..otlp.outcome import Outcome
 from ..otlp.proxies import ProxyAddressError, proxy_for
+from ..otlp.tls import Tls, context_of, handshake_failed, is_about_the_client, why_unusable
 from ..record.fast_frozen import frozen
 from ..validation import SettingsError
 from . import known_mistakes
@@ -152,7 +152,9 @@ class HttpCheck:
         tls = self._connection.tls
         began = time.monotonic()
         try:
-            with _context(tls).wrap_socket(connection, server_hostname=host) as secured:
+            if problem := why_unusable(tls):
+                return self._failed(failure("TLS", "E213", problem))
+            with context_of(tls).wrap_socket(connection, server_hostname=host) as secured:
                 self._timed("TLS", f"{secured.version()}, the certificate is for {host}", began)
         except (OSError, ValueError) as error:
             return self._failed(_tls_failure(error, host))
@@ -215,7 +217,7 @@ class HttpCheck:
         try:
             with (
                 socket.create_connection((host, port), timeout=self._connection.timeout) as connection,
-                _context(self._connection.tls).wrap_socket(connection, server_hostname=host) as secured,
+                context_of(self._connection.tls).wrap_socket(connection, server_hostname=host) as secured,
             ):
                 secured.recv(1)
         except (OSError, ValueError) as error:
@@ -273,13 +275,6 @@ class HttpCheck:
         return outcome.status
 
 
-def _context(tls: Tls) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=tls.ca_file)
-    if tls.client_certificate:
-        context.load_cert_chain(tls.client_certificate, tls.client_key)
-    return context
-
-
 def _port_fix(parts: SplitResult) -> str | None:
     if parts.port in (4318, None):
         return None
@@ -287,20 +282,12 @@ def _port_fix(parts: SplitResult) -> str | None:
 
 
 def _tls_failure(error: Exception, host: str) -> Step:
-    reason = getattr(error, "verify_message", "") or getattr(error, "reason", "") or type(error).__name__
-    number = getattr(error, "verify_code", None)
-    if number in (62, 64) or "mismatch" in str(reason).lower():
+    if not isinstance(error, ssl.SSLError):
+        code = "E209" if isinstance(error, ConnectionError) else "E203"
+        return failure("TLS", code, f"the handshake broke off: {type(error).__name__}")
+    found = handshake_failed(error, host)
+    if found.code == "E205":
         return failure("TLS", "E205", f"the certificate is not for {host}", fix=known_mistakes.host_fix(host))
-    if number in (9, 10):
-        return failure("TLS", "E207", str(reason))
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return failure("TLS", "E206", str(reason))
-    if is_about_the_client(str(reason)):
-        return failure("TLS", "E211", str(reason))
-    if "WRONG_VERSION" in str(reason) or "HTTP_REQUEST" in str(reason) or "RECORD_LAYER" in str(reason):
-        return failure("TLS", "E208", "the port answers without TLS", fix="write http:// instead of https://")
-    if isinstance(error, ssl.SSLError):
-        return failure("TLS", "E208", f"the handshake failed: {reason}")
-    return failure(
-        "TLS", "E209" if isinstance(error, ConnectionError) else "E203", f"the handshake broke off: {reason}"
-    )
+    message, _, hint = (found.reason or found.message).partition("; ")
+    fix = "write http:// instead of https://" if "without TLS" in message else hint or None
+    return failure("TLS", found.code, message, fix=fix)

@@ -11,19 +11,10 @@ from typing import Any
 
 import urllib3
 
-from ..record.fast_frozen import frozen
 from .proxies import proxy_for
+from .tls import Tls
 
 MAX_INFORMATIONAL = 16  # answers that may come before the final one; servers send one, or one each few seconds of work
-
-
-@frozen(kw_only=True)
-class Tls:
-    """Certificates: a CA bundle, and a client's certificate and key; paths of PEM files."""
-
-    ca_file: str | None = None
-    client_certificate: str | None = None
-    client_key: str | None = None
 
 
 class UnreadableAnswerError(http.client.HTTPException):
@@ -46,7 +37,7 @@ def pool_of(url: str, tls: Tls, deadline: Deadline) -> Any:
         options["ca_certs"] = tls.ca_file
     if tls.client_certificate:
         options["cert_file"] = tls.client_certificate
-        options["key_file"] = tls.client_key
+        options["key_file"] = tls.key_file  # named, urllib3 sees that it is encrypted; OpenSSL would ask for the phrase
     proxy = proxy_for(url)
     if proxy is None:
         manager = urllib3.PoolManager(**options)

@@ -16,13 +16,13 @@ from urllib.parse import urlsplit
 from .. import _version
 from ..conventions.span import Attributes, Span
 from ..resource import importing
-from .connections import Tls
 from .encoding import ENCODINGS
 from .grpc_answers import failed, seconds_of
 from .headers import HeaderError, Headers, headers_of
 from .http import USER_AGENT, partial_success
 from .masking import hidden, words
 from .outcome import Outcome, Verdict
+from .tls import Tls
 
 METHOD: Final = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _MAX_WORDS: Final = 200  # characters of a receiver's own words that are kept
@@ -110,7 +110,7 @@ class GrpcExporter:
                 target = f"[{parts.hostname}]:{parts.port or (443 if secure else 80)}"
             if secure:
                 tls = self._tls
-                files = map(_bytes_of, (tls.ca_file, tls.client_key, tls.client_certificate))
+                files = map(_bytes_of, (tls.ca_file, tls.client_certificate and tls.key_file, tls.client_certificate))
                 self._channel = grpc.secure_channel(target, grpc.ssl_channel_credentials(*files), _OPTIONS)
             else:
                 self._channel = grpc.insecure_channel(target, _OPTIONS)

@@ -7,7 +7,6 @@ all of an exchange, from connecting to the last byte, has one deadline.
 
 from __future__ import annotations
 
-import http.client
 import logging
 import math
 import re
@@ -23,12 +22,14 @@ from .. import _version
 from ..conventions.span import Attributes, Span
 from ..setting import masked_url
 from .body import BLOCK, Body, compressed, in_blocks, size_of_body
-from .connections import Deadline, Tls, UnreadableAnswerError, pool_of
+from .connections import Deadline, pool_of
 from .encoding import ENCODINGS, Encoding
 from .headers import HeaderError, Headers, headers_of
 from .masking import hidden, words
 from .outcome import Outcome, Verdict
 from .proxies import ProxyAddressError
+from .tls import Tls
+from .unreached import unreached
 
 MAX_ANSWER = 4 * 1024 * 1024  # the OTLP specification's own bound for responses
 _MAX_WORDS = 200  # characters of a receiver's own words that are kept
@@ -108,7 +109,7 @@ class HttpExporter:
         except ProxyAddressError as error:
             return Outcome(verdict=Verdict.RETRY, reason="no connection", message=str(error), code="E204"), b""
         except urllib3.exceptions.HTTPError as error:
-            return _unreached(error, urlsplit(self._url).netloc, timeout), b""
+            return unreached(error, urlsplit(self._url).netloc, timeout, self._tls), b""
 
     def close(self) -> None:
         """Close the connections."""
@@ -283,57 +284,6 @@ def _retry_after(value: str | None) -> tuple[float | None, str]:
     if seconds > MAX_RETRY_AFTER:
         return MAX_RETRY_AFTER, f" (it asks to wait longer than an hour: tried again after {MAX_RETRY_AFTER:.0f} s)"
     return max(0.0, seconds), ""
-
-
-def _unreached(error: Exception, host: str, timeout: float) -> Outcome:
-    reason, message, code = "no connection", f"no connection to {host}", "E204"
-    names = {type(error).__name__, type(getattr(error, "reason", None)).__name__}
-    text = str(error)
-    if "ProxySchemeUnknown" in names:
-        message = "the proxy in the environment is not one of http:// or https://, which are all that is supported"
-    elif names & {"ReadTimeoutError", "ConnectTimeoutError", "TimeoutError"}:
-        reason, message, code = "timeout", f"{host} did not answer within {timeout:.3g} s", "E210"
-    elif names & {"NameResolutionError"}:
-        reason, message, code = "unknown host", f"the name {host} cannot be resolved", "E201"
-    elif "SSLError" in names and is_about_the_client(text):
-        reason, code = "TLS", "E211"
-        message = f"{host} wants a certificate of the client, and got none that it trusts"
-    elif "SSLError" in names and (refused := re.search(r"certificate verify failed: ([^(\[\"']+)", text)):
-        reason, code = "TLS", "E206"
-        message = f"the certificate of {host} was not accepted: {refused[1].strip()}"
-    elif "SSLError" in names:
-        reason, code = "TLS", "E208"
-        message = f"TLS with {host} failed; where it wants a certificate of the client: client_certificate= is missing"
-    elif names & {"ProxyError"}:
-        message = f"no connection to {host} through the proxy in the environment"
-    elif wrong := _unreadable(error):
-        reason, message, code = "unreadable answer", f"{host} {wrong}", "E212"
-    elif names & {"ProtocolError", "IncompleteRead"}:
-        reason, message, code = "connection broken", f"{host} broke the connection", "E209"
-    elif "refused" in text.lower():
-        message = f"nothing listens at {host} (connection refused)"
-    return Outcome(verdict=Verdict.RETRY, reason=reason, message=message, code=code)
-
-
-def _unreadable(error: Exception) -> str:
-    """Return what is wrong with an answer that came and is none of HTTP/1.1, as the end of a sentence; else nothing."""
-    if isinstance(error, urllib3.exceptions.InvalidHeader):
-        return "answers with several lengths of one body (Content-Length)"
-    cause = error.args[-1] if isinstance(error, urllib3.exceptions.ProtocolError) and error.args else None
-    if isinstance(cause, UnreadableAnswerError):
-        return str(cause)
-    if isinstance(cause, http.client.LineTooLong) or type(cause) is http.client.HTTPException:
-        return "answers with more headers, or a longer one, than HTTP clients read"
-    no_http = isinstance(cause, http.client.BadStatusLine | http.client.UnknownProtocol)
-    is_http2 = str(cause).startswith("\0")  # a frame: a gRPC port, which breaks the connection right after
-    if no_http and not is_http2 and not isinstance(cause, http.client.RemoteDisconnected):
-        return "answers with something else than HTTP/1.1"
-    return ""
-
-
-def is_about_the_client(text: str) -> bool:
-    """Return whether what TLS says is an alert of the receiver's about the certificate of the client."""
-    return re.search(r"(?i)alert[ _](?:certificate|bad[ _]certificate|unknown[ _]ca)", text) is not None
 
 
 class _MaskedQueries(logging.Filter):

@@ -40,8 +40,7 @@ def otlp(endpoint: str | None = None, **common: Unpack[CommonKeywords]) -> Desti
     """
     keywords: dict[str, Any] = {**common}
     from_environment = otel_env.otlp_environment(os.environ, with_endpoint=endpoint is None)
-    for name, value in from_environment.common.items():
-        keywords.setdefault(name, value)
+    from_environment.complete(keywords)
     keywords.setdefault("headers", from_environment.headers)
     if endpoint is None and from_environment.endpoint is None:
         raise SettingsError(

@@ -57,8 +57,7 @@ def otlp_metrics(
             raise SettingsError(f"otlp_metrics() has no use for {unused}: it sends metrics, as protobuf: leave it out.")
     keywords: dict[str, Any] = {**common}
     found = otel_env.otlp_environment(os.environ, with_endpoint=endpoint is None, signal="METRICS")
-    for key, value in found.common.items():
-        keywords.setdefault(key, value)
+    found.complete(keywords)
     keywords.setdefault("headers", found.headers)
     if endpoint is None and found.endpoint is None:
         raise SettingsError(

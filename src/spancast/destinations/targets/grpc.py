@@ -8,10 +8,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ...diagnostics.result import CheckResult, Step, failure
-from ...otlp.connections import Tls
 from ...otlp.grpc import GrpcExporter
 from ...otlp.headers import Headers
 from ...otlp.outcome import Verdict
+from ...otlp.tls import Tls
 from ...record.fast_frozen import frozen
 from ...resource import resource_source
 from ...validation import SettingsError

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from ...diagnostics.http_check import Connection, HttpCheck
 from ...diagnostics.result import CheckResult
-from ...otlp.connections import Tls
 from ...otlp.headers import Headers
 from ...otlp.http import HttpExporter
+from ...otlp.tls import Tls
 from ...record.fast_frozen import frozen
 from ...resource import resource_source
 from ..destination import Destination, Exporter, ResourceSource
