@@ -14,6 +14,7 @@ from .instances import attributes_of
 from .tools import failure_in
 from .translate import agent, tool
 
+TELLING_STEPS = frozenset({"run_agent_step", "call_tool"})  # of whose ends something is captured
 ORIGIN = object()  # the adapter's mark on the operations that it opens
 
 

@@ -73,6 +73,7 @@ class Progress:
 
     Attributes:
         event: What a step was started with.
+        agents: Of a run: whether it is that of an agent, or of several; see `classify.agents_in`.
         attachment: Of an agent's step: its agent made current in the step's own task.
         member: Of the run of several agents: the one that is at work.
         sends_events: The model's integration sends events, so that the end of a stream will be reported.
@@ -86,6 +87,7 @@ class Progress:
     """
 
     __slots__ = (
+        "agents",
         "attachment",
         "counted",
         "event",
@@ -101,6 +103,7 @@ class Progress:
 
     def __init__(self) -> None:
         self.event: Any = None
+        self.agents = 0
         self.attachment: Attachment | None = None
         self.member: Member | None = None
         self.sends_events = False
@@ -110,7 +113,7 @@ class Progress:
         self.response: Any = None
         self.pieces: list[str] | None = None
         self.failure: Failure | None = None
-        self.waits: list[str] = []
+        self.waits: list[str] | None = None
 
 
 class Member:

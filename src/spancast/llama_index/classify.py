@@ -41,6 +41,7 @@ CALL: Final = "call"  # anything else: the application's own functions and class
 OWN_REQUEST: Final = "own request"  # a model's own `structured_predict`: it may ask its provider without `chat`
 INTERNAL: Final = "internal"  # layers between the others, left out unless all is to be shown
 
+RUNS: Final = frozenset({RUN, AGENT})
 KINDS: Final = {
     GENERATION: Kind.LLM,
     OWN_REQUEST: Kind.LLM,
@@ -80,10 +81,34 @@ def family(instance: object) -> str:
     return _family_of(type(instance))
 
 
-def role_of(instance: object, method: str, in_run: bool) -> str:
-    """Return what a call of *method* is. *in_run*: the caller is the run of a workflow, so a plain function is a step."""
+Plan = tuple[str, str, str]
+"""What is the same in all calls of one method: its name, the name of its operation, the role of the call."""
+_plans_of = ClassCache(lambda kind: dict[str, Plan]()).get
+_MOST_PLANS = 1024  # of one class
+
+
+def plan_of(instance: object, head: str) -> Plan:
+    """Return the plan of a call; worked out once. *head*: what the dispatcher's id begins with, the method's full name."""
+    plans = _plans_of(type(instance))
+    found = plans.get(head)
+    if found is None:
+        if len(plans) >= _MOST_PLANS:
+            plans.clear()
+        found = plans[head] = _plan(instance, head)
+    return found
+
+
+def _plan(instance: object, head: str) -> Plan:
+    qualified = head.rpartition("<locals>.")[2]
+    around, _, method = qualified.rpartition(".")
+    name = qualified if instance is None or method == "__call__" else f"{around}.{method.lstrip('_')}"
+    return method, name, _role(instance, method)
+
+
+def _role(instance: object, method: str) -> str:
+    """Return what a call of *method* is; of a plain function a call, which is a step where a workflow's run calls it."""
     if instance is None:
-        return STEP if in_run else CALL
+        return CALL
     found = family(instance)
     if found == GENERATION and method not in _MODEL_CALLS:
         # predict, structured_predict, _prepare_chat_with_tools
@@ -94,7 +119,7 @@ def role_of(instance: object, method: str, in_run: bool) -> str:
         return INTERNAL  # a chat engine forgets its history
     if found == TRANSFORM and method not in _TRANSFORMS:
         return INTERNAL  # splitting single texts
-    if found in (RUN, AGENT) and method != "run":
+    if found in RUNS and method != "run":
         return CALL
     return found
 
@@ -104,14 +129,14 @@ def _is_integrations_own(instance: object, method: str) -> bool:
     return not str(getattr(getattr(type(instance), method, None), "__module__", "")).startswith("llama_index.core")
 
 
-def is_layer(role: str, instance: object, method: str, outer: object, outer_method: str, outer_role: str) -> bool:
-    """Return whether a call is only a further layer of the call around it, on the same instance."""
+def is_layer(role: str, instance: object, method: str, outer: object, outer_method: str) -> bool:
+    """Return whether a call is only a further layer of the call around it, of the same role, on the same instance."""
     if instance is None or instance is not outer:
         return False
-    if role in (GENERATION, TOOL, RETRIEVAL, RERANKING):
+    if role in (TOOL, RETRIEVAL, RERANKING):
         # a tool or retriever that calls itself by the same name is a recursion; a model never is one
-        return outer_role == role and (method != outer_method or role == GENERATION)
-    return outer_role == role and role not in (RUN, AGENT, CALL)
+        return method != outer_method
+    return role not in (RUN, AGENT, CALL)
 
 
 def stands_alone(instance: object, method: str) -> bool:
@@ -119,11 +144,22 @@ def stands_alone(instance: object, method: str) -> bool:
     return method in _ALONE or isinstance(instance, BasePydanticProgram)
 
 
-def is_agent_step(instance: object, method: str) -> bool:
-    """Return whether a step is one of LlamaIndex's own, of which every agent is made."""
-    return isinstance(instance, (BaseWorkflowAgent, AgentWorkflow)) and hasattr(BaseWorkflowAgent, method)
+ONE: Final = 1
+SEVERAL: Final = 2  # agents, that hand over to each other
 
 
-def is_several_agents(instance: object) -> bool:
-    """Return whether a workflow is made of agents that hand over to each other."""
-    return isinstance(instance, AgentWorkflow)
+def _agents_of(kind: type) -> int:
+    return SEVERAL if issubclass(kind, AgentWorkflow) else ONE if issubclass(kind, BaseWorkflowAgent) else 0
+
+
+_agents = ClassCache(_agents_of).get
+
+
+def agents_in(instance: object) -> int:
+    """Return whether a workflow is an agent (`ONE`) or made of several (`SEVERAL`); else 0."""
+    return _agents(type(instance))
+
+
+def is_agent_step(agents: int, method: str) -> bool:
+    """Return whether a step of such a workflow is one of LlamaIndex's own, of which every agent is made."""
+    return agents != 0 and hasattr(BaseWorkflowAgent, method)

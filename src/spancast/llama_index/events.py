@@ -1,37 +1,29 @@
-"""The event handler: what LlamaIndex reports of a call besides its beginning and end. By class name; unknown ones pass."""
+"""Events: what LlamaIndex reports of a call besides its beginning and end. By class name; unknown ones pass."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from time import time_ns
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llama_index.core.base.llms.types import TextBlock
 from llama_index.core.chat_engine.types import StreamingAgentChatResponse
-from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 
 from ..capture.endings import ending_of
 from ..recording.guard import report_fault
 from .calls import Call, visible
 from .classify import STRUCTURED
 from .outcome import noted
-from .spans import SpanHandler
+from .spans import Spans
 
 
-class EventHandler(BaseEventHandler):
+class Events:
     """Reads models' chunks and ends, and errors that come after a call has returned its stream."""
 
-    if TYPE_CHECKING:  # a plain attribute: one of pydantic's private ones costs 1 us at each token
-        _spans: SpanHandler
+    __slots__ = ("_spans",)
 
-    def __init__(self, spans: SpanHandler) -> None:
-        super().__init__()
-        self.__dict__["_spans"] = spans
-
-    @classmethod
-    def class_name(cls) -> str:
-        """Return the name under which LlamaIndex knows the class."""
-        return "SpancastEventHandler"
+    def __init__(self, spans: Spans) -> None:
+        self._spans = spans
 
     def handle(self, event: Any, **kwargs: Any) -> None:
         """Read an event. Called for every token: no guard wrapper, one look-up for what is of no interest."""
@@ -40,17 +32,19 @@ class EventHandler(BaseEventHandler):
         if read is None:
             return
         try:
-            call = self._spans.find(event.span_id)
+            spans = self._spans
+            id_ = event.span_id
+            call = spans.open_calls.get(id_) or spans.find(id_)
             if name in _IN_GENERATORS:  # such an event bears the id of whoever reads the generator
-                call = self._spans.pending.generators.around(call)
+                call = spans.pending.generators.around(call)
             if call is not None and call.operation is not None:
-                read(self._spans, call, event)
+                read(spans, call, event)
         except Exception as error:
             report_fault(name, error)
 
 
 # ---------------------------------------------------------------- models
-def _model_starts(spans: SpanHandler, call: Call, event: Any) -> None:
+def _model_starts(spans: Spans, call: Call, event: Any) -> None:
     call.progress.sends_events = True
     (call.wraps or call).progress.is_reported = True
     operation = call.operation
@@ -60,7 +54,7 @@ def _model_starts(spans: SpanHandler, call: Call, event: Any) -> None:
             operation.snapshots["model"] = model
 
 
-def _model_piece(spans: SpanHandler, call: Call, event: Any) -> None:
+def _model_piece(spans: Spans, call: Call, event: Any) -> None:
     note_piece(call, event.response)
 
 
@@ -93,7 +87,7 @@ def _says_something(response: Any) -> bool:
 _SAID_BESIDES = ("tool_calls", "thinking_delta", "thinking", "reasoning_content", "reasoning", "reasoning_delta")
 
 
-def _model_ends(spans: SpanHandler, call: Call, event: Any) -> None:
+def _model_ends(spans: Spans, call: Call, event: Any) -> None:
     response = event.response
     outermost = call.wraps
     if outermost is not None:  # a layer: the model call around it has the answer, but perhaps not the token counts
@@ -109,7 +103,7 @@ def _model_ends(spans: SpanHandler, call: Call, event: Any) -> None:
         spans.pending.finish(call.id)
 
 
-def _error_after_return(spans: SpanHandler, call: Call, event: Any) -> None:
+def _error_after_return(spans: Spans, call: Call, event: Any) -> None:
     if call.wraps is not None and not call.wraps.progress.sends_events:
         call = call.wraps
     if call.wraps is None and call.is_visible and call in spans.pending:
@@ -120,19 +114,19 @@ def _error_after_return(spans: SpanHandler, call: Call, event: Any) -> None:
 
 
 # ---------------------------------------------------------------- structured answers that are streamed
-def _structured(spans: SpanHandler, call: Call) -> Call | None:
+def _structured(spans: Spans, call: Call) -> Call | None:
     """Return the visible call of a structured prediction whose stream goes on; it may be around the one of the event."""
     shown = visible(call)
     return shown if shown is not None and shown.method in STRUCTURED and shown in spans.pending else None
 
 
-def _object_starts(spans: SpanHandler, call: Call, event: Any) -> None:
+def _object_starts(spans: Spans, call: Call, event: Any) -> None:
     shown = _structured(spans, call)
     if shown is not None:
         shown.progress.is_reported = True
 
 
-def _object_piece(spans: SpanHandler, call: Call, event: Any) -> None:
+def _object_piece(spans: Spans, call: Call, event: Any) -> None:
     """Keep the object as far as it is made."""
     shown = _structured(spans, call)
     if shown is not None and shown.operation is not None:
@@ -141,7 +135,7 @@ def _object_piece(spans: SpanHandler, call: Call, event: Any) -> None:
         shown.operation.first_token_ns = shown.operation.first_token_ns or time_ns()
 
 
-def _object_ends(spans: SpanHandler, call: Call, event: Any) -> None:
+def _object_ends(spans: Spans, call: Call, event: Any) -> None:
     shown = _structured(spans, call)
     if shown is not None and shown.operation is not None:
         spans.pending.capture_answer(shown, shown.operation, event.output)
@@ -149,7 +143,7 @@ def _object_ends(spans: SpanHandler, call: Call, event: Any) -> None:
 
 
 # ---------------------------------------------------------------- chat engines, workflows, rerankers
-def _chat_piece(spans: SpanHandler, call: Call, event: Any) -> None:
+def _chat_piece(spans: Spans, call: Call, event: Any) -> None:
     """Keep a piece of a chat engine's answer, for the chat that waits for it; the thread that reports it may end sooner."""
     if call.operation is None or not call.operation.capture:
         return
@@ -170,14 +164,14 @@ def _answer_is_kept() -> bool:
     return code is not None and "response" in code.co_names
 
 
-def _stopped(spans: SpanHandler, call: Call, event: Any) -> None:
+def _stopped(spans: Spans, call: Call, event: Any) -> None:
     if call.is_visible and call.operation is not None:
         call.operation.ending = "cancelled"
     elif call.outer is not None and call.outer.progress.member is not None:
         call.outer.progress.member.operation.ending = "cancelled"
 
 
-def _reranks(spans: SpanHandler, call: Call, event: Any) -> None:
+def _reranks(spans: Spans, call: Call, event: Any) -> None:
     operation = call.operation
     if operation is None or "documents" not in operation.snapshots:
         return
@@ -187,7 +181,7 @@ def _reranks(spans: SpanHandler, call: Call, event: Any) -> None:
         operation.snapshots["top_k"] = event.top_n
 
 
-Reader = Callable[[SpanHandler, Call, Any], None]
+Reader = Callable[[Spans, Call, Any], None]
 _READERS: Mapping[str, Reader] = {
     "LLMChatStartEvent": _model_starts,
     "LLMCompletionStartEvent": _model_starts,

@@ -25,8 +25,15 @@ class FinalizerThread:
     def watch(self, watched: object, on_collected: Callable[[], None]) -> None:
         """Call *on_collected*, which must not refer to *watched*, when *watched* is gone."""
         weakref.finalize(watched, self._collected.put, on_collected).atexit = False
-        if self._thread is None or not self._thread.is_alive():
+        if self._thread is None:
             self._start()
+
+    def after_collection(self, on_collected: Callable[[], None]) -> Callable[[object], None]:
+        """Return the callback of a `weakref.ref` that the caller keeps: a tenth of the work of `watch`."""
+        if self._thread is None:
+            self._start()
+        put = self._collected.put
+        return lambda _: put(on_collected)
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._work, name="spancast-streams", daemon=True)
@@ -37,13 +44,16 @@ class FinalizerThread:
         self._thread = thread
 
     def _work(self) -> None:
-        while True:
-            on_collected = self._collected.get()
-            try:
-                on_collected()
-            except Exception as error:
-                report_fault("stream collected", error)
-            del on_collected
+        try:
+            while True:
+                on_collected = self._collected.get()
+                try:
+                    on_collected()
+                except Exception as error:
+                    report_fault("stream collected", error)
+                del on_collected
+        finally:
+            self._thread = None  # asked at each stream: `is_alive` takes 2,000 instructions
 
     def after_fork_in_child(self) -> None:
         """Start clean: the parent's thread did not come along, and what it had to do is the parent's."""

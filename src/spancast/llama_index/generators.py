@@ -7,6 +7,7 @@ The running frames tell: one of them is the generator's.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import AsyncGeneratorType, CodeType, FrameType, GeneratorType
 from typing import Any
 from weakref import ref
@@ -16,6 +17,7 @@ from .calls import Call, is_within
 from .classify import GENERATION
 from .finalizers import FinalizerThread
 
+_Entry = tuple[ref[Any], Call]  # the generator, and whose it is
 _MAX_FRAMES = 100  # that are looked at; 0.1 us each
 
 
@@ -27,37 +29,42 @@ class GeneratorCalls:
 
     def __init__(self, finalizers: FinalizerThread) -> None:
         self._finalizers = finalizers
-        self._calls: dict[int, tuple[ref[Any], Call]] = {}  # id of the frame -> generator, call
-        self._by_id: dict[str, Call] = {}
+        self.calls: dict[int, _Entry] = {}  # by the id of the frame
+        self._by_id: dict[str, _Entry] = {}  # by the call's id; keeps the references, as long as they are waited for
 
-    def add(self, generator: Any, call: Call) -> bool:
-        """Let what begins in the body of *generator*, if it is one, belong to *call*, until the generator is gone."""
+    def add(self, generator: Any, call: Call, on_collected: Callable[[str], object] | None = None) -> bool:
+        """Let what begins in the body of *generator*, if it is one, belong to *call*, until the generator is gone.
+
+        *on_collected* is then called with the call's id, in a thread of its own.
+        """
         frame = frame_of(generator)
         if frame is None:
             return False
-        key = id(frame)
-        entry = self._calls[key] = (ref(generator), call)
-        self._by_id[call.id] = call
-        self._finalizers.watch(generator, lambda: self._forget(key, entry))
-        return True
+        key, id_ = id(frame), call.id
 
-    def _forget(self, key: int, entry: tuple[ref[Any], Call]) -> None:
-        self._by_id.pop(entry[1].id, None)
-        if self._calls.get(key) is entry:
-            del self._calls[key]
+        def forget() -> None:
+            entry = self._by_id.pop(id_, None)
+            if entry is not None and self.calls.get(key) is entry:
+                del self.calls[key]
+            if on_collected is not None:
+                on_collected(id_)
+
+        self._by_id[id_] = self.calls[key] = ref(generator, self._finalizers.after_collection(forget)), call
+        return True
 
     def find(self, id_: str) -> Call | None:
         """Return the call of that id, if it has returned a generator that is not gone."""
-        return self._by_id.get(id_)
+        entry = self._by_id.get(id_)
+        return None if entry is None else entry[1]
 
     def around(self, inner: Call | None = None) -> Call | None:
         """Return the call whose generator's body is running, unless *inner* is nearer; else *inner*."""
-        call = self._running(sys._getframe(1)) if self._calls else None
+        call = self._running(sys._getframe(1)) if self.calls else None
         return inner if call is None or (inner is not None and is_within(inner, call)) else call
 
     def generation(self) -> OpenOperation | None:
         """Return the model call whose stream's body is running."""
-        call = self._running(sys._getframe(1)) if self._calls else None
+        call = self._running(sys._getframe(1)) if self.calls else None
         return call.operation if call is not None and call.role == GENERATION else None
 
     def _running(self, frame: FrameType | None) -> Call | None:
@@ -65,7 +72,7 @@ class GeneratorCalls:
         for _ in range(_MAX_FRAMES):
             if frame is None:
                 break
-            entry = self._calls.get(id(frame))
+            entry = self.calls.get(id(frame))
             if entry is not None and frame_of(entry[0]()) is frame:
                 return entry[1]
             frame = frame.f_back
@@ -74,11 +81,11 @@ class GeneratorCalls:
     def that_raised(self, error: BaseException) -> list[Call]:
         """Return the calls through whose generators' bodies *error* came, the innermost first."""
         found: list[Call] = []
-        step = error.__traceback__ if self._calls else None
+        step = error.__traceback__ if self.calls else None
         for _ in range(_MAX_FRAMES):
             if step is None:
                 break
-            entry = self._calls.get(id(step.tb_frame))
+            entry = self.calls.get(id(step.tb_frame))
             # a generator that has raised has no frame any more: its code tells that the number is not another frame's
             if entry is not None and code_of(entry[0]()) is step.tb_frame.f_code:
                 found.insert(0, entry[1])
@@ -87,7 +94,7 @@ class GeneratorCalls:
 
     def clear(self) -> None:
         """Forget all generators."""
-        self._calls = {}
+        self.calls = {}
         self._by_id = {}
 
 

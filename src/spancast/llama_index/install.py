@@ -29,10 +29,11 @@ from ..recording.guard import guarded
 from ..recording.open_operation import OpenOperation
 from ..recording.recorder import Recorder
 from .agents import ORIGIN
-from .events import EventHandler
+from .events import Events
 from .global_name import GlobalName
+from .handlers import EventHandler, SpanHandler
 from .options import InstrumentationOptions
-from .spans import SpanHandler
+from .spans import Spans
 from .unreported import replaced_methods
 
 if TYPE_CHECKING:
@@ -41,9 +42,10 @@ if TYPE_CHECKING:
 _TRACED = frozenset({"query", "chat", "completion"})  # what the dispatcher reports as a call, with its parts beneath it
 
 _changing = threading.Lock()
-_spans = SpanHandler()
+_spans = Spans()
 stream_bodies.find_by(_spans.pending.generators.generation)
-_events = EventHandler(_spans)
+_span_handler = SpanHandler(_spans)
+_event_handler = EventHandler(Events(_spans))
 _installed = False
 
 
@@ -164,10 +166,10 @@ def install(
             options = InstrumentationOptions(pipeline, pipeline_in_context(), full, vectors, fields_from_kwargs(fields))
             _spans.use(options)
         root = get_dispatcher()
-        if not any(handler is _spans for handler in root.span_handlers):
-            root.add_span_handler(_spans)
-        if not any(handler is _events for handler in root.event_handlers):
-            root.add_event_handler(_events)
+        if not any(handler is _span_handler for handler in root.span_handlers):
+            root.add_span_handler(_span_handler)
+        if not any(handler is _event_handler for handler in root.event_handlers):
+            root.add_event_handler(_event_handler)
         _global_name.add()
         for methods in _replaced:
             methods.add()
@@ -210,8 +212,8 @@ def uninstrument() -> None:
     global _installed
     with _changing:
         root = get_dispatcher()
-        root.span_handlers[:] = [handler for handler in root.span_handlers if handler is not _spans]
-        root.event_handlers[:] = [handler for handler in root.event_handlers if handler is not _events]
+        root.span_handlers[:] = [handler for handler in root.span_handlers if handler is not _span_handler]
+        root.event_handlers[:] = [handler for handler in root.event_handlers if handler is not _event_handler]
         if isinstance(llama_index.core.global_handler, SpancastCallbackHandler):
             llama_index.core.global_handler = None
         manager = LlamaIndexSettings._callback_manager

@@ -9,6 +9,7 @@ from llama_index.core.base.response.schema import AsyncStreamingResponse, Stream
 from llama_index.core.chat_engine.types import StreamingAgentChatResponse
 from llama_index.core.response_synthesizers import BaseSynthesizer
 
+from ..capture.class_cache import ClassCache
 from ..capture.endings import ending_of
 from ..recording.current import detach, nearest
 from ..recording.guard import report_fault
@@ -53,14 +54,15 @@ class PendingStreams:
     # ------------------------------------------------------------------ a call returns
     def keep_open(self, call: Call, operation: OpenOperation, result: Any) -> bool:
         """Keep the operation open where the call returned a stream; return whether it did."""
-        if isinstance(result, (StreamingResponse, AsyncStreamingResponse)):
+        stream = _stream_of(type(result))
+        if stream is None:
+            return False
+        if stream == "response":
             return self._await_response(call, operation, result)
-        if isinstance(result, StreamingAgentChatResponse):
+        if stream == "chat":
             return self._await_chat(call, operation, result)
-        if isinstance(result, (Generator, AsyncGenerator)):
-            self._await_generator(call, operation, result)
-            return True
-        return False
+        self._await_generator(call, operation, result)
+        return True
 
     def _await_generator(self, call: Call, operation: OpenOperation, result: Any) -> None:
         self._calls[call.id] = call
@@ -69,9 +71,9 @@ class PendingStreams:
         if call.role == GENERATION and operation.snapshots.get("model") is None and not call.progress.sends_events:
             operation.snapshots["model"] = model_of(call.instance)
         call.release_instance()
-        self.generators.add(result, call)
-        id_ = call.id
-        self._finalizers.watch(result, lambda: self.on_collected(id_))
+        if not self.generators.add(result, call, self.on_collected):
+            id_ = call.id
+            self._finalizers.watch(result, lambda: self.on_collected(id_))
 
     def _await_response(self, call: Call, operation: OpenOperation, result: Any) -> bool:
         stream = result.response_gen
@@ -231,6 +233,17 @@ class PendingStreams:
         self._finalizers.after_fork_in_child()
 
 
+def _stream_class(kind: type) -> str | None:
+    if issubclass(kind, (StreamingResponse, AsyncStreamingResponse)):
+        return "response"
+    if issubclass(kind, StreamingAgentChatResponse):
+        return "chat"
+    return "generator" if issubclass(kind, (Generator, AsyncGenerator)) else None
+
+
+_stream_of = ClassCache(_stream_class).get
+
+
 def _is_read_by_framework(call: Call) -> bool:
     """Return whether LlamaIndex's own code reads a model's stream: then the span stays current until its end."""
     if in_stream.get():
@@ -241,7 +254,7 @@ def _is_read_by_framework(call: Call) -> bool:
     if outer is None:
         return False
     if outer.role == STEP:
-        return outer.outer is not None and classify.is_agent_step(outer.outer.instance, outer.method)
+        return outer.outer is not None and classify.is_agent_step(outer.outer.progress.agents, outer.method)
     # a synthesizer hands the stream on in a wrapped one, which then runs inside the model's span (_await_response)
     return isinstance(outer.instance, (StreamingAgentChatResponse, BaseSynthesizer))
 

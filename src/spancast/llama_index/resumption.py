@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from workflows.events import HumanResponseEvent, InputRequiredEvent
 
+from ..capture.class_cache import ClassCache
 from ..record.operation import Link
 from ..recording.open_operation import OpenOperation
 from ..recording.paused import Pause
@@ -27,6 +28,14 @@ _ASKED = ""  # instead of a step: the workflow has sent an InputRequiredEvent, a
 _waiting: Counter[str] = Counter()  # each change is one atomic step
 
 
+_asks = ClassCache(lambda kind: issubclass(kind, InputRequiredEvent)).get
+
+
+def may_wait(result: object) -> bool:
+    """Return whether a step that returned *result* may wait for a human."""
+    return result is None or _asks(type(result))
+
+
 def note_wait(run: Call | None, step: Call, result: Any) -> None:
     """Remember where a step waits for a human, or has sent a question."""
     if run is None or run.operation is None or not run.operation.recorded:
@@ -37,6 +46,8 @@ def note_wait(run: Call | None, step: Call, result: Any) -> None:
         key = _key(run, run.operation, _ASKED, None)
     else:
         return
+    if run.progress.waits is None:
+        run.progress.waits = []
     run.progress.waits.append(key)
     _waiting[key] += 1
     if len(_waiting) > _MAX_WAITING:
@@ -46,15 +57,16 @@ def note_wait(run: Call | None, step: Call, result: Any) -> None:
 
 def note_step(run: Call, step: Call) -> None:
     """Forget that the run waits where a step of it begins that is the answer."""
-    if run.operation is None or not run.progress.waits:
+    waits = run.progress.waits
+    if run.operation is None or not waits:
         return
     event = step.progress.event
     for key in (
         _key(run, run.operation, step.method, event),
         _key(run, run.operation, _ASKED, None) if isinstance(event, HumanResponseEvent) else None,
     ):
-        if key is not None and key in run.progress.waits:
-            run.progress.waits.remove(key)
+        if key is not None and key in waits:
+            waits.remove(key)
             _forget(key)
             run.recorder.pauses.take(key)
 

@@ -1,4 +1,4 @@
-"""The span handler: LlamaIndex's dispatcher reports where a call begins and ends, the recorder opens and closes operations.
+"""LlamaIndex's dispatcher reports where a call begins and ends, the recorder opens and closes operations.
 
 The dispatcher swallows whatever a handler raises, so every method here stands under the guard, which counts and logs.
 State is one Call for each call that is open; parents are found by the dispatcher's own ids.
@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 from llama_index.core.chat_engine.types import StreamingAgentChatResponse
-from llama_index.core.instrumentation.span_handlers import BaseSpanHandler
 from llama_index_instrumentation.span import active_span_id
-from workflows.events import Event
 
 from ..capture.endings import ending_of
 from ..record.operation import Kind
 from ..recording.captured import SCORES
-from ..recording.current import nearest
+from ..recording.current import is_inside, nearest
 from ..recording.fields import TraceFields
 from ..recording.guard import guarded, report_fault
 from ..recording.open_operation import OpenOperation, mark_workflow
@@ -36,7 +34,8 @@ from .classify import (
     OWN_REQUEST,
     QUERY,
     RERANKING,
-    RUN,
+    RUNS,
+    SEVERAL,
     STEP,
     TOOL,
 )
@@ -45,27 +44,28 @@ from .options import InstrumentationOptions
 from .pending import PendingStreams
 from .surroundings import lies_between, own_tags, template_around
 from .translate import TRANSLATIONS, call
+from .workflow import event_in
+
+_REMEMBERED: Final = frozenset({STEP, INTERNAL, QUERY, TOOL})  # layers beneath which something may begin late
 
 
-class SpanHandler(BaseSpanHandler[Any]):
-    """Opens and closes operations as LlamaIndex's calls begin and end."""
+class Spans:
+    """Opens and closes operations as LlamaIndex's calls begin and end. `handlers.SpanHandler` is what the dispatcher has.
 
-    if TYPE_CHECKING:  # plain attributes: pydantic's private ones cost 1 us at each look, which is at each token
-        options: InstrumentationOptions
-        pending: PendingStreams
+    Attributes:
+        options: What was set by `install`.
+        open_calls: The calls that have not returned, by the dispatcher's ids. Each change is one atomic step: no lock.
+        pending: The calls that have returned a stream.
+    """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.__dict__.update(options=InstrumentationOptions(), pending=PendingStreams())
-
-    @classmethod
-    def class_name(cls) -> str:
-        """Return the name under which LlamaIndex knows the class."""
-        return "SpancastSpanHandler"
+        self.options = InstrumentationOptions()
+        self.open_calls: dict[str, Call] = {}
+        self.pending = PendingStreams()
 
     def use(self, options: InstrumentationOptions) -> None:
         """Follow *options* from now on."""
-        self.__dict__["options"] = options
+        self.options = options
 
     @property
     def defaults(self) -> TraceFields:
@@ -81,12 +81,12 @@ class SpanHandler(BaseSpanHandler[Any]):
         """Return the call of that id, as long as anything of it goes on."""
         if id_ is None:
             return None
-        return self.open_spans.get(id_) or self.pending.find(id_) or self.pending.generators.find(id_)
+        return self.open_calls.get(id_) or self.pending.find(id_) or self.pending.generators.find(id_)
 
     @property
     def unfinished(self) -> int:
         """How many calls are open or wait for their stream."""
-        return len(self.open_spans) + len(self.pending)
+        return len(self.open_calls) + len(self.pending)
 
     def recorder(self) -> Recorder | None:
         """Return the recorder in use here; None where nothing is recorded."""
@@ -99,9 +99,7 @@ class SpanHandler(BaseSpanHandler[Any]):
         return pipeline.recorder if pipeline.enabled else None
 
     # ------------------------------------------------------------------ a call begins
-    # `span_enter`, `span_exit` and `span_drop` replace the base class's, which get a lock from one of pydantic's private
-    # attributes: 3.7 us at each beginning and each end, 100 us of a RAG query. An atomic step on a dict needs none.
-    def span_enter(
+    def enter(
         self,
         id_: str,
         bound_args: inspect.BoundArguments,
@@ -110,73 +108,58 @@ class SpanHandler(BaseSpanHandler[Any]):
         tags: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Begin a call."""
-        if id_ not in self.open_spans:
-            try:
-                made = self._begin(id_, bound_args, instance, parent_id, tags)
-            except Exception as error:
-                report_fault("SpanHandler.span_enter", error)
-            else:
-                if made is not None:
-                    self.open_spans[id_] = made
-
-    def new_span(
-        self,
-        id_: str,
-        bound_args: inspect.BoundArguments,
-        instance: Any | None = None,
-        parent_span_id: str | None = None,
-        tags: dict[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> Call | None:
-        """Do nothing: `span_enter` has done it."""
-        return None
+        """Begin a call: open an operation, or fold the call into the one around it."""
+        if id_ in self.open_calls:
+            return
+        try:
+            outer = None
+            if parent_id is not None:
+                outer = self.open_calls.get(parent_id) or self.find(parent_id)
+            if self.pending.generators.calls:
+                outer = self.pending.generators.around(outer)
+            recorder = outer.recorder if outer is not None else self.recorder()
+            if recorder is not None:
+                head = id_.partition("-")[0]
+                method, name, role = classify.plan_of(instance, head)
+                if role == CALL and instance is None and outer is not None and outer.role in RUNS:
+                    role = STEP
+                made = Call(id_, recorder, role, instance, method, outer)
+                self._begin(made, name, bound_args.arguments, parent_id, tags)
+                self.open_calls[id_] = made
+        except Exception as error:
+            report_fault("SpanHandler.span_enter", error)
 
     def _begin(
-        self,
-        id_: str,
-        bound_args: inspect.BoundArguments,
-        instance: Any | None,
-        parent_span_id: str | None,
-        tags: dict[str, Any] | None,
-    ) -> Call | None:
-        """Open an operation, or fold the call into the one around it."""
-        outer = self.pending.generators.around(self.find(parent_span_id))
-        recorder = outer.recorder if outer is not None else self.recorder()
-        if recorder is None:
-            return None
-        qualified = id_.partition("-")[0].rpartition("<locals>.")[2]
-        method = qualified.rpartition(".")[2]
-        in_run = outer is not None and outer.role in (RUN, AGENT)
-        name = f"{qualified.rpartition('.')[0]}.{method.lstrip('_')}" if instance is not None else qualified
-        name = qualified if method == "__call__" else name
-        made = Call(id_, recorder, classify.role_of(instance, method, in_run), instance, method, outer)
-        if made.role == STEP:
-            made.progress.event = next(
-                (item for item in bound_args.arguments.values() if isinstance(item, Event)), None
-            )
+        self, made: Call, name: str, given: Mapping[str, Any], parent_id: str | None, tags: Mapping[str, Any] | None
+    ) -> None:
+        outer, role = made.outer, made.role
+        if role == STEP:
+            made.progress.event = event_in(given)
             if outer is not None and outer.progress.waits:
                 resumption.note_step(outer, made)
-        if made.role == GENERATION and outer is not None:
+        elif role in RUNS:
+            made.progress.agents = classify.agents_in(made.instance)
+        elif role == GENERATION and outer is not None:
             self._resolve_own_request(outer)
         if self.options.everything or not self._is_folded(made):
-            self._open(made, name, bound_args.arguments, parent_span_id, tags)
+            self._open(made, name, given, parent_id, tags)
         else:
-            self._fold(made, bound_args.arguments, parent_span_id)
-        return made
+            self._fold(made, given, parent_id)
 
     def _is_folded(self, made: Call) -> bool:
-        outer = made.outer
-        if made.role == INTERNAL:
+        outer, role = made.outer, made.role
+        if role == STEP:
+            return outer is not None and classify.is_agent_step(outer.progress.agents, made.method)
+        if role == INTERNAL:
             return outer is not None or not classify.stands_alone(made.instance, made.method)
         if outer is None:
             return False
-        if made.role == OWN_REQUEST:
+        if role == OWN_REQUEST:
             around = visible(outer)
             return around is not None and around.role == OWN_REQUEST and around.instance is made.instance
-        if made.role == STEP:
-            return classify.is_agent_step(outer.instance, made.method)
-        return classify.is_layer(made.role, made.instance, made.method, outer.instance, outer.method, outer.role)
+        if outer.role != role:
+            return False
+        return classify.is_layer(role, made.instance, made.method, outer.instance, outer.method)
 
     @staticmethod
     def _fold(made: Call, arguments: Mapping[str, Any], parent_id: str | None) -> None:
@@ -188,7 +171,7 @@ class SpanHandler(BaseSpanHandler[Any]):
             made.arguments = arguments
         elif made.role == GENERATION and outer is not None:
             made.wraps = outer.wraps or outer
-        elif made.role == STEP and outer is not None and classify.is_several_agents(outer.instance):
+        elif made.role == STEP and outer is not None and outer.progress.agents == SEVERAL:
             agents.enter_step(made, outer)
 
     def _resolve_own_request(self, inner: Call) -> None:
@@ -228,14 +211,15 @@ class SpanHandler(BaseSpanHandler[Any]):
     ) -> None:
         recorder, outer, role = made.recorder, made.outer, made.role
         parent = outer.operation if outer is not None else recorder.ended(parent_id)
-        if role == STEP and outer is not None and classify.is_several_agents(outer.instance):
+        if role == STEP and outer is not None and outer.progress.agents == SEVERAL:
             parent = agents.member_at_work(outer, made.progress.event)
         remote = None
-        around = nearest()
-        if parent is None and around is None:
-            parent = remote = propagation.restored_parent(recorder)
-        elif parent is not None and around is not None and lies_between(around, parent):
-            parent = around
+        if parent is None or not is_inside(parent):  # inside of it, it is the nearest itself
+            around = nearest()
+            if parent is None and around is None:
+                parent = remote = propagation.restored_parent(recorder)
+            elif parent is not None and around is not None and lies_between(around, parent):
+                parent = around
         if role == INTERNAL or (role != STEP and self.options.everything and self._is_folded(made)):
             role = made.role = CALL  # a layer of a model call is no second model call
         operation = recorder.open(
@@ -257,11 +241,14 @@ class SpanHandler(BaseSpanHandler[Any]):
             operation.name = operation.snapshots["agent"] = agents.name_of(made.instance)
         operation.snapshots["within"] = agents.agent_around(parent)
         mark_workflow(operation)
-        self._capture_start(made, operation, given)
+        try:  # the operation is open, whatever goes wrong here
+            self._capture_start(made, operation, given)
+        except Exception as error:
+            report_fault("SpanHandler._capture_start", error)
 
-    @guarded
-    def _capture_start(self, made: Call, operation: OpenOperation, given: Mapping[str, Any]) -> None:
-        """Capture what a call was given. Under a guard of its own: the operation is open, whatever goes wrong here."""
+    @staticmethod
+    def _capture_start(made: Call, operation: OpenOperation, given: Mapping[str, Any]) -> None:
+        """Capture what a call was given."""
         role, outer = made.role, made.outer
         if role == GENERATION:
             operation.snapshots["operation"] = "chat"
@@ -282,12 +269,12 @@ class SpanHandler(BaseSpanHandler[Any]):
         else:
             if role == STEP:
                 operation.snapshots["step"] = made.method
-            elif role in (RUN, AGENT) and given.get("start_event") is None:
+            elif role in RUNS and given.get("start_event") is None:
                 resumption.link_resumed(made, operation, given.get("init_state"))
             arguments.capture_arguments(role, given, operation)
 
     # ------------------------------------------------------------------ a call ends
-    def span_exit(
+    def exit(
         self,
         id_: str,
         bound_args: inspect.BoundArguments,
@@ -296,16 +283,16 @@ class SpanHandler(BaseSpanHandler[Any]):
         **kwargs: Any,
     ) -> None:
         """End an operation, or keep it open for the stream that the call returned."""
-        ended: Call | None = self.open_spans.get(id_)
+        ended = self.open_calls.get(id_)
         if ended is not None:
             try:
                 self._exit(ended, result)
             except Exception as error:
                 self._close_after_fault(ended, "SpanHandler.span_exit", error)
             finally:
-                self.open_spans.pop(id_, None)
+                self.open_calls.pop(id_, None)
 
-    def span_drop(
+    def drop(
         self,
         id_: str,
         bound_args: inspect.BoundArguments,
@@ -314,22 +301,14 @@ class SpanHandler(BaseSpanHandler[Any]):
         **kwargs: Any,
     ) -> None:
         """End an operation that failed or was stopped."""
-        ended: Call | None = self.open_spans.get(id_)
+        ended = self.open_calls.get(id_)
         if ended is not None:
             try:
                 self._drop(ended, err)
             except Exception as error:
                 self._close_after_fault(ended, "SpanHandler.span_drop", error)
             finally:
-                self.open_spans.pop(id_, None)
-
-    def prepare_to_exit_span(self, *args: Any, **kwargs: Any) -> Call | None:
-        """Do nothing: `span_exit` has done it."""
-        return None
-
-    def prepare_to_drop_span(self, *args: Any, **kwargs: Any) -> Call | None:
-        """Do nothing: `span_drop` has done it."""
-        return None
+                self.open_calls.pop(id_, None)
 
     def _close_after_fault(self, ended: Call, where: str, error: Exception) -> None:
         """Close the operation of a call whose end we failed to read: its times are right at least."""
@@ -341,7 +320,7 @@ class SpanHandler(BaseSpanHandler[Any]):
 
     def _exit(self, ended: Call, result: Any) -> None:
         operation = ended.operation
-        if ended.role == STEP:
+        if ended.role == STEP and resumption.may_wait(result):
             resumption.note_wait(ended.outer, ended, result)
         if not ended.is_visible or operation is None:
             self._leave_layer(ended, result, None)
@@ -350,14 +329,17 @@ class SpanHandler(BaseSpanHandler[Any]):
             return
         if ended.role == STEP and result is None and self._discarded(ended, operation):
             return
-        error = self._capture_end(ended, operation, result)
+        error = None
+        try:  # the operation ends, whatever goes wrong here
+            error = self._capture_end(ended, operation, result)
+        except Exception as fault:
+            report_fault("SpanHandler._capture_end", fault)
         waits = ended.role == STEP and result is None and workflow.is_waiting(ended.outer, ended.method)
         agents.end_member(ended)
         self.pending.close(ended, error=error, ending="interrupted" if waits else None)
 
-    @guarded
     def _capture_end(self, ended: Call, operation: OpenOperation, result: Any) -> BaseException | None:
-        """Capture what a call came to; return its failure. Under a guard of its own: the operation ends all the same."""
+        """Capture what a call came to; return its failure."""
         if ended.role == GENERATION:
             models.capture_response(ended, operation, result)
             return None
@@ -368,7 +350,7 @@ class SpanHandler(BaseSpanHandler[Any]):
         if ended.role == EVALUATION:
             capture_evaluation(ended.instance, result, operation)
         run = ended.outer
-        if ended.role == STEP and run is not None and classify.is_agent_step(run.instance, ended.method):
+        if ended.role == STEP and run is not None and classify.is_agent_step(run.progress.agents, ended.method):
             agents.end_step(ended, operation, result)
         return tools.failure_in(result) if ended.role == TOOL else None
 
@@ -399,13 +381,15 @@ class SpanHandler(BaseSpanHandler[Any]):
             ended.progress.attachment.end()
         if operation is None:
             return
-        if ended.role == STEP:
-            agents.end_step(ended, operation, result)
-        elif isinstance(ended.instance, StreamingAgentChatResponse):
-            self.pending.finish_chat(ended.instance, error)
-        elif self.pending.generators.add(result, ended):
+        role = ended.role
+        if role == STEP:
+            if ended.method in agents.TELLING_STEPS:
+                agents.end_step(ended, operation, result)
+        elif role == INTERNAL and isinstance(instance := ended.instance, StreamingAgentChatResponse):
+            self.pending.finish_chat(instance, error)
+        elif result is not None and self.pending.generators.add(result, ended):
             ended.release_instance()
-        if ended.role in (STEP, INTERNAL, QUERY, TOOL):
+        if role in _REMEMBERED:
             ended.recorder.remember(ended.id, operation)
 
     # ------------------------------------------------------------------ across threads, contexts and processes
@@ -428,8 +412,8 @@ class SpanHandler(BaseSpanHandler[Any]):
     # ------------------------------------------------------------------ the end
     def abandon(self) -> None:
         """End what is open: no more will be reported of it."""
-        for id_, open_call in list(self.open_spans.items()):
-            self.open_spans.pop(id_, None)
+        for id_, open_call in list(self.open_calls.items()):
+            self.open_calls.pop(id_, None)
             if open_call.is_visible:
                 agents.end_member(open_call, ending="incomplete")
                 self.pending.close(open_call, ending="incomplete")
@@ -437,6 +421,5 @@ class SpanHandler(BaseSpanHandler[Any]):
 
     def after_fork_in_child(self) -> None:
         """Forget what is open: it belongs to the parent process."""
-        self.open_spans = {}
-        self._lock = None
+        self.open_calls = {}
         self.pending.after_fork_in_child()

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Mapping
 from types import FrameType
 from typing import Any
 
 from workflows.events import Event
 from workflows.runtime.types.results import AddCollectedEvent, StepWorkerStateContextVar
 
+from ..capture.class_cache import ClassCache
+
 _WAITING = "captured_waiting"  # a variable of the function of `workflows` that runs a step
 _MAX_FRAMES = 16  # between the end of a step's span and that function
 
 
+_is_event = ClassCache(lambda kind: issubclass(kind, Event)).get
+
+
+def event_in(arguments: Mapping[str, Any]) -> Any:
+    """Return the event that a step was started with."""
+    for value in arguments.values():
+        if _is_event(type(value)):
+            return value
+    return None
+
+
 def field(event: object, name: str) -> Any:
     """Return a declared field of an event; None when it has none of that name."""
-    return event.__dict__.get(name) if isinstance(event, Event) else None
+    return event.__dict__.get(name) if _is_event(type(event)) else None
 
 
 def only_collected() -> bool:
