@@ -17,11 +17,13 @@ class ClassCache(Generic[T]):
     operation on a dict, so threads share a cache without a lock; the callbacks that drop a class may run in any thread.
     """
 
-    __slots__ = ("__weakref__", "_classes", "_make", "_values")
+    __slots__ = ("__weakref__", "_classes", "_make", "_values", "find")
 
     def __init__(self, make: Callable[[type], T]) -> None:
         self._make = make
         self._values: dict[int, tuple[T]] = {}
+        self.find = self._values.get
+        """Returns a tuple of the value for the class of that id, None before the first `get`. The table's own method."""
         self._classes: dict[int, weakref.ref[type]] = {}
 
     def get(self, kind: type) -> T:

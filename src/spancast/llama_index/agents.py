@@ -79,7 +79,7 @@ def end_step(step: Call, operation: OpenOperation, result: Any) -> None:
         return
     member = run.progress.member
     if member is not None and step.method == "run_agent_step" and member.operation.capture:
-        member.operation.snapshots["output"] = capture(result, member.operation)
+        member.operation.snapshots["output"] = capture(workflow.answer_in(result), member.operation)
     if step.method != "call_tool" or step.has_visible_children or result is None:
         return
     output = workflow.field(result, "tool_output")

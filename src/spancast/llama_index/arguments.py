@@ -10,10 +10,11 @@ from workflows.events import Event, StartEvent
 
 from ..privacy.secrets import masked_arguments
 from ..recording.open_operation import OpenOperation
-from .classify import AGENT, EMBEDDING, QUERY, RERANKING, RETRIEVAL, RUN, STEP, TRANSFORM
+from .classify import AGENT, EMBEDDING, QUERY, RERANKING, RETRIEVAL, RUN, RUNS, STEP, TRANSFORM
 from .content import capture
 from .instances import attributes_of, first, first_text
 from .models import provider_of
+from .workflow import answer_in
 
 _EMBEDDING_PARAMETERS = ("dimensions", "embed_batch_size")
 _QUERY_NAMES = ("str_or_query_bundle", "query_bundle", "query", "query_str", "message")
@@ -121,7 +122,7 @@ def capture_result(role: str, result: Any, operation: OpenOperation, *, vectors:
             list(result) if isinstance(result, (list, tuple)) else result, operation
         )
     else:
-        operation.snapshots["output"] = capture(result, operation)
+        operation.snapshots["output"] = capture(answer_in(result) if role in RUNS else result, operation)
 
 
 def _capture_vectors(result: Any, operation: OpenOperation, wanted: bool) -> None:

@@ -83,13 +83,14 @@ def family(instance: object) -> str:
 
 Plan = tuple[str, str, str]
 """What is the same in all calls of one method: its name, the name of its operation, the role of the call."""
-_plans_of = ClassCache(lambda kind: dict[str, Plan]()).get
+_plans = ClassCache(lambda kind: dict[str, Plan]())
 _MOST_PLANS = 1024  # of one class
 
 
 def plan_of(instance: object, head: str) -> Plan:
     """Return the plan of a call; worked out once. *head*: what the dispatcher's id begins with, the method's full name."""
-    plans = _plans_of(type(instance))
+    known = _plans.find(id(type(instance)))
+    plans = known[0] if known is not None else _plans.get(type(instance))
     found = plans.get(head)
     if found is None:
         if len(plans) >= _MOST_PLANS:

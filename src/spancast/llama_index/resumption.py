@@ -28,12 +28,15 @@ _ASKED = ""  # instead of a step: the workflow has sent an InputRequiredEvent, a
 _waiting: Counter[str] = Counter()  # each change is one atomic step
 
 
-_asks = ClassCache(lambda kind: issubclass(kind, InputRequiredEvent)).get
+_asking = ClassCache(lambda kind: issubclass(kind, InputRequiredEvent))
 
 
 def may_wait(result: object) -> bool:
     """Return whether a step that returned *result* may wait for a human."""
-    return result is None or _asks(type(result))
+    if result is None:
+        return True
+    known = _asking.find(id(type(result)))
+    return known[0] if known is not None else _asking.get(type(result))
 
 
 def note_wait(run: Call | None, step: Call, result: Any) -> None:

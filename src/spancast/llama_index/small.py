@@ -93,10 +93,16 @@ def small_message(message: Any, _: int = 0) -> tuple[MessageSnapshot, int] | Non
         content = ""
     size = CONTAINER_BYTES + len(content)
     if further:
-        further = _json(further, further)
-        if further is None:
-            return None
-        size += len(further)
+        if _measured(id(further)) is None:
+            text = _json(further, further)
+            if text is None:
+                return None
+        else:  # as in `_json`, without its call: a conversation repeats all former turns
+            text = _dumps(further, None, PLAIN_ONLY)
+            if len(text) > _MOST_JSON:
+                MEASURED_CALLS.forget(further)
+        further = text
+        size += len(text)
     else:
         further = None
     return _new_snapshot(MessageSnapshot, (role._value_, content, further)), size

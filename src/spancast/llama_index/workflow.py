@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from types import FrameType
 from typing import Any
 
-from workflows.events import Event
+from llama_index.core.agent.workflow import AgentOutput
+from llama_index.core.base.llms.types import ChatMessage
+from workflows.events import Event, StopEvent
 from workflows.runtime.types.results import AddCollectedEvent, StepWorkerStateContextVar
 
 from ..capture.class_cache import ClassCache
@@ -17,13 +19,15 @@ _WAITING = "captured_waiting"  # a variable of the function of `workflows` that 
 _MAX_FRAMES = 16  # between the end of a step's span and that function
 
 
-_is_event = ClassCache(lambda kind: issubclass(kind, Event)).get
+_events = ClassCache(lambda kind: issubclass(kind, Event))
+_is_event, _known = _events.get, _events.find
 
 
 def event_in(arguments: Mapping[str, Any]) -> Any:
     """Return the event that a step was started with."""
     for value in arguments.values():
-        if _is_event(type(value)):
+        known = _known(id(type(value)))  # without a call of Python's for each argument of each step
+        if known[0] if known is not None else _is_event(type(value)):
             return value
     return None
 
@@ -31,6 +35,19 @@ def event_in(arguments: Mapping[str, Any]) -> Any:
 def field(event: object, name: str) -> Any:
     """Return a declared field of an event; None when it has none of that name."""
     return event.__dict__.get(name) if _is_event(type(event)) else None
+
+
+def answer_in(result: object) -> object:
+    """Return what is captured of a run's result: of an agent's answer not the calls of its tools, which have their spans."""
+    stopped = type(result) is StopEvent
+    output: Any = (result.__pydantic_private__ or {}).get("_result") if stopped else result  # type: ignore[attr-defined]
+    if type(output) is not AgentOutput or type(output.__dict__.get("response")) is not ChatMessage:
+        return result
+    answer = {name: value for name in _ANSWER if (value := output.__dict__.get(name)) is not None}
+    return {"result": answer} if stopped else answer
+
+
+_ANSWER = ("response", "structured_response", "current_agent_name")
 
 
 def only_collected() -> bool:
