@@ -27,13 +27,13 @@ from .calls import Call
 from .classify import GENERATION
 from .events import note_piece
 from .replaced_methods import ReplacedMethods
-from .spans import SpanHandler
+from .spans import Spans
 
 _MAX_WORDS = 100_000  # pieces of an answer; what has more keeps the last one
 _STREAMS = ("stream_chat", "stream_complete", "astream_chat", "astream_complete")
 
 
-def replaced_methods(spans: SpanHandler) -> tuple[ReplacedMethods, ...]:
+def replaced_methods(spans: Spans) -> tuple[ReplacedMethods, ...]:
     """Return all methods that are replaced, for calls that *spans* hears of."""
     return (
         ReplacedMethods(BaseEvaluator, ("evaluate", "aevaluate"), _decorated),
@@ -46,7 +46,7 @@ def _decorated(theirs: Any) -> Any:
     return get_dispatcher(__name__).span(theirs)
 
 
-def _passed_through(theirs: Any, spans: SpanHandler) -> Any:
+def _passed_through(theirs: Any, spans: Spans) -> Any:
     """Return *theirs* with its stream passed on piece by piece; itself where LlamaIndex's callback decorator is on it."""
     bare = getattr(theirs, "__wrapped__", None)  # what the dispatcher's decorator is on
     code = getattr(bare, "__code__", None)
@@ -73,7 +73,7 @@ def _passed_through(theirs: Any, spans: SpanHandler) -> Any:
     return get_dispatcher(function.__module__).span(made)
 
 
-def _watched(spans: SpanHandler, stream: Any) -> Any:
+def _watched(spans: Spans, stream: Any) -> Any:
     """Return what is handed out instead of *stream*: itself where its call is reported by events, or is not recorded."""
     if type(stream) not in (GeneratorType, AsyncGeneratorType):
         return stream
@@ -84,7 +84,7 @@ def _watched(spans: SpanHandler, stream: Any) -> Any:
 
 
 @guarded
-def _unreported_call(spans: SpanHandler) -> Call | None:
+def _unreported_call(spans: Spans) -> Call | None:
     call = spans.find(active_span_id.get())
     if call is None or not call.is_visible or call.role != GENERATION or call.progress.is_reported:
         return None
@@ -92,7 +92,7 @@ def _unreported_call(spans: SpanHandler) -> Call | None:
     return call
 
 
-def _pieces(spans: SpanHandler, call: Call, stream: Any) -> Generator[Any, None, None]:
+def _pieces(spans: Spans, call: Call, stream: Any) -> Generator[Any, None, None]:
     words: list[str] = []
     try:
         for piece in stream:
@@ -108,7 +108,7 @@ def _pieces(spans: SpanHandler, call: Call, stream: Any) -> Generator[Any, None,
     _end(spans, call, words)
 
 
-async def _async_pieces(spans: SpanHandler, call: Call, stream: Any) -> AsyncGenerator[Any, None]:
+async def _async_pieces(spans: Spans, call: Call, stream: Any) -> AsyncGenerator[Any, None]:
     words: list[str] = []
     try:
         async for piece in stream:
@@ -138,7 +138,7 @@ def _note(call: Call, piece: Any, words: list[str]) -> None:
 
 
 def _end(
-    spans: SpanHandler, call: Call, words: list[str], error: BaseException | None = None, ending: str | None = None
+    spans: Spans, call: Call, words: list[str], error: BaseException | None = None, ending: str | None = None
 ) -> None:
     if len(words) > 1 and call.progress.response is not None:
         call.progress.response = call.progress.response.model_copy(update={"text": "".join(words)})
