@@ -90,7 +90,7 @@ TABLE: list[tuple[str, Any, list[Part]]] = [
     (
         "openai file",
         {"type": "file", "file": {"filename": "a.pdf", "file_id": "f1"}},
-        [media("document", None, file_id="f1")],
+        [media("document", None, file_id="f1", name="a.pdf")],
     ),
     (
         "responses file",
@@ -126,7 +126,7 @@ TABLE: list[tuple[str, Any, list[Part]]] = [
     (
         "bedrock document",
         {"document": {"format": "pdf", "name": "a", "source": {"s3Location": {"uri": "s3://a"}}}},
-        [media("document", "application/pdf", url="s3://a")],
+        [media("document", "application/pdf", url="s3://a", name="a")],
     ),
     (
         "langchain 0.3",
@@ -217,6 +217,38 @@ TABLE: list[tuple[str, Any, list[Part]]] = [
     ("in another", {"type": "non_standard", "value": {"type": "thinking", "thinking": "hm"}}, [Reasoning("hm")]),
     ("bedrock guard", {"guardContent": {"text": {"text": "hi"}}}, [Text("hi")]),
     ("bedrock citations", {"citationsContent": {"content": [{"text": "hi"}], "citations": []}}, [Text("hi")]),
+    (
+        "bedrock cited",
+        {"citationsContent": {"content": [{"text": "hi"}], "citations": [{"title": "T"}]}},
+        [Text("hi", [{"title": "T"}])],
+    ),
+    (
+        "langchain and openai citations",
+        {"type": "text", "text": "hi", "annotations": [{"type": "url_citation", "url": "https://x"}]},
+        [Text("hi", [{"type": "url_citation", "url": "https://x"}])],
+    ),
+    (
+        "anthropic citations",
+        {"type": "text", "text": "hi", "citations": [{"type": "char_location", "cited_text": "h"}]},
+        [Text("hi", [{"type": "char_location", "cited_text": "h"}])],
+    ),
+    ("annotations of mcp", {"type": "text", "text": "hi", "annotations": {"audience": ["user"]}}, [Text("hi")]),
+    ("no citations", {"type": "text", "text": "hi", "annotations": [], "citations": None}, [Text("hi")]),
+    (
+        "llama_index citation",
+        {"block_type": "citation", "cited_content": {"block_type": "text", "text": "hi"}, "title": "T", "source": "s"},
+        [Text("hi", [{"title": "T", "source": "s"}])],
+    ),
+    (
+        "anthropic search result",
+        {"type": "search_result", "title": "T", "source": "s", "content": [{"type": "text", "text": "hi"}]},
+        [Text("hi", [{"title": "T", "source": "s"}])],
+    ),
+    (
+        "langchain file's name",
+        {"type": "file", "file_id": "f1", "extras": {"filename": "a.pdf"}},
+        [media("document", None, file_id="f1", name="a.pdf")],
+    ),
     ("cache mark", {"cachePoint": {"type": "default"}}, []),
     ("unknown", {"type": "mystery", "x": 1}, [Other({"type": "mystery", "x": 1})]),
     ("unknown and empty", {"type": "mystery", "x": None}, []),

@@ -131,3 +131,13 @@ def test_the_first_piece_of_an_answer(fields: dict[str, Any], begins: bool) -> N
     """The first thought, text or call begins an answer; a frame that says nothing does not."""
     assert begins is begins_answer(SimpleNamespace(message=SimpleNamespace(**fields)))
     assert False is begins_answer(None)
+
+
+@pytest.mark.parametrize("name", ["annotations", "search_results", "citations"])
+def test_citations_beside_the_content_belong_to_its_last_text(name: str) -> None:
+    """As OpenAI's chat completions, OpenRouter, Perplexity and xAI give them; those in the content itself win."""
+    cited = [{"url": "https://x"}]
+    assert [Text("a"), Text("b", cited)] == with_further([Text("a"), Text("b")], {name: cited})
+    own = [Text("a", [{"url": "https://own"}]), Text("b")]
+    assert own == with_further(list(own), {name: cited})
+    assert [Text("a")] == with_further([Text("a")], {name: []})

@@ -80,9 +80,29 @@ def _text(block: Block) -> Parts:
     text = text_of(text) or text_of(fields_of(text).get("value"))  # OpenAI's assistants: {"value": ...}
     if not text:
         return NO_PARTS
-    return (
-        (Reasoning(text, _signature(block)),) if block.get("thought") is True else (Text(text),)
-    )  # a thought of Gemini
+    if block.get("thought") is True:  # a thought of Gemini
+        return (Reasoning(text, _signature(block)),)
+    return (Text(text, citations_in(block)),)
+
+
+_CITATIONS = ("annotations", "citations")
+
+
+def citations_in(block: Block, names: Sequence[str] = _CITATIONS) -> JSON:
+    """Return what a text rests on, as the provider says it; None where nothing is said."""
+    for name in names:
+        found = block.get(name)
+        if found and type(found) in (list, tuple):
+            return plain_data(found)
+    return None
+
+
+def with_citations(parts: Parts, citations: JSON) -> Parts:
+    """Return *parts* whose last text rests on *citations*."""
+    last = next((part for part in reversed(parts) if type(part) is Text), None)
+    if last is None or citations is None:
+        return parts
+    return tuple([Text(last.text, citations) if part is last else part for part in parts])
 
 
 def _text_document(block: Block) -> Parts:
@@ -163,8 +183,27 @@ def _refusal(block: Block) -> Parts:
 
 
 def _nested(key: str) -> Reader:
-    """Return a reader for a block around others: LangChain's `non_standard`, LlamaIndex's `citable` and `citation`."""
+    """Return a reader for a block around others: LangChain's `non_standard`."""
     return lambda block: tuple(parts_of(block.get(key)))
+
+
+_SOURCE = ("title", "source", "additional_location_info")
+
+
+def _sourced(key: str) -> Reader:
+    """Return a reader for a block whose text has a source: Anthropic's results, LlamaIndex's `citable` and `citation`."""
+
+    def read(block: Block) -> Parts:
+        source = {name: plain_data(block[name]) for name in _SOURCE if block.get(name)}
+        return with_citations(tuple(parts_of(block.get(key))), [source] if source else None)
+
+    return read
+
+
+def _cited_content(inner: Any, block: Block) -> Parts:
+    """Read Bedrock's text with its citations."""
+    fields = fields_of(inner)
+    return with_citations(tuple(parts_of(fields.get("content"))), citations_in(fields))
 
 
 # ---------------------------------------------------------------- tools
@@ -312,9 +351,9 @@ _TYPES: dict[str, Reader] = {
     **dict.fromkeys(("tool_call_chunk", "server_tool_call_chunk", "compaction", "item_reference"), _nothing),
     "refusal": _refusal,
     "non_standard": _nested("value"),
-    "citable": _nested("content"),
-    "search_result": _nested("content"),
-    "citation": _nested("cited_content"),
+    "citable": _sourced("content"),
+    "search_result": _sourced("content"),
+    "citation": _sourced("cited_content"),
     **{kind: _as_media(kind) for kind in MODALITIES},
     **dict.fromkeys(
         ("tool_call", "tool_use", "function_call", "function", "invalid_tool_call", "custom_tool_call"), _call
@@ -363,6 +402,6 @@ _KEYS: dict[str, Inner] = {
     "codeExecutionResult": lambda inner, block: _code_result({"code_execution_result": inner}),
     "cachePoint": lambda inner, block: NO_PARTS,
     "guardContent": lambda inner, block: read_block(fields_of(inner).get("text")),
-    "citationsContent": lambda inner, block: tuple(parts_of(fields_of(inner).get("content"))),
+    "citationsContent": _cited_content,
     "text": lambda inner, block: _text(block),
 }

@@ -46,6 +46,7 @@ _MIME_TYPES = (
     "document_mimetype",
 )
 _FILE_IDS = ("file_id", "fileId")
+_NAMES = ("filename", "file_name", "title", "name")
 # where the source stands inside a block: Anthropic and Bedrock, OpenAI, and LangChain 0.3's `source_type` (flat)
 _NESTED = (
     "source",
@@ -92,9 +93,20 @@ def media(kind: str, block: Mapping[str, Any], depth: int = _MAX_DEPTH) -> Seque
             return ()
     return (
         Media(
-            modality=modality, mime_type=mime_type, url=url, data=data or None, file_id=file_id, transcript=transcript
+            modality=modality,
+            mime_type=mime_type,
+            url=url,
+            data=data or None,
+            file_id=file_id,
+            transcript=transcript,
+            name=_first_text(source, _NAMES) or _first_text(block, _NAMES) or _extra_name(block),
         ),
     )
+
+
+def _extra_name(block: Mapping[str, Any]) -> str | None:
+    """Return the name that LangChain keeps beside its standard fields."""
+    return _first_text(fields_of(block.get("extras")), _NAMES)
 
 
 def _source(kind: str, block: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..record.message import Media, Message, Part, Reasoning, Refusal, Text, ToolCall
-from .blocks import arguments_of, executed_tools, id_of, parts_of, reasoning
+from .blocks import arguments_of, citations_in, executed_tools, id_of, parts_of, reasoning, with_citations
 from .lookup import fields_of, items_of, text_of
 from .media import media
 
@@ -41,7 +41,10 @@ THOUGHTS = (
     "thoughts",
 )
 # Keys of `additional_kwargs` that hold something which the content does not.
-BESIDE = frozenset({*THOUGHTS, "refusal", "audio", "executed_tools", "function_call", "tool_calls", "tool_outputs"})
+_SOURCES = ("annotations", "search_results", "citations")  # OpenAI and OpenRouter; Perplexity; xAI, Cohere, Perplexity
+BESIDE = frozenset(
+    {*THOUGHTS, *_SOURCES, "refusal", "audio", "executed_tools", "function_call", "tool_calls", "tool_outputs"}
+)
 
 
 def with_further(parts: list[Part], further: Mapping[str, Any]) -> list[Part]:
@@ -66,6 +69,9 @@ def with_further(parts: list[Part], further: Mapping[str, Any]) -> list[Part]:
         isinstance(part, ToolCall) and part.server for part in parts
     ):
         parts += parts_of(further["tool_outputs"])  # OpenAI Responses before LangChain 1
+    citations = citations_in(further, _SOURCES)
+    if citations is not None and not any(type(part) is Text and part.citations is not None for part in parts):
+        return list(with_citations(parts, citations))
     return parts
 
 

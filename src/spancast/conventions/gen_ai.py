@@ -351,8 +351,11 @@ def _parts(parts: Sequence[Part]) -> list[JSON]:
 
 
 def _part(part: Part) -> JSON:
-    if isinstance(part, (Text, Refusal)):
-        return {"type": "text" if isinstance(part, Text) else "refusal", "content": part.text}
+    if isinstance(part, Text):
+        said: dict[str, JSON] = {"type": "text", "content": part.text}
+        return said if part.citations is None else {**said, "citations": part.citations}
+    if isinstance(part, Refusal):
+        return {"type": "refusal", "content": part.text}
     if isinstance(part, Reasoning):
         return {"type": "reasoning", "content": part.text}
     if isinstance(part, ToolCall):
@@ -397,6 +400,8 @@ def _media(part: Media) -> JSON:
         said["mime_type"] = part.mime_type
     if part.transcript:
         said["transcript"] = part.transcript
+    if part.name:
+        said["name"] = part.name
     if part.data is not None:
         return {"type": "blob", **said, "content": part.data}
     if part.file_id is not None:

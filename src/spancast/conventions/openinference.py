@@ -212,7 +212,7 @@ def _completion(attributes: Writable, detail: Generation) -> None:
 
 def _answer(attributes: Writable, messages: tuple[Message, ...]) -> None:
     first = messages[0].parts
-    if len(messages) == 1 and len(first) == 1 and isinstance(first[0], Text):
+    if len(messages) == 1 and len(first) == 1 and isinstance(first[0], Text) and first[0].citations is None:
         _value(attributes, OUTPUT, first[0].text)
     else:
         _conversation(attributes, OUTPUT, messages)
@@ -312,6 +312,8 @@ def _media(attributes: Writable, content: str, part: Media) -> None:
         address = f"data:{part.mime_type or 'application/octet-stream'};base64,{part.data}"
     name = {"image": "image.image.url", "audio": "audio.audio.url", "video": "video.video.url"}.get(part.modality)
     say(attributes, content + (name or "document.document.url"), address)
+    if part.name and part.modality == "document":
+        attributes[content + "document.document.name"] = part.name
     if part.modality == "audio" and part.mime_type:
         attributes[content + "audio.audio.mime_type"] = part.mime_type
     if part.transcript:

@@ -96,7 +96,7 @@ def _without_earlier(parts: tuple[Part, ...]) -> tuple[Part, ...]:
         return parts
     first = next(part for part in parts if type(part) is Text)
     kept = [part for part in parts if part is first or type(part) is not Text]
-    return tuple([Text(texts[-1]) if part is first else part for part in kept])
+    return tuple([Text(texts[-1], first.citations) if part is first else part for part in kept])
 
 
 _SCALARS = (str, int, float)

@@ -11,9 +11,10 @@ from .json import JSON, dumps
 
 @frozen()
 class Text:
-    """Plain text."""
+    """Plain text. *citations* is a list of what it rests on, as the provider says it: pages, documents, passages."""
 
     text: str
+    citations: JSON = None
 
 
 @frozen()
@@ -42,7 +43,8 @@ class Refusal:
 class Media:
     """An image, sound, film or document: by address (*url*), by a provider's *file_id*, or by value (*data*, base64).
 
-    *modality* is `image`, `audio`, `video` or `document`; *transcript* is the speech in it, where the provider gives that.
+    *modality* is `image`, `audio`, `video` or `document`; *transcript* is the speech in it, where the provider gives that;
+    *name* is the file's.
     """
 
     modality: str
@@ -51,6 +53,7 @@ class Media:
     file_id: str | None = None
     data: str | None = None
     transcript: str | None = None
+    name: str | None = None
 
 
 @frozen(kw_only=True)
@@ -141,11 +144,11 @@ def turn(message: Message) -> JSON:
     if message.tool_call_id:
         data["tool_call_id"] = message.tool_call_id
     parts = message.parts
-    if len(parts) == 1 and type(parts[0]) is Text:
+    if len(parts) == 1 and type(parts[0]) is Text and parts[0].citations is None:
         data["content"] = parts[0].text
         return data
     pieces = [piece for piece in parts if not isinstance(piece, ToolCall)]
-    texts = [piece.text for piece in pieces if isinstance(piece, Text)]
+    texts = [piece.text for piece in pieces if isinstance(piece, Text) and piece.citations is None]
     data["content"] = texts[0] if len(texts) == len(pieces) == 1 else [_piece(piece) for piece in pieces] or ""
     calls = [_piece(piece) for piece in message.parts if isinstance(piece, ToolCall)]
     if calls:
