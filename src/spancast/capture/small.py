@@ -24,7 +24,7 @@ CONTAINER_BYTES = 64
 _MOST_WITHIN = 32  # of one list on the last level
 _MOST_VALUES = 64  # that become JSON text
 _MOST_TEXT = 16_000  # characters of one of them
-_ENTRY_BYTES = 104
+ENTRY_BYTES = 104
 _NUMBER_BYTES = 32
 _sizeof = str.__sizeof__
 
@@ -71,7 +71,7 @@ def small_copies(  # noqa: C901  (three small functions that call each other)
         if count > FEW:
             return None
         copied = value.copy()  # in one step: another thread may be changing it
-        size = CONTAINER_BYTES + _ENTRY_BYTES * count
+        size = CONTAINER_BYTES + ENTRY_BYTES * count
         for key, item in copied.items():
             if type(key) is not str:
                 return None
@@ -81,8 +81,14 @@ def small_copies(  # noqa: C901  (three small functions that call each other)
             elif kind is int:
                 if not -INT64 <= item < INT64:
                     return None
+            elif kind is list:
+                listed = small_list(item, levels - 1)
+                if listed is None:
+                    return None
+                copied[key], more = listed
+                size += len(key) + more
             elif item is not None and kind is not bool and kind is not float:
-                found: Copied | None = small_list(item, levels - 1) if kind is list else within(item, kind, levels)
+                found = within(item, kind, levels)
                 if found is None:
                     return None
                 copied[key], more = found

@@ -23,7 +23,7 @@ MANAGER_FILE = manager.ahandle_event.__code__.co_filename
 _MANAGERS = frozenset({"run_manager", "run_managers"})  # where the calls of LangChain and LangGraph keep them
 # What LangChain's models, retrievers, tools and LangGraph's graphs run in; `trace_as_chain_group`, a block, is none.
 _CALLS = frozenset({"generate", "agenerate", "stream", "astream", "invoke", "ainvoke", "run", "arun"})
-_OWN_FRAMES = 3  # at least: this function, `Runs.open`, the handler's event
+_EVENT_FRAMES = 5  # at least: this function, `Runs.open`, the handler's event, and two of LangChain's callback manager
 _MAX_EVENT_FRAMES = 16
 _MAX_FRAMES = 1_000
 _MAX_AWAITED = 100
@@ -92,12 +92,15 @@ def watch_place(operation: OpenOperation, key: int) -> None:
     span = operation.current
     if span is None:
         return
-    frame: FrameType | None = sys._getframe(_OWN_FRAMES)
-    for _ in range(_MAX_EVENT_FRAMES):  # from the handler through LangChain's manager to the call
+    try:
+        frame: FrameType | None = sys._getframe(_EVENT_FRAMES)
+    except ValueError:  # an event that nothing of LangChain's has sent
+        return
+    for _ in range(_MAX_EVENT_FRAMES):  # from LangChain's manager to the call
         if frame is None:
             return
         code = frame.f_code
-        seen = _read.get(id(code))
+        seen = _find_read(id(code))
         if seen is None:
             seen = _read_code(code)
         if seen[1]:
@@ -110,6 +113,7 @@ def watch_place(operation: OpenOperation, key: int) -> None:
 # Whether a function is a call, and whether it keeps its run manager, by the id of its code; the code is kept too, so that
 # no other gets its id. The names of its variables are made anew at each reading.
 _read: dict[int, tuple[CodeType, bool, bool]] = {}
+_find_read = _read.get
 _MAX_READ = 256
 
 

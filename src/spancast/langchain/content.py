@@ -9,7 +9,7 @@ from ..capture.small import LEVELS
 from ..capture.snapshot import Snapshot
 from ..recording.open_operation import OpenOperation
 from .messages import SHAPES
-from .small import copy_small, small_mapping
+from .small import copy_small, small_state
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _TOOLS = ("tools", "functions")
@@ -22,7 +22,7 @@ def capture(value: object, operation: OpenOperation) -> object:
         operation.size += str.__sizeof__(value)
         return value
     try:  # most are mappings: for them a call less
-        found = small_mapping(value, LEVELS) if kind is dict else copy_small(value)  # type: ignore[arg-type]
+        found = small_state(value, LEVELS) if kind is dict else copy_small(value)  # type: ignore[arg-type]
     except Exception:  # an object that cannot be looked at: the snapshot says so
         found = None
     if found is not None:
@@ -38,8 +38,6 @@ def capture_parameters(parameters: Mapping[str, Any], operation: OpenOperation) 
     """Capture what a model was asked for. Tools are kept as they are: nobody changes them, and they are long."""
     captured = dict(parameters)
     for key, value in captured.items():
-        kind = type(value)
-        if kind is str or value is None or kind in _SCALARS:
-            continue
-        captured[key] = value.copy() if kind is list and key in _TOOLS else capture(value, operation)
+        if type(value) not in _SCALARS:
+            captured[key] = value.copy() if type(value) is list and key in _TOOLS else capture(value, operation)
     return captured

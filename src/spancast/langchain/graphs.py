@@ -15,7 +15,7 @@ HARNESS_NODES = frozenset(
         *("AsyncSubAgentMiddleware.after_model", "TodoListMiddleware.after_model"),
     }
 )
-_INTERNAL = HARNESS_NODES | {"ChannelRead", "ChannelWrite", "PregelNode", "RunnableCallable", "RunnableSeq", "chain"}
+INTERNAL = HARNESS_NODES | {"ChannelRead", "ChannelWrite", "PregelNode", "RunnableCallable", "RunnableSeq", "chain"}
 _graph_classes: dict[type, type] = {}
 _tracers: set[type] = set()
 _hooks: Any = None
@@ -25,7 +25,7 @@ def is_internal(name: str, tags: Any, metadata: Mapping[str, Any] | None) -> boo
     """Return whether a run is LangGraph's or LangChain's own wrapper, which a reader does not ask for."""
     if tags and HIDDEN in tags:
         return True
-    return name in _INTERNAL and metadata is not None and "langgraph_node" in metadata
+    return name in INTERNAL and metadata is not None and "langgraph_node" in metadata
 
 
 def middleware_hooks() -> Any:

@@ -125,10 +125,11 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
                 if agent:
                     agents.note_agent(operation, agent)
                 capture_chain_start(operation, None if defers_inputs else inputs, run_type, metadata, serialized)
-                if metadata and "langgraph.pregel.remote" in sys.modules:
-                    graphs.carry_trace(name, metadata)
-                if metadata and name in CALLING_NODES and (hooks := graphs.middleware_hooks()) is not None:
-                    hooks.watch_hooks(operation, metadata, self, self._runs.folds)
+                if metadata:
+                    if "langgraph.pregel.remote" in sys.modules:
+                        graphs.carry_trace(name, metadata)
+                    if name in CALLING_NODES and (hooks := graphs.middleware_hooks()) is not None:
+                        hooks.watch_hooks(operation, metadata, self, self._runs.folds)
             elif metadata and name in graphs.HARNESS_NODES:
                 skip_step(self._runs.peek(parent_run_id), metadata)
         except Exception as error:

@@ -69,23 +69,19 @@ def hold_message(message: Any, taken: Snapshot) -> MessageSnapshot:
     return snapshot
 
 
-def copy_messages(
-    messages: Sequence[Any],
-    measured: MeasuredTexts = MEASURED_TEXTS,
-    kind: type[Copies] = list,  # type: ignore[assignment]
-) -> tuple[Copies, int]:
-    """Copy a model's input, or a state's messages; return the copies and the bytes that they keep alive.
+def copy_messages(messages: Sequence[Any]) -> tuple[list[Any], int]:
+    """Copy a model's input; return the copies and the bytes that they keep alive.
 
     Messages of plain text are copied as their fields alone, which takes a third of the time. Every message is copied in
     every call, so that what is changed between two of them is seen: comparing the fields of a message with those of its
-    former copy takes more instructions than copying them (1,350 against 780). *measured* knows the texts that the thread's
-    last conversation of this sort had. *kind*: of which class the list of copies is.
+    former copy takes more instructions than copying them (1,350 against 780).
     """
-    if len(messages) < _MANY:
-        copies = kind()
-        size = _copy_texts(messages, copies)
-        if size is not None:
-            return copies, size
+    texts = copy_texts(messages, list) if len(messages) < FEW_MESSAGES else None
+    return copy_many(messages, MEASURED_TEXTS, list) if texts is None else texts
+
+
+def copy_many(messages: Sequence[Any], measured: MeasuredTexts, kind: type[Copies]) -> tuple[Copies, int]:
+    """Copy messages of any content. *measured* knows the texts that the thread's last conversation of this sort had."""
     copies = kind([message.__dict__.copy() for message in messages])
     try:
         contents = [data["content"] for data in copies]
@@ -100,11 +96,12 @@ def copy_messages(
     return copies, size
 
 
-def _copy_texts(messages: Sequence[Any], copies: list[Any]) -> int | None:
-    """Copy messages of plain text, with or without tool calls, into *copies*, and return the bytes that these keep alive.
+def copy_texts(messages: Sequence[Any], kind: type[Copies]) -> tuple[Copies, int] | None:
+    """Copy fewer than `FEW_MESSAGES` messages of plain text, with or without tool calls, into a list of class *kind*.
 
-    None where there is another message among them: then *copies* is of no use.
+    None where there is another message among them.
     """
+    copies = kind()
     keep = copies.append
     size = _FIELDS_BYTES * len(messages)
     try:
@@ -118,9 +115,9 @@ def _copy_texts(messages: Sequence[Any], copies: list[Any]) -> int | None:
                 known = _measured_calls(id(calls))
                 size += MEASURED_CALLS.size_of(calls) if known is None else known[1]
             keep(data)
-    except KeyError:  # a class of the application's, without these fields
+    except (AttributeError, KeyError):  # no message, or of a class of the application's, without these fields
         return None
-    return size
+    return copies, size
 
 
 def _measure(copies: list[Any], messages: Sequence[Any], start: int) -> tuple[int, bool]:
@@ -150,7 +147,7 @@ def _measure(copies: list[Any], messages: Sequence[Any], start: int) -> tuple[in
 
 
 _measured_calls = MEASURED_CALLS.find
-_MANY = 12  # messages, from which on it pays to look what was measured before
+FEW_MESSAGES = 12  # from so many on it pays to look what was measured before
 _FIELDS_BYTES = 64
 
 

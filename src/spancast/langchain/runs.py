@@ -16,7 +16,7 @@ from ..recording.recorder import Recorder
 from ..recording.retired import owner_of
 from . import lost_runs, run_context, trace_lookup
 from .calls import goes_on, watch_place
-from .graphs import HIDDEN, is_internal
+from .graphs import HIDDEN, INTERNAL, is_internal
 from .lost_runs import CALLS
 from .metadata import WITHIN, is_framework_tag
 from .parents import innermost, surrounding_rule
@@ -118,8 +118,8 @@ class Runs:
                 recorder, key, kind, name, run_id, metadata, translator, current, inputs, batch_size
             )
         else:
-            # most runs outside of graphs have a tag and no metadata: they are not asked
-            if self.folds and (metadata or (tags and HIDDEN in tags)) and is_internal(name, tags, metadata):
+            # few are asked: by the name, or by the tag
+            if self.folds and (name in INTERNAL or (tags and HIDDEN in tags)) and is_internal(name, tags, metadata):
                 recorder.fold(key, parent)
                 return None
             inner = innermost(parent, recorder)

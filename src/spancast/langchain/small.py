@@ -9,23 +9,46 @@ from langchain_core.messages.base import TextAccessor
 
 from ..capture.class_cache import ClassCache
 from ..capture.shapes import module_of, plain_name
-from ..capture.small import CONTAINER_BYTES, Copied, Small, small_copies
+from ..capture.small import CONTAINER_BYTES, ENTRY_BYTES, Copied, Small, small_copies
 from ..capture.snapshot import Snapshot
 from ..recording.message_cache import MEASURED_CALLS, MEASURED_STATES
-from .messages import SHAPES, MessageCopies, MessageSnapshot, copy_messages, hold_message, hold_prompt
+from .messages import (
+    FEW_MESSAGES,
+    SHAPES,
+    MessageCopies,
+    MessageSnapshot,
+    copy_many,
+    copy_texts,
+    hold_message,
+    hold_prompt,
+)
 
 _new_snapshot = MessageSnapshot.__new__
 _USUAL = frozenset({AIMessage, HumanMessage, ToolMessage, SystemMessage})
+_usual_ids = frozenset(map(id, _USUAL))
 _are_usual = _USUAL.issuperset
+_STATE_BYTES = CONTAINER_BYTES + ENTRY_BYTES + len("messages")
 _MOST_TEXT = 100_000  # characters
 
 
 # ---------------------------------------------------------------- messages
 def _messages(messages: list[Any]) -> tuple[MessageCopies, int] | None:
     """Copy a conversation: of a message of plain text its fields alone."""
-    if not _are_usual(map(type, messages)):
-        return None
-    return copy_messages(messages, MEASURED_STATES, MessageCopies)
+    texts = copy_texts(messages, MessageCopies) if len(messages) < FEW_MESSAGES else None
+    if texts is None and _are_usual(map(type, messages)):
+        return copy_many(messages, MEASURED_STATES, MessageCopies)
+    return texts
+
+
+def small_state(value: dict[Any, Any], levels: int) -> tuple[dict[str, object], int] | None:
+    """Copy a mapping: of an agent's state, which is a few messages of text, in half of the steps of any other."""
+    if len(value) == 1 and "messages" in value:
+        messages = value["messages"]
+        if type(messages) is list and 0 < len(messages) < FEW_MESSAGES and id(type(messages[0])) in _usual_ids:
+            texts = copy_texts(messages.copy(), MessageCopies)
+            if texts is not None:
+                return {"messages": texts[0]}, texts[1] + _STATE_BYTES
+    return small_mapping(value, levels)
 
 
 def copy_message(message: Any) -> tuple[MessageSnapshot, int]:
@@ -64,7 +87,7 @@ def _command(command: Any, levels: int) -> Copied | None:
     goto, update = command.goto, command.update
     if type(goto) is not tuple or goto or command.resume is not None or command.graph is not None:
         return None
-    found = small_mapping(update, levels) if type(update) is dict else None
+    found = small_state(update, levels) if type(update) is dict else None
     return None if found is None else ({"update": found[0]}, found[1] + CONTAINER_BYTES)
 
 

@@ -130,12 +130,12 @@ def show_uncalled(recorder: Recorder, node: OpenOperation, outputs: object) -> N
 
     A model that asks for a tool that does not exist gets such an answer, and LangChain sends no event of it.
     """
-    called = node.snapshots.pop("called", ())
     mapping, name = node.mapping or NOTHING, node.name
-    if mapping.get("langgraph_node") != name or "." in name:  # a middleware's hook
-        return
     if name == MODEL_NODE and mapping.get("ls_integration") in INTEGRATIONS:  # the most frequent one: it calls no tools
         return
+    if mapping.get("langgraph_node") != name or "." in name:  # a middleware's hook
+        return
+    called = node.snapshots.pop("called", ())
     for message in _messages_of(outputs):
         if message.status != "error" or message.tool_call_id in called:
             continue

@@ -276,6 +276,7 @@ def span_context(operation: OpenOperation) -> SpanContext:
 
 # ---------------------------------------------------------------- making current
 _new_span = CurrentSpan.__new__
+_merge = dict.update  # a Context's own refuses
 
 
 def activate(operation: OpenOperation, within: CurrentPlace | None = None) -> CurrentSpan:
@@ -299,7 +300,8 @@ def activate(operation: OpenOperation, within: CurrentPlace | None = None) -> Cu
     if not recorded:
         inside = otel_context.Context({**before, _KEY: span})
     elif before:
-        inside = otel_context.Context({**before, _KEY: span, _SPAN_KEY: span})
+        inside = otel_context.Context(before)
+        _merge(inside, {_KEY: span, _SPAN_KEY: span})  # a mapping less than `Context({**before, ...})`
     else:
         inside = otel_context.Context({_KEY: span, _SPAN_KEY: span})
     span.operation = operation

@@ -303,14 +303,29 @@ def placeholder(operation: OpenOperation) -> OpenOperation:
     return placed(place_of(operation))
 
 
-def leave_parent(operation: OpenOperation, parent: OpenOperation) -> OpenOperation | None:
-    """Take a closing operation from its parent and return that: a closed one must not keep its ancestors alive."""
+def join_parent(operation: OpenOperation, parent: OpenOperation) -> None:
+    """Put an operation beneath its parent. One that has ended gave its place in the tree, no more."""
+    if not parent.end_ns:
+        operation.parent = parent
+        if parent.children is None:
+            parent.children = set()
+        parent.children.add(operation)
+
+
+def leave_parent(operation: OpenOperation) -> None:
+    """Take a closing operation from its parent: a closed one must not keep its ancestors alive."""
+    parent = operation.parent
     operation.parent = None
-    if parent.end_ns:
-        return None
-    if parent.children is not None:
+    if parent is not None and parent.children is not None:
         parent.children.discard(operation)
-    return parent
+
+
+def note_ending(operation: OpenOperation, error: BaseException | None, ending: str | None) -> None:
+    """Note with which exception, or how otherwise, *operation* ends."""
+    if error is not None:
+        note_failure(operation, error)
+    if ending and not operation.ending:
+        operation.ending = ending
 
 
 def note_failure(operation: OpenOperation, error: BaseException) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import time_ns
 from typing import Any, Final
 
-from ..record.operation import CHAIN, LLM, Kind
+from ..record.operation import CHAIN, Kind
 from .captured import CapturedOperation, Translate, no_content
 from .current import activate, deactivate, running
 from .field_names import SHORT_BYTES, all_plain, all_short, bytes_of
@@ -21,16 +21,17 @@ from .fields import (
     fields_in,
     metadata_bytes,
     parse_raw_fields,
-    same,
 )
 from .identity import new_span_id, new_trace_id, random_bits
+from .inherited import inherit
 from .open_operation import (
     OpenOperation,
     Place,
     TraceState,
+    join_parent,
     leave_parent,
     new_operation,
-    note_failure,
+    note_ending,
     open_beneath,
     outermost,
     place_of,
@@ -43,7 +44,6 @@ from .resumed import keep_question, left_root, pause, written_root
 from .retired import finish, retired_here
 from .roots import (
     block_below,
-    fields_below,
     fields_said_here,
     leads_elsewhere,
     note_resumed,
@@ -169,11 +169,11 @@ class Recorder:
         raw = NO_FIELDS
         size = 0
         if mapping:
-            if not all_plain(mapping):
-                raw = fields_in(mapping)
+            usual = all_plain(mapping)
+            raw = NO_FIELDS if usual else fields_in(mapping)
             if parent is None or parent.mapping is None or len(mapping) != len(parent.mapping):
                 # its descendants share the values
-                size = SHORT_BYTES * len(mapping) if all_short(mapping) else bytes_of(mapping)
+                size = SHORT_BYTES * len(mapping) if usual or all_short(mapping) else bytes_of(mapping)
         scope = field_scope.get()
         within = around = None
         if parent is not None:
@@ -192,7 +192,16 @@ class Recorder:
                 operation, kind, name, time_ns(), parent.trace_id, random_bits(64) or 1, span_id,
                 key, origin, mapping, translate, size,
             )  # fmt: skip
-            self._inherit(operation, parent, raw, scope)
+            operation.capture = parent.capture
+            state = parent.state
+            if raw or state.fields.generation_name or (scope is not None and scope is not state.scope):
+                inherit(operation, state, self, raw, scope)
+            else:  # in most cases: nothing is said anew
+                operation.state = state
+            if not parent.end_ns:  # `join_parent`, without its call
+                operation.parent = parent
+                siblings = parent.children = set() if parent.children is None else parent.children
+                siblings.add(operation)
         else:
             start_ns = time_ns()
             around = current_parent_context(passes)
@@ -210,54 +219,6 @@ class Recorder:
             if around is not None and around.skipped and passes is not None and parent is None:
                 around.note_skipped(span, passes)
         return operation
-
-    def _inherit(
-        self,
-        operation: OpenOperation,
-        parent: OpenOperation,
-        raw: RawFields,
-        scope: FieldScope | None,
-        defaults: TraceFields = EMPTY,
-    ) -> None:
-        """Take over what the parent shares; what is set here for the first time is laid over it."""
-        state = parent.state
-        operation.capture = parent.capture
-        if scope is None:  # another context, of a task or a stream: the parent's block holds
-            scope = state.scope
-        if scope is state.scope and defaults is EMPTY and (not raw or same(raw, state.raw_fields)):
-            operation.state = state
-            if state.fields.generation_name and operation.kind is LLM:
-                name_operation(operation, state.fields, root=False)
-        else:
-            self._say_anew(operation, state, raw, scope, defaults)
-        if operation.wrapped_in is not None:
-            share_with_wrappers(operation)
-        if parent.end_ns:
-            return  # it has ended: it gave its place, no more
-        operation.parent = parent
-        siblings = parent.children
-        if siblings is None:
-            siblings = parent.children = set()
-        siblings.add(operation)
-
-    def _say_anew(
-        self,
-        operation: OpenOperation,
-        state: TraceState,
-        raw: RawFields,
-        scope: FieldScope | None,
-        defaults: TraceFields,
-    ) -> None:
-        """Lay what is set at *operation* for the first time over *state*, its parent's."""
-        fields = fields_below(state, raw, scope, defaults)
-        if fields is not state.fields:
-            name_operation(operation, fields, root=False)
-            fields = fields.inherited()
-        elif fields.generation_name and operation.kind is LLM:
-            name_operation(operation, fields, root=False)
-        operation.state = TraceState(fields, raw or state.raw_fields, scope, state.sampled, state.decision, self)
-        if fields.metadata is not state.fields.metadata:
-            operation.size += metadata_bytes(fields)
 
     def _root(
         self,
@@ -278,7 +239,9 @@ class Recorder:
             if not leads_elsewhere(fields_said_here(raw, scope, own), own.trace_id):
                 operation = OpenOperation(kind, name, now, own.trace_id, new_span_id())
                 operation.parent_span_id = around.span_id
-                self._inherit(operation, own, raw, scope, defaults)
+                operation.capture = own.capture
+                inherit(operation, own.state, self, raw, scope, defaults)
+                join_parent(operation, own)
                 note_resumed(operation, resumes)
                 return operation
             defaults = own.state.fields.merged_over(defaults)
@@ -340,16 +303,16 @@ class Recorder:
         now = end_ns or time_ns()
         if operation.children and not keep_children:
             self._close_children(operation, ending or "incomplete", now)
-        if error is not None:
-            note_failure(operation, error)
-        if ending and not operation.ending:
-            operation.ending = ending
+        if error is not None or ending:
+            note_ending(operation, error, ending)
         operation.end_ns = now
         if operation.current is not None:
             deactivate(operation, keep_place)
         parent = operation.parent
         if parent is not None:
-            parent = leave_parent(operation, parent)
+            operation.parent = None  # `leave_parent`, without its call
+            if parent.children is not None:
+                parent.children.discard(operation)
         operation.seen_failure = operation.children = None
         if operation.on_close is not None:
             operation.on_close(operation)
@@ -360,7 +323,7 @@ class Recorder:
         offer(captured)
         if operation.wrapped_in is not None or operation.pause is not None or operation.resumes is not None:
             self._offer_further(operation, captured)
-        if parent is not None and parent.on_child_closed is not None:
+        if parent is not None and parent.on_child_closed is not None and not parent.end_ns:
             parent.on_child_closed(captured)
         if self.retired and not self._open:
             finish(self)
@@ -411,8 +374,7 @@ class Recorder:
         if self._open.pop(operation.key, None) is None:
             return
         deactivate(operation)
-        if operation.parent is not None:
-            leave_parent(operation, operation.parent)
+        leave_parent(operation)
 
     def close_all(self, ending: str = "incomplete") -> int:
         """Close whatever is open (at exit); returns how many there were."""
