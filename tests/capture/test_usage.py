@@ -251,6 +251,13 @@ def test_what_holds_no_count_is_no_usage(usage: Any) -> None:
     assert None is read_usage(usage)
 
 
+@pytest.mark.parametrize("names", [("input_tokens", "output_tokens"), ("prompt_tokens", "completion_tokens")])
+def test_three_sums_are_read_as_they_are(names: tuple[str, str]) -> None:
+    given, made = names
+    assert read_usage({given: 3, made: 4, "total_tokens": 8}) == Usage(input_tokens=3, output_tokens=4, total_tokens=8)
+    assert read_usage({given: 3, made: -4, "total_tokens": 8}) == Usage(input_tokens=3, total_tokens=8)
+
+
 def test_a_total_alone_is_kept() -> None:
     """A usage that holds only a total keeps it, also beside a count of cached tokens."""
     assert Usage(total_tokens=9) == read_usage({"total_tokens": 9})

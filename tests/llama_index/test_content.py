@@ -496,3 +496,16 @@ def test_a_turn_is_known_by_its_tool_calls_too(memory: MemoryDestination) -> Non
         ScriptedLLM().chat([said])
     key = "llm.input_messages.0.message.tool_calls.0.tool_call.function.name"
     assert ["add", "multiply", "add"] == [span.attributes[key] for span in memory.spans]
+
+
+def test_a_tools_answer_has_the_name_of_the_tool_that_was_called(memory: MemoryDestination) -> None:
+    """By the call's id; a call without an id names no other message."""
+    for name in ("add", "multiply"):
+        calls = [{"id": "c1", "function": {"name": name}}, {"function": {"name": "other"}}]
+        said = ChatMessage(role="assistant", content="", additional_kwargs={"tool_calls": calls})
+        answered = ChatMessage(role="tool", content="5", additional_kwargs={"tool_call_id": "c1"})
+        ScriptedLLM().chat([*ASKED, said, answered])
+    names = [
+        [span.attributes.get(f"llm.input_messages.{index}.message.name") for index in (0, 2)] for span in memory.spans
+    ]
+    assert [[None, "add"], [None, "multiply"]] == names

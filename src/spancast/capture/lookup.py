@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import Enum
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from .spellings import Paths
 
@@ -46,26 +46,43 @@ def fields_of(value: object) -> Mapping[str, Any]:
     return {**held, **extra} if type(extra) is dict and len(extra) else held
 
 
-Split = tuple[tuple[str, tuple[str, ...]], ...]
+Steps = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+class _Split(NamedTuple):
+    """Paths as steps. *firsts*: the first steps; *by_first*: the paths with each; *whole*: a path means the whole."""
+
+    steps: Steps
+    firsts: frozenset[str]
+    by_first: Mapping[str, Steps]
+    whole: bool
 
 
 @lru_cache(maxsize=256)
-def _split(paths: Paths) -> tuple[Split, frozenset[str] | None]:
-    """Return the steps of each path, and the first steps of all; None for these where a path begins at the whole."""
+def _split(paths: Paths) -> _Split:
     split = [path.split(".") for path in paths]
-    firsts = frozenset([first for first, *_ in split])
-    return tuple([(first, tuple(rest)) for first, *rest in split]), None if "" in firsts else firsts
+    steps = tuple([(first, tuple(rest)) for first, *rest in split])
+    firsts = frozenset([first for first, _ in steps if first])
+    by_first = {first: tuple([step for step in steps if step[0] in (first, "")]) for first in firsts}
+    return _Split(steps, firsts, by_first, "" in paths)
+
+
+_FEW = 64  # names whose comparison with those of the paths is less than looking each path up
 
 
 def values_at(fields: Mapping[str, Any], paths: Paths) -> list[Any]:
     """Return the values that *fields* has at *paths*, in the order of the paths."""
     found: list[Any] = []
-    split, firsts = _split(paths)
-    if firsts is not None and firsts.isdisjoint(fields):  # most spellings are absent: one comparison of names
-        return found
-    for first, rest in split:
+    steps, firsts, by_first, whole = _split(paths)
+    if len(fields) <= _FEW:
+        present = firsts.intersection(fields)  # most spellings are absent: one comparison of names
+        if not present:
+            return [fields] if whole else found
+        if len(present) == 1:
+            steps = by_first[next(iter(present))]
+    for first, rest in steps:
         value = fields.get(first) if first else fields
-        if value is None:  # most spellings are absent
+        if value is None:
             continue
         for name in rest:
             value = _step(value, name)
@@ -99,10 +116,10 @@ def _step(value: object, name: str) -> Any:
 
 def first_text(fields: Mapping[str, Any], paths: Paths) -> str | None:
     """Return the first value at *paths* that is a text, or a member of an enumeration, and not empty."""
-    split, firsts = _split(paths)
-    if firsts is not None and firsts.isdisjoint(fields):
+    steps, firsts, _, _ = _split(paths)
+    if firsts.isdisjoint(fields):
         return None
-    for first, rest in split:
+    for first, rest in steps:
         value = fields.get(first)
         if value is None:
             continue

@@ -37,7 +37,9 @@ def read_usage(usage: object) -> Usage | None:
     plain = _plain(fields)
     if plain is not None:
         return plain
-    counts = _langchain(fields) or {name: _first(fields, paths) for name, paths in COUNTS.items()}
+    counts = _langchain(fields) or {
+        name: None if firsts.isdisjoint(fields) else _first(fields, paths) for name, paths, firsts in _COUNTS
+    }
     if counts["input_tokens"] is None and counts["output_tokens"] is None and counts["total_tokens"] is None:
         return None
     _add_tiers(fields, counts)
@@ -47,16 +49,22 @@ def read_usage(usage: object) -> Usage | None:
     return Usage(**counts)
 
 
+# the first names of each spelling beside it: most are absent, and calling `_first` for these was most of the work
+_COUNTS = tuple([(name, paths, first_names(paths)) for name, paths in COUNTS.items()])
+
+
 # ---------------------------------------------------------------- LangChain's own shape, without all the spellings
 _SUMS = frozenset({"input_tokens", "output_tokens", "total_tokens"})
 _LANGCHAIN = _SUMS | {"input_token_details", "output_token_details"}
 
 
 def _plain(fields: Mapping[str, Any]) -> Usage | None:
-    """Read three sums, the most frequent shape."""
+    """Read three sums, the most frequent shapes: the frameworks' and OpenAI's."""
     if len(fields) != 3:
         return None
     given, made, total = fields.get("input_tokens"), fields.get("output_tokens"), fields.get("total_tokens")
+    if given is None and made is None:
+        given, made = fields.get("prompt_tokens"), fields.get("completion_tokens")
     if type(given) is not int or type(made) is not int or type(total) is not int:
         return None
     if given < 0 or made < 0 or total < 0 or given + made + total >= 2**63:

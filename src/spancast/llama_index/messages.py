@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import orjson
@@ -26,7 +27,7 @@ from ..capture.numbers import number_of
 from ..capture.shapes import Shape, class_name, plain_name, visible_fields
 from ..capture.snapshot import ShapeTable, Snapshot
 from ..record.json import JSON
-from ..record.message import Message, Part, Reasoning, Text, ToolCall, conversation
+from ..record.message import Message, Part, Reasoning, Text, ToolCall, turn
 from ..record.operation import Document
 from ..recording.message_cache import MESSAGE_CACHE
 
@@ -180,15 +181,18 @@ SHAPES = ShapeTable(_find_shape)
 # ---------------------------------------------------------------- later, in a lane's thread
 def as_data(value: object) -> JSON:
     """Return a snapshot as plain data: messages as role and content, nodes as documents."""
-    if isinstance(value, MessageSnapshot):
-        return conversation((to_message(value),))[0]  # type: ignore[index]
+    kind = type(value)  # a snapshot holds exact types only
+    if kind is str or value is None:
+        return value  # type: ignore[return-value]
+    if kind is dict:
+        return {key: as_data(item) for key, item in value.items()}  # type: ignore[attr-defined]
+    if kind is list:
+        return [as_data(item) for item in value]  # type: ignore[attr-defined]
+    if kind is MessageSnapshot:
+        return turn(to_message(value))  # type: ignore[arg-type]
     if isinstance(value, NodeSnapshot):
         held = {"id": value.id, "score": value.score, "content": value.content, "metadata": as_data(value.metadata)}
         return {key: item for key, item in held.items() if item not in (None, {})}
-    if isinstance(value, dict):
-        return {key: as_data(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [as_data(item) for item in value]
     return value  # type: ignore[return-value]
 
 
@@ -211,13 +215,20 @@ def to_documents(held: object) -> tuple[Document, ...]:
 
 def to_messages(held: object) -> tuple[Message, ...]:
     """Return the Messages in a snapshot, or in a list of snapshots; texts are the user's."""
-    if isinstance(held, MessageSnapshot):
-        return (to_message(held),)
-    if isinstance(held, str):
-        return (Message(role="user", parts=(Text(held),)),) if held else ()
-    if not isinstance(held, list):
+    kind = type(held)
+    if kind is MessageSnapshot:
+        return (to_message(held),)  # type: ignore[arg-type]
+    if kind is str:
+        return (Message(role="user", parts=(Text(held),)),) if held else ()  # type: ignore[arg-type]
+    if kind is not list:
         return ()
-    return tuple(message for item in held for message in to_messages(item))
+    found: list[Message] = []
+    for item in held:  # type: ignore[attr-defined]
+        if type(item) is MessageSnapshot:
+            found.append(to_message(item))
+        else:
+            found.extend(to_messages(item))
+    return tuple(found)
 
 
 def to_message(held: MessageSnapshot) -> Message:
@@ -228,6 +239,16 @@ def to_message(held: MessageSnapshot) -> Message:
     if found is None:
         found = _read(held)
         MESSAGE_CACHE.put(held, found, len(held.content) + (len(held.further) if held.further else 0))
+    return found
+
+
+def named(message: Message, name: str) -> Message:
+    """Return *message* with its author's name: the same one again for the same message, with the texts that it keeps."""
+    key = (id(message), name)
+    found = MESSAGE_CACHE.find(key, message)
+    if found is None:
+        found = replace(message, name=name)
+        MESSAGE_CACHE.put(key, found, 0, message)
     return found
 
 

@@ -12,7 +12,7 @@ from ..capture.answer import ModelAnswer, read_answer
 from ..capture.facts import ChunkFacts, Take, facts_in
 from ..capture.items import beside_in, output_items, with_items
 from ..capture.lookup import fields_of
-from ..capture.messages import with_further
+from ..capture.messages import BESIDE, with_further
 from ..capture.small import LEVELS
 from ..capture.snapshot import Snapshot
 from ..record.message import Message, Part, Text
@@ -55,6 +55,8 @@ class AnswerSnapshot:
         beside: Mapping[str, Any] = {}
         if self.message is not None:
             beside = further_of(self.message)
+            if BESIDE.issuperset(beside):  # content, which is read with the message: looked through for nothing else
+                beside = {}
             said = to_message(self.message).parts
             parts = with_items(_without_earlier(said) if self.streamed else said, self.items)
             message = Message(role="assistant", parts=tuple(with_further(list(parts), self.beside)))

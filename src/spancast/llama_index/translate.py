@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from ..capture.answer import NO_ANSWER, is_handed_on
@@ -25,7 +24,7 @@ from ..record.prices import estimate
 from ..recording.captured import CapturedOperation, Content, Translate
 from ..recording.fields import CONSUMED
 from . import classify, outcome
-from .messages import MessageSnapshot, as_data, to_documents, to_messages
+from .messages import MessageSnapshot, as_data, named, to_documents, to_messages
 
 _CONSUMED = frozenset(CONSUMED)
 
@@ -189,13 +188,16 @@ def generation(captured: CapturedOperation) -> Content:
 
 def _with_tool_names(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     """Name the tool in each tool's answer, which LlamaIndex leaves to the call that it answers."""
-    names = {part.id: part.name for message in messages for part in message.parts if isinstance(part, ToolCall)}
-    return tuple(
-        replace(message, name=names[message.tool_call_id])
-        if message.tool_call_id in names and message.name is None
-        else message
-        for message in messages
-    )
+    answers = [index for index, message in enumerate(messages) if message.tool_call_id and message.name is None]
+    if not answers:
+        return messages
+    names = {part.id: part.name for message in messages for part in message.parts if type(part) is ToolCall and part.id}
+    found = list(messages)
+    for index in answers:
+        name = names.get(messages[index].tool_call_id or "")
+        if name is not None:
+            found[index] = named(messages[index], name)
+    return tuple(found)
 
 
 def _template(held: object) -> str | None:

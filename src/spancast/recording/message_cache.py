@@ -41,7 +41,7 @@ class MessageCache:
             self._keep(key, entry)
         self._is_used = True
         message, kept_calls, _ = entry
-        return message if same(calls, kept_calls) else None
+        return message if calls is kept_calls or same(calls, kept_calls) else None
 
     def put(self, key: Hashable, message: Message, size: int, calls: object = None) -> None:
         """Keep *message*, read from *size* characters, under *key*; *calls*: a copy that nobody changes."""
