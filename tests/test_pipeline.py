@@ -197,6 +197,15 @@ def test_a_worker_with_a_pickled_handler_reads_its_settings_once(
     assert module.in_use().enabled
 
 
+def test_pipelines_that_nobody_ends_are_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """One for each request, never shut down, is threads without end: the log says so once."""
+    made = [spancast.Pipeline(destinations.memory(), spool=False) for _ in range(60)]
+    found = [each.message for each in caplog.records if "pipelines are running" in each.message]
+    for each in made:
+        each.shutdown()
+    assert 1 == len(found)
+
+
 def test_a_pipeline_is_in_use_inside_its_block(memory: MemoryDestination) -> None:
     """The block's pipeline comes before the default, blocks nest, and leaving one shuts it down."""
     outer, inner = destinations.memory(), destinations.memory()

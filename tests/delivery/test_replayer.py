@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from spancast import destinations
+from spancast.delivery import replayer as replayer_module
+from spancast.delivery import spool as spool_module
 from spancast.delivery.buffer import SpanBuffer
 from spancast.delivery.circuit import Backoff
 from spancast.delivery.ledger import Ledger
@@ -104,6 +107,51 @@ def test_a_failing_receiver_is_left_alone_by_the_clock(bench: Bench, receiver: R
     assert 0.0 == bench.replayer.due_in(bench.now)
     bench.run()
     assert 1 == _delivered(bench)
+
+
+def test_a_long_folder_is_not_listed_for_each_of_its_files(
+    bench: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many short processes leave many small files: with a listing for each, a hundred thousand would take days."""
+    others = Spool(bench.spool.folder)
+    for number in range(60):
+        others.commit(others.stage(lines(number)))
+    listings: list[object] = []
+    original = os.listdir
+
+    def counted(path: Any) -> list[str]:
+        listings.append(path)
+        return original(path)
+
+    monkeypatch.setattr(spool_module.os, "listdir", counted)
+    while bench.run().result is not None:
+        pass
+    assert (60, 0) == (len(receiver.requests), len(bench.spool.files()))
+    assert len(listings) < 10
+
+
+def test_a_file_that_another_process_has_sent_is_no_fault(bench: Bench, receiver: Receiver) -> None:
+    """What was listed may be gone; the next one is sent."""
+    others = Spool(bench.spool.folder)
+    for number in (1, 2, 3):
+        others.commit(others.stage(lines(number)))
+    bench.run()
+    others.remove(others.files()[0])
+    while bench.run().result is None:
+        pass
+    assert [1, 3] == [int(span["spanId"], 16) for span in receiver.json_spans()]
+
+
+def test_too_old_files_are_deleted_some_at_a_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One look holds the lane up for no longer than it takes to list some; then the next one goes on."""
+    monkeypatch.setattr(replayer_module, "_LISTED", 4)
+    old = Spool(bench.spool.folder, max_age=-10.0)
+    destination = destinations.otlp("http://127.0.0.1:9/v1/traces", name="d")
+    replayer = SpoolReplayer(destination, old, bench.ledger, bench.writer, Backoff(), clock=lambda: bench.now)
+    for number in range(10):
+        old.commit(old.stage(lines(number)))
+    assert [4, 4, 2, 0] == [len(replayer.run_once(lambda: 10.0).messages) for _ in range(4)]
+    assert [] == old.files()
 
 
 def test_spans_of_others_are_not_in_this_process_columns(bench: Bench, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""TLS: files that cannot be used are a sentence before anything is sent; failed handshakes say why; renewed files are read."""
+"""TLS: files that cannot be used are a sentence when they are given; failed handshakes say why; renewed files are read."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from .words import spans
 LOOK_AGAIN: Final = 30.0  # seconds until a spool that another process is sending is looked at again
 LOOK_LATER: Final = 600.0  # seconds until an empty one is: other processes may leave something behind
 NEVER: Final = float("inf")
+_LISTED: Final = 512  # files that are listed and then sent one after the other
 
 
 @frozen()
@@ -58,6 +59,8 @@ class SpoolReplayer:
         self._look_at = NEVER
         self._looked_at = 0.0
         self._seen_written = 0  # how many files had been written when nothing of this process was left
+        self._listed: list[SpoolFile] = []  # what comes next, the oldest last
+        self._own_due, self._own_written = 0.0, 0  # when the files of this process are looked for again
         self._tries: dict[str, int] = {}
         self._unreadable: set[str] = set()
         self._learned: int | None = None
@@ -69,7 +72,7 @@ class SpoolReplayer:
 
     def has_files(self) -> bool:
         """Return whether anything waits there, of whichever process."""
-        return bool(self._files())
+        return bool(self._spool.files(most=1))
 
     def look_later(self) -> None:
         """Look again in a while: other processes may leave something behind."""
@@ -101,28 +104,43 @@ class SpoolReplayer:
         spool, written = self._spool, self._writer.written
         messages: list[str] = []
         self._looked_at = self._clock()
+        replayed: Replayed | None = None
         try:
             with spool.try_lock() as alone:
-                files = self._files() if alone else []
-                if not files:
+                while alone and replayed is None and len(messages) < _LISTED and (file := self._next()) is not None:
+                    if spool.too_old([file]):
+                        messages.append(self._expire(file))
+                    else:
+                        replayed = self._replay(file, time_left, messages)
+                if replayed is None and not messages:
                     later = LOOK_LATER if alone else LOOK_AGAIN
                     self._look_at = self._looked_at + (later if self._writer.written == written else 0.0)
-                    return Replayed()
-                old = {file.path for file in spool.too_old(files)}
-                for file in files:
-                    if file.path not in old:
-                        return self._replay(file, time_left, messages)
-                    messages.append(self._expire(file))
-                return Replayed(messages=messages)
         finally:
-            if self.pending and not any(file.path.name not in self._unreadable for file in spool.mine()):
-                self._seen_written = written  # a file that was written meanwhile keeps it pending
+            self._look_at_own(written)
+        return replayed or Replayed(messages=messages)
 
-    def _files(self) -> list[SpoolFile]:
-        files = [file for file in self._spool.files() if file.path.name not in self._unreadable]
-        return sorted(files, key=lambda file: self._tries.get(file.path.name, 0) >= MAX_TRIES)
+    def _next(self) -> SpoolFile | None:
+        """Return the oldest file. The folder is listed when what was listed before is through: it may be long."""
+        if not self._listed:
+            stuck = {name for name, tries in self._tries.items() if tries >= MAX_TRIES}
+            most = _LISTED + len(self._unreadable)
+            found = self._spool.files(most=most, last=stuck | self._unreadable)
+            self._listed.extend([file for file in found if file.path.name not in self._unreadable][::-1])
+            self._own_due = 0.0
+        return self._listed[-1] if self._listed else None
+
+    def _look_at_own(self, written: int) -> None:
+        """Note whether nothing of this process is left, of the *written* files; not with each of a hundred thousand."""
+        now = self._clock()
+        if not self.pending or (now < self._own_due and written == self._own_written):
+            return
+        began = time.monotonic()
+        if not any(file.path.name not in self._unreadable for file in self._spool.mine()):
+            self._seen_written = written  # a file that was written meanwhile keeps it pending
+        self._own_due, self._own_written = now + 9 * (time.monotonic() - began), written
 
     def _expire(self, file: SpoolFile) -> str:
+        self._listed.pop()
         self._spool.remove(file)
         self._account(file, "dropped", file.count, "too old")
         were = "was" if file.count == 1 else "were"
@@ -132,15 +150,24 @@ class SpoolReplayer:
         name = file.path.name
         try:
             done = replay_file(self._destination, self._spool, file, time_left, self._learned)
+        except FileNotFoundError:  # another process has sent it
+            self._listed.pop()
+            return Replayed(messages=messages)
         except Exception as error:  # a file of another user, or one that only a bug in spancast cannot read
+            self._listed.pop()
             self._unreadable.add(name)
             if not isinstance(error, OSError):
                 report_fault("replay", error)
             return Replayed(messages=messages)
+        self._listed.pop()
+        if done.left and done.kept is not None:
+            self._listed.append(done.kept)
         self._learned = done.learned
-        self._tries.pop(name, None)
+        tries = self._tries.pop(name, 0) + 1
         if done.left and done.kept is not None and not done.answered:
-            self._tries[done.kept.path.name] = self._tries.get(name, 0) + 1
+            self._tries[done.kept.path.name] = tries
+            if tries >= MAX_TRIES:  # it comes after all others
+                self._listed.clear()
         self._book(done)
         if done.lost:
             messages.append(f"{spans(done.lost)} in torn lines on disk {'is' if done.lost == 1 else 'are'} lost")

@@ -12,10 +12,14 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from ..delivery.threads import allocate_lock
+from ..recording.notice import warn_once
 from ..resource import importing
 from . import sigterm
 
 EXIT_TIMEOUT = 5.0
+_MANY = (
+    50  # pipelines: nobody has as many destinations' owners in one process; they are made for each request, and left
+)
 
 
 class Pipeline(Protocol):
@@ -42,6 +46,12 @@ def watch(pipeline: Pipeline) -> None:
     """Remember *pipeline* for the end of the process and for forks."""
     _pipelines.add(pipeline)
     _running.add(pipeline)
+    if len(_running) >= _MANY:
+        warn_once(
+            "many pipelines",
+            "spancast: %d pipelines are running, each with threads of its own: end each with shutdown(), or use `with`.",
+            len(_running),
+        )
     if _hooks.acquire(False):
         atexit.register(_at_exit)
         _at_exit_of_worker(_at_exit)
