@@ -141,8 +141,14 @@ class ChunkFacts:
         """Return what all chunks said, *last* among them."""
         chunks: list[Any] = []
         for raw in (self._first, self._ended, self._counted, last):
-            if raw is not None and not any([raw is other for other in chunks]):
-                chunks.append(raw)
+            if raw is not None:
+                for other in chunks:
+                    if raw is other:
+                        break
+                else:
+                    chunks.append(raw)
+        if len(chunks) == 1:
+            return facts_in(chunks[0], take)
         return merged(*[facts_in(raw, take) for raw in chunks])
 
 

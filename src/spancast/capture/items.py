@@ -19,13 +19,15 @@ def output_items(raw: object) -> list[Any]:
     output = fields.get("output")
     if output is None and fields.get("response") is not None:
         output = fields_of(fields["response"]).get("output")
-    return items_of(output, 256)
+    return [] if output is None else items_of(output, 256)
 
 
 def beside_in(raw: object) -> dict[str, Any]:
     """Return what stands beside the content in the first choice of a raw chat completion: refusal, sound, thought, tools."""
     choices = items_of(fields_of(raw).get("choices"), 1)
     message = fields_of(fields_of(choices[0]).get("message")) if choices else {}
+    if _BESIDE.isdisjoint(message):
+        return {}
     return {name: message[name] for name in _BESIDE if message.get(name) is not None}
 
 

@@ -89,14 +89,17 @@ _MOST_PLANS = 1024  # of one class
 
 def plan_of(instance: object, head: str) -> Plan:
     """Return the plan of a call; worked out once. *head*: what the dispatcher's id begins with, the method's full name."""
-    known = _plans.find(id(type(instance)))
-    plans = known[0] if known is not None else _plans.get(type(instance))
+    plans = _plans.get(type(instance))
     found = plans.get(head)
     if found is None:
         if len(plans) >= _MOST_PLANS:
             plans.clear()
         found = plans[head] = _plan(instance, head)
     return found
+
+
+known_plans = _plans.find
+"""Returns a tuple of the plans of a class, by the heads of ids, for the class's id: `plan_of` without its call."""
 
 
 def _plan(instance: object, head: str) -> Plan:
@@ -161,6 +164,5 @@ def agents_in(instance: object) -> int:
     return _agents(type(instance))
 
 
-def is_agent_step(agents: int, method: str) -> bool:
-    """Return whether a step of such a workflow is one of LlamaIndex's own, of which every agent is made."""
-    return agents != 0 and hasattr(BaseWorkflowAgent, method)
+AGENT_STEPS: Final = frozenset(dir(BaseWorkflowAgent))
+"""Among others the steps of LlamaIndex's own, of which every agent is made."""

@@ -18,6 +18,7 @@ from .classify import GENERATION
 from .finalizers import FinalizerThread
 
 _Entry = tuple[ref[Any], Call]  # the generator, and whose it is
+_FEW = 4
 _MAX_FRAMES = 100  # that are looked at; 0.1 us each
 
 
@@ -59,13 +60,18 @@ class GeneratorCalls:
 
     def around(self, inner: Call | None = None) -> Call | None:
         """Return the call whose generator's body is running, unless *inner* is nearer; else *inner*."""
-        call = self._running(sys._getframe(1)) if self.calls else None
+        call = self._running(sys._getframe(1)) if self.calls and self._may_run() else None
         return inner if call is None or (inner is not None and is_within(inner, call)) else call
 
     def generation(self) -> OpenOperation | None:
         """Return the model call whose stream's body is running."""
         call = self._running(sys._getframe(1)) if self.calls else None
         return call.operation if call is not None and call.role == GENERATION else None
+
+    def _may_run(self) -> bool:
+        """Return whether the body of a generator is running, in any thread: of few this is less than walking frames."""
+        entries = list(self.calls.values())
+        return len(entries) > _FEW or any([is_running(generator()) for generator, _ in entries])
 
     def _running(self, frame: FrameType | None) -> Call | None:
         """Return the call of the innermost generator among *frame* and those around it."""
@@ -114,3 +120,10 @@ def frame_of(generator: object) -> FrameType | None:
     if type(generator) is AsyncGeneratorType:
         return generator.ag_frame
     return None
+
+
+def is_running(generator: object) -> bool:
+    """Return whether the body of a generator is running, or waits for something."""
+    if type(generator) is AsyncGeneratorType:
+        return generator.ag_running
+    return type(generator) is GeneratorType and generator.gi_running

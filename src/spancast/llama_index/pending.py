@@ -254,7 +254,7 @@ def _is_read_by_framework(call: Call) -> bool:
     if outer is None:
         return False
     if outer.role == STEP:
-        return outer.outer is not None and classify.is_agent_step(outer.outer.progress.agents, outer.method)
+        return outer.outer is not None and outer.outer.progress.agents != 0 and outer.method in classify.AGENT_STEPS
     # a synthesizer hands the stream on in a wrapped one, which then runs inside the model's span (_await_response)
     return isinstance(outer.instance, (StreamingAgentChatResponse, BaseSynthesizer))
 

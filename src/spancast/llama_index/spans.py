@@ -26,6 +26,7 @@ from .agents import ORIGIN
 from .calls import Call, mark_parents, visible
 from .classify import (
     AGENT,
+    AGENT_STEPS,
     CALL,
     EMBEDDING,
     EVALUATION,
@@ -38,6 +39,7 @@ from .classify import (
     SEVERAL,
     STEP,
     TOOL,
+    known_plans,
 )
 from .evaluators import capture_evaluation
 from .options import InstrumentationOptions
@@ -120,7 +122,9 @@ class Spans:
             recorder = outer.recorder if outer is not None else self.recorder()
             if recorder is not None:
                 head = id_.partition("-")[0]
-                method, name, role = classify.plan_of(instance, head)
+                plans = known_plans(id(type(instance)))
+                plan = plans[0].get(head) if plans is not None else None
+                method, name, role = plan or classify.plan_of(instance, head)
                 if role == CALL and instance is None and outer is not None and outer.role in RUNS:
                     role = STEP
                 made = Call(id_, recorder, role, instance, method, outer)
@@ -149,7 +153,7 @@ class Spans:
     def _is_folded(self, made: Call) -> bool:
         outer, role = made.outer, made.role
         if role == STEP:
-            return outer is not None and classify.is_agent_step(outer.progress.agents, made.method)
+            return outer is not None and outer.progress.agents != 0 and made.method in AGENT_STEPS
         if role == INTERNAL:
             return outer is not None or not classify.stands_alone(made.instance, made.method)
         if outer is None:
@@ -320,8 +324,15 @@ class Spans:
 
     def _exit(self, ended: Call, result: Any) -> None:
         operation = ended.operation
-        if ended.role == STEP and resumption.may_wait(result):
-            resumption.note_wait(ended.outer, ended, result)
+        run = ended.outer
+        # an agent's own steps do not ask, but a tool beneath them may wait
+        if (
+            ended.role == STEP
+            and run is not None
+            and (result is None or ended.method not in AGENT_STEPS or not run.progress.agents)
+            and resumption.may_wait(result)
+        ):
+            resumption.note_wait(run, ended, result)
         if not ended.is_visible or operation is None:
             self._leave_layer(ended, result, None)
             return
@@ -350,7 +361,7 @@ class Spans:
         if ended.role == EVALUATION:
             capture_evaluation(ended.instance, result, operation)
         run = ended.outer
-        if ended.role == STEP and run is not None and classify.is_agent_step(run.progress.agents, ended.method):
+        if ended.role == STEP and run is not None and run.progress.agents and ended.method in AGENT_STEPS:
             agents.end_step(ended, operation, result)
         return tools.failure_in(result) if ended.role == TOOL else None
 

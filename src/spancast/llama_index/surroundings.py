@@ -20,7 +20,14 @@ def own_tags(tags: Mapping[str, Any] | None) -> dict[str, Any] | None:
     found = tags if tags else active_instrument_tags.get()
     if not found:
         return None
-    return {str(key): value for key, value in found.items() if not str(key).startswith("llamaindex.")} or None
+    own: dict[str, Any] | None = None
+    for key, value in found.items():
+        name = str(key)
+        if not name.startswith("llamaindex."):
+            if own is None:
+                own = {}
+            own[name] = value
+    return own
 
 
 def lies_between(around: OpenOperation, parent: OpenOperation) -> bool:
