@@ -7,7 +7,7 @@ in the recorder: one handler may be shared by any number of concurrent runs, cop
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -22,7 +22,7 @@ from ..recording.fields import fields_from_kwargs
 from ..recording.guard import guarded, report_fault
 from ..recording.handle import TraceHandle
 from ..recording.open_operation import OpenOperation
-from . import agents, graphs, models, retrievers, tools, trace_lookup, translate
+from . import agents, graphs, models, partial_answers, retrievers, tools, trace_lookup, translate
 from .chains import CALLING_NODES, capture_chain_end, capture_chain_error, capture_chain_start, kind_of_chain, skip_step
 from .content import capture
 from .dispatch import RAISE_ERROR, RUN_INLINE, HandlerType
@@ -67,7 +67,8 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
         check_pipeline(pipeline)
         full = check_detail(detail)
         paths = checked_paths(context_fields)
-        self._answering = 0  # the run whose token came last, once its first one is noted
+        # the run whose token came last, once its first one is noted, and what takes its pieces: one object, for threads
+        self._answering: tuple[int, Callable[[Any], object]] = (0, partial_answers.forget)
         self._arguments = {"detail": detail, "context_fields": context_fields, **fields}
         self._runs = Runs(self, pipeline, fields_from_kwargs(fields), not full, paths)
 
@@ -247,15 +248,22 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
         return operation
 
     def on_llm_new_token(self, token: Any, *, run_id: UUID, chunk: Any = None, **kwargs: Any) -> None:
-        """Note when the first piece of an answer came. Called for every token: the later ones cost one comparison."""
+        """Note when the first piece of an answer came, and what was said: a comparison and an append a token."""
         try:
-            if run_id.int == self._answering:
+            number, add = self._answering
+            if run_id.int == number:
+                add(token if chunk is None else chunk)
                 return
             operation = self._runs.peek(run_id)
             if operation is not None and not operation.first_token_ns and (token or begins_answer(chunk)):
                 operation.first_token_ns = time_ns()
-            if operation is None or operation.first_token_ns:
-                self._answering = run_id.int
+            if operation is None:
+                self._answering = (run_id.int, partial_answers.forget)
+                return
+            add = partial_answers.add_to(operation, self) if operation.key == run_id.int else partial_answers.forget
+            add(token if chunk is None else chunk)
+            if operation.first_token_ns:
+                self._answering = (run_id.int, add)
         except Exception as error:
             report_fault("on_llm_new_token", error)
 
