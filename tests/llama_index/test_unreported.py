@@ -18,6 +18,7 @@ from spancast import llama_index
 from spancast.testing import RecordedTraces
 
 from ..fakes.llama_index import USAGE, ScriptedLLM, calls
+from ..receivers.program import until
 
 ASKED = [ChatMessage(role="user", content="hi")]
 
@@ -92,6 +93,7 @@ def test_a_stream_without_events_has_its_answer(way: str, traces: RecordedTraces
 def test_such_a_stream_that_is_left_says_so(way: str, most: int, ending: str, traces: RecordedTraces) -> None:
     """How far it was read is known, and what was read is kept."""
     asyncio.run(_read(_Bare(), way, most))
+    until(lambda: len(traces), bool)  # one that was never started ends when it is collected, in a thread of its own
     (span,) = traces.last.spans
     assert ending == span.attributes["spancast.ending"]
     assert ("Hel" if most else None) == span.attributes.get("output.value")

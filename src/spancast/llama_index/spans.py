@@ -139,8 +139,14 @@ class Spans:
         outer, role = made.outer, made.role
         if role == STEP:
             made.progress.event = event_in(given)
-            if outer is not None and outer.progress.waits:
-                resumption.note_step(outer, made)
+            if outer is not None:
+                if outer.progress.waits:
+                    resumption.note_step(outer, made)
+                if outer.progress.agents and made.method in AGENT_STEPS and not self.options.everything:
+                    made.operation = outer.operation  # most calls of an agent are these: folded without further calls
+                    if outer.progress.agents == SEVERAL:
+                        agents.enter_step(made, outer)
+                    return
         elif role in RUNS:
             made.progress.agents = classify.agents_in(made.instance)
         elif role == GENERATION and outer is not None:
@@ -151,9 +157,8 @@ class Spans:
             self._fold(made, given, parent_id)
 
     def _is_folded(self, made: Call) -> bool:
+        """Return whether a call is only a layer of the one around it; a step of an agent's own is not asked for."""
         outer, role = made.outer, made.role
-        if role == STEP:
-            return outer is not None and outer.progress.agents != 0 and made.method in AGENT_STEPS
         if role == INTERNAL:
             return outer is not None or not classify.stands_alone(made.instance, made.method)
         if outer is None:
@@ -175,8 +180,6 @@ class Spans:
             made.arguments = arguments
         elif made.role == GENERATION and outer is not None:
             made.wraps = outer.wraps or outer
-        elif made.role == STEP and outer is not None and outer.progress.agents == SEVERAL:
-            agents.enter_step(made, outer)
 
     def _resolve_own_request(self, inner: Call) -> None:
         """Make no model call of a `structured_predict` beneath which one begins: it is a layer, or, as a root, a chain."""
@@ -288,13 +291,26 @@ class Spans:
     ) -> None:
         """End an operation, or keep it open for the stream that the call returned."""
         ended = self.open_calls.get(id_)
-        if ended is not None:
-            try:
-                self._exit(ended, result)
-            except Exception as error:
-                self._close_after_fault(ended, "SpanHandler.span_exit", error)
-            finally:
-                self.open_calls.pop(id_, None)
+        if ended is None:
+            return
+        try:
+            run = ended.outer
+            # an agent's own steps do not ask, but a tool beneath them may wait
+            if (
+                ended.role == STEP
+                and run is not None
+                and (result is None or ended.method not in AGENT_STEPS or not run.progress.agents)
+                and resumption.may_wait(result)
+            ):
+                resumption.note_wait(run, ended, result)
+            if ended.is_visible and ended.operation is not None:
+                self._exit(ended, ended.operation, result)
+            else:
+                self._leave_layer(ended, result, None)
+        except Exception as error:
+            self._close_after_fault(ended, "SpanHandler.span_exit", error)
+        finally:
+            self.open_calls.pop(id_, None)
 
     def drop(
         self,
@@ -322,20 +338,7 @@ class Spans:
             ended.recorder.close(operation, keep_children=True)
         report_fault(where, error)
 
-    def _exit(self, ended: Call, result: Any) -> None:
-        operation = ended.operation
-        run = ended.outer
-        # an agent's own steps do not ask, but a tool beneath them may wait
-        if (
-            ended.role == STEP
-            and run is not None
-            and (result is None or ended.method not in AGENT_STEPS or not run.progress.agents)
-            and resumption.may_wait(result)
-        ):
-            resumption.note_wait(run, ended, result)
-        if not ended.is_visible or operation is None:
-            self._leave_layer(ended, result, None)
-            return
+    def _exit(self, ended: Call, operation: OpenOperation, result: Any) -> None:
         if self.pending.keep_open(ended, operation, result):
             return
         if ended.role == STEP and result is None and self._discarded(ended, operation):
