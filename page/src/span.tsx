@@ -198,9 +198,16 @@ function PartView({ part }: { part: Part }) {
     case "text":
     case "refusal":
       return (
-        <p class={part.type}>
-          <LongText text={part.text} />
-        </p>
+        <>
+          <p class={part.type}>
+            <LongText text={part.text} />
+          </p>
+          {part.sources?.map((source, index) => (
+            <p key={index} class="dim">
+              [{index + 1}] {source.title} {source.url}
+            </p>
+          ))}
+        </>
       );
     case "reasoning":
       return (
@@ -231,11 +238,11 @@ function PartView({ part }: { part: Part }) {
 /** Only what lies in the trace itself is shown; an address elsewhere is never asked for. */
 function Media({ part }: { part: Extract<Part, { type: "media" }> }) {
   const url = part.url ?? "";
-  if (/^data:image\/(png|jpeg|gif|webp);base64,/.test(url)) return <img class="media" src={url} alt={part.modality} />;
+  if (/^data:image\/(png|jpeg|gif|webp);base64,/.test(url)) return <img class="media" src={url} alt={part.name ?? part.modality} />;
   if (/^data:audio\/[\w.+-]+;base64,/.test(url)) return <audio controls src={url} />;
   return (
     <p class="dim">
-      {part.modality} {url.startsWith("data:") ? `(${Math.round((url.length * 3) / 4000)} kB)` : url}
+      {part.name ? `${part.modality} ${part.name}` : part.modality} {url.startsWith("data:") ? `(${Math.round((url.length * 3) / 4000)} kB)` : url}
     </p>
   );
 }

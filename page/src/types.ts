@@ -19,11 +19,17 @@ export interface TraceRow {
   output: string | null;
 }
 
+/** What a text rests on, as the provider says it; either may be empty. */
+export interface Source {
+  title: string;
+  url: string;
+}
+
 export type Part =
-  | { type: "text" | "reasoning" | "refusal"; text: string }
+  | { type: "text" | "reasoning" | "refusal"; text: string; sources?: Source[] }
   | { type: "tool_call"; id?: string | null; name: string; arguments: unknown }
   | { type: "tool_result"; id?: string | null; result: unknown }
-  | { type: "media"; modality: string; url?: string | null; mime_type?: string }
+  | { type: "media"; modality: string; name?: string; url?: string | null; mime_type?: string }
   | { type: "other"; data: unknown };
 
 export interface Message {

@@ -169,3 +169,28 @@ def test_a_tool_that_the_provider_runs_shows_what_it_was_asked_and_found(nested:
     message = orjson.dumps([{"role": "assistant", "parts": parts}]).decode()
     shown = content_of({"gen_ai.output.messages": message})["output_messages"][0]["parts"]
     assert [arguments, [1]] == [shown[0]["arguments"], shown[1]["result"]]
+
+
+def test_sources_of_an_answer_and_names_of_files_are_read() -> None:
+    """Each provider calls them otherwise; a file's data stands under another name in the value of a chain."""
+    citations = [
+        {"type": "citation", "title": "Returns", "url": "https://shop/r"},
+        {"type": "url_citation", "url_citation": {"title": "Gifts", "url": "https://shop/g"}},
+        {"type": "char_location", "document_title": "Terms"},
+        "https://shop/x",
+        {"type": "citation", "title": "Returns", "url": "https://shop/r"},
+        {"type": "none"},
+    ]
+    parts = [{"type": "text", "content": "It is free.", "citations": citations}]
+    answer = content_of({"gen_ai.output.messages": orjson.dumps([{"role": "assistant", "parts": parts}]).decode()})
+    (part,) = answer["output_messages"][0]["parts"]
+    assert [("Returns", "https://shop/r"), ("Gifts", "https://shop/g"), ("Terms", ""), ("", "https://shop/x")] == [
+        (source["title"], source["url"]) for source in part["sources"]
+    ]
+    file = {"type": "media", "modality": "document", "mime_type": "text/plain", "data": "aGk=", "name": "a.txt"}
+    state = {"input.value": orjson.dumps({"messages": [{"role": "user", "content": [file]}]}).decode()}
+    (part,) = content_of(state)["input_messages"][0]["parts"]
+    assert ("a.txt", "data:text/plain;base64,aGk=") == (part["name"], part["url"])
+    place = "llm.input_messages.0.message.contents.0.message_content"
+    flat = {f"{place}.type": "document", f"{place}.document.document.name": "a.txt"}
+    assert "a.txt" == content_of(flat)["input_messages"][0]["parts"][0]["name"]

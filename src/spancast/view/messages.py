@@ -81,7 +81,7 @@ def _part(given: Any) -> Data:
         return {"type": "text", "text": given if isinstance(given, str) else str(given)}
     kind = str(given.get("type") or "")
     if kind in ("text", "refusal", "input_text", "output_text"):
-        return {"type": "refusal" if kind == "refusal" else "text", "text": _text_of(given)}
+        return _cited({"type": "refusal" if kind == "refusal" else "text", "text": _text_of(given)}, given)
     if kind in ("reasoning", "thinking"):
         return {"type": "reasoning", "text": _text_of(given)}
     if kind in ("tool_call", "server_tool_call", "tool_use"):
@@ -96,6 +96,28 @@ def _part(given: Any) -> Data:
         url = image.get("url") if isinstance(image, dict) else image
         return {"type": "media", "modality": "image", "url": url}
     return {"type": "other", "data": given}
+
+
+def _cited(part: Data, given: Data) -> Data:
+    """Add what a text rests on, as pairs of a title and an address; either may be missing."""
+    citations = given.get("citations")
+    sources: list[Data] = []
+    for each in citations[:MAX_ITEMS] if isinstance(citations, list) else []:
+        if isinstance(each, str):
+            sources.append({"title": "", "url": each})
+        elif isinstance(each, dict):
+            nested = each.get("url_citation")
+            inner: Data = nested if isinstance(nested, dict) else each
+            found = {
+                name: next((text for key in keys if isinstance(text := inner.get(key), str) and text), "")
+                for name, keys in _SOURCE.items()
+            }
+            if (found["title"] or found["url"]) and found not in sources:
+                sources.append(found)
+    return {**part, "sources": sources} if sources else part
+
+
+_SOURCE = {"title": ("title", "document_title", "filename", "cited_text"), "url": ("url", "uri", "source", "file_id")}
 
 
 def _text_of(given: Data) -> str:
@@ -129,12 +151,15 @@ def _of_the_provider(given: Data) -> Any:
 def _media(given: Data) -> Data:
     part: Data = {"type": "media", "modality": given.get("modality") or "document"}
     mime = given.get("mime_type")
-    if given.get("content"):
-        part["url"] = f"data:{mime or 'application/octet-stream'};base64,{given['content']}"
+    held = given.get("content") or given.get("data")  # gen_ai's form, and that of a message in a chain's value
+    if held:
+        part["url"] = f"data:{mime or 'application/octet-stream'};base64,{held}"
     else:
         part["url"] = given.get("uri") or given.get("url") or given.get("file_id")
     if mime:
         part["mime_type"] = mime
+    if isinstance(given.get("name"), str):
+        part["name"] = given["name"]
     return part
 
 
@@ -164,7 +189,8 @@ def _flat_part(given: Any) -> Data:
     if kind == "tool_use":
         return _call(at(given, "tool_call") or {})
     address = next((url for name in ("image", "audio", "video", "document") if (url := _address(content, name))), None)
-    return {"type": "media", "modality": kind, "url": address}
+    name = at(content, "document", "document", "name")
+    return {"type": "media", "modality": kind, "url": address, **({"name": name} if isinstance(name, str) else {})}
 
 
 def _address(content: Data, name: str) -> Any:

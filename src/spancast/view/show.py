@@ -94,7 +94,12 @@ def _message(message: Mapping[str, Any], limit: int | None) -> Iterator[Renderab
 def _part(part: Mapping[str, Any], limit: int | None) -> Text:
     kind = part.get("type")
     if kind in ("text", "refusal"):
-        return Text(_cut(str(part.get("text")), limit), overflow="fold")
+        sources = [" ".join(filter(None, (each["title"], each["url"]))) for each in part.get("sources", ())]
+        return Text.assemble(
+            _cut(str(part.get("text")), limit),
+            *[(printable(f"\n[{number}] {source}"), "dim") for number, source in enumerate(sources, 1)],
+            overflow="fold",
+        )
     if kind == "reasoning":
         return Text(_cut(str(part.get("text")), limit), style="italic dim", overflow="fold")
     if kind == "tool_call":
@@ -106,7 +111,8 @@ def _part(part: Mapping[str, Any], limit: int | None) -> Text:
     if kind == "media":
         url = str(part.get("url") or "")
         where = f"{len(url):,} characters" if url.startswith("data:") else url
-        return Text(printable(f"[{part.get('modality')}: {where}]"), style="dim", overflow="fold")
+        what = " ".join(filter(None, (part.get("modality"), part.get("name"))))
+        return Text(printable(f"[{what}: {where}]" if where else f"[{what}]"), style="dim", overflow="fold")
     return Text(_cut(_as_text(part.get("data")), limit), style="dim", overflow="fold")
 
 
