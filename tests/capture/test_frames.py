@@ -30,6 +30,11 @@ RECORDS = [{"city": "Rome", "visits": 3}, {"city": "Oslo", "visits": 5}]
         (pd.Series([1, 2], index=["a", "a"]), [1, 2]),
         (pd.Series([pd.Timestamp("2026-01-02"), pd.NaT]), ["2026-01-02T00:00:00", None]),
         ([pd.NaT, pd.NA], [None, None]),
+        ([pd.Period("2026-01"), pd.Interval(0, 1)], ["2026-01", "(0, 1]"]),
+        (FRAME.columns, ["city", "visits"]),
+        (pd.Categorical(["a", "b"]), ["a", "b"]),
+        (FRAME.set_index(pd.PeriodIndex(["2026-01", "2026-02"], freq="M"))["visits"], {"2026-01": 3, "2026-02": 5}),
+        (range(3), "range(0, 3)"),
     ],
 )
 def test_small_values_are_shown(value: object, shown: object) -> None:

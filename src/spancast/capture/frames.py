@@ -17,6 +17,7 @@ _ITEMS = 64  # of an array
 _ROWS = 10
 _COLUMNS = 20
 _COST = 4_000  # units of the snapshot's budget for reading a table: two of them in one snapshot
+_INDEX_COST = 500  # the same for the names of its rows
 _PANDAS = ("pandas", "pandas.core.frame", "pandas.core.series")  # since version 3, and before
 
 
@@ -44,9 +45,30 @@ def table_reader(module: str, name: str) -> Read | None:
             return _frame
         if name == "Series":
             return _series
-    if name in ("NaTType", "NAType") and module.partition(".")[0] == "pandas":
+    if module.partition(".")[0] != "pandas":
+        return None
+    if name in ("NaTType", "NAType"):
         return lambda value, copier: None  # what is missing: NaT is an instance of datetime
-    return None
+    if name in ("Period", "Interval"):
+        return lambda value, copier: copier.text(str(value))
+    return _index if name in _INDEXES else None
+
+
+_INDEXES = ("Index", "DatetimeIndex", "PeriodIndex", "CategoricalIndex", "Categorical")
+
+
+def _index(value: Any, copier: Any) -> object:
+    """Copy the names of a table's rows or columns."""
+    if copier.budget < 2 * _INDEX_COST:
+        copier.left_out += 1
+        return f"<{type(value).__name__} ({len(value)},)>"
+    copier.budget -= _INDEX_COST
+    return copier.first_of(value[:_ROWS].tolist(), len(value))
+
+
+def _labels(index: Any) -> list[object]:
+    """Return the names of rows: periods and intervals, which no mapping has as keys, as they are written."""
+    return [str(label) if type(label).__name__ in ("Period", "Interval") else label for label in index.tolist()]
 
 
 def _frame(value: Any, copier: Any) -> object:
@@ -63,7 +85,7 @@ def _frame(value: Any, copier: Any) -> object:
     if type(value.index).__name__ != "RangeIndex":
         label = value.index.name
         label = "index" if label is None else label
-        records = [{label: key, **record} for key, record in zip(head.index.tolist(), records, strict=False)]
+        records = [{label: key, **record} for key, record in zip(_labels(head.index), records, strict=False)]
     if columns > _COLUMNS:
         copier.left_out += 1
         records = [{**record, MARK_KEY: mark(columns - _COLUMNS)} for record in records]
@@ -80,7 +102,7 @@ def _series(value: Any, copier: Any) -> object:
     values = head.tolist()
     if type(value.index).__name__ == "RangeIndex" or not head.index.is_unique:
         return copier.first_of(values, count)
-    labelled = dict(zip(head.index.tolist(), values, strict=False))
+    labelled = dict(zip(_labels(head.index), values, strict=False))
     if count > _ROWS:
         copier.left_out += 1
         labelled[MARK_KEY] = mark(count - _ROWS)

@@ -212,6 +212,7 @@ _SCALARS: tuple[tuple[Any, Shape], ...] = (
     (date, lambda value, copier: date.isoformat(value)),
     (time, _of_time),
     (timedelta, lambda value, copier: timedelta.total_seconds(value)),
+    (range, lambda value, copier: repr(value)),
 )
 _KEYS = (UUID, Decimal, PurePath, date, time)  # classes whose instances people use as keys
 
