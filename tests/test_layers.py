@@ -16,11 +16,12 @@ ROOMS: dict[str, set[str]] = {}
 ROOMS["record"] = set()
 ROOMS["signal_errors"] = set()
 ROOMS["own_threads"] = set()
+ROOMS["clock"] = set()
 ROOMS["safe_log"] = {"signal_errors"}
 ROOMS["configured"] = set()
 ROOMS["capture"] = {"record", "validation", "signal_errors", "configured"}
 ROOMS["recording"] = {
-    *("record", "capture", "signal_errors", "own_threads", "safe_log", "privacy.secrets", "private_files"),
+    *("record", "capture", "signal_errors", "own_threads", "safe_log", "privacy.secrets", "private_files", "clock"),
 }
 ROOMS["conventions"] = {"record", "validation"}
 ROOMS["privacy"] = {"record", "conventions", "own_threads", "key_forms"}
@@ -38,6 +39,7 @@ ROOMS["otlp"] = {
         "validation",
         "secret_refs",
         "own_threads",
+        "clock",
         "record",
         "recording",
         "conventions",

@@ -37,6 +37,8 @@ def refusal(call: Callable[[], object]) -> str:
         ("http://col lector:4318", ("white space", "remove it")),
         ("http://collector:4318\n", ("white space", "remove it")),
         ('"http://collector:4318"', ("quotes around it", "remove them")),
+        ("http://collector:4318/\0", ("a character that no URL can have",)),
+        ("http://caf\udce9:4318/", ("a character that no URL can have",)),
         ("http://:4318/v1/traces", ("names no host", "https://collector.example.com:4318/v1/traces")),
         ("http://collector:port/v1/traces", ("'http://collector:port/v1/traces'", "number from 1 to 65535")),
         ("http://collector:70000/v1/traces", ("number from 1 to 65535",)),
@@ -147,6 +149,14 @@ def test_no_message_about_a_key_shows_it() -> None:
     said = refusal(lambda: destinations.arize(api_key=f"{SECRET} ", space_key="U3BhY2U6MTphYmM="))
     assert False is (SECRET in said)
     assert True is said.startswith("api_key has white space in it")
+
+
+@pytest.mark.parametrize("value", ["sk-\0abc", "sk-caf\udce9", "sk-é"])
+def test_a_key_that_no_header_can_carry(value: str) -> None:
+    """The setting's name and where the right one is; never the value."""
+    said = refusal(lambda: destinations.arize(api_key=value, space_key="s", model_id="m"))
+    assert True is said.startswith("api_key has characters that HTTP headers cannot carry")
+    assert value not in said
 
 
 @pytest.mark.parametrize(

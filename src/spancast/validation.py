@@ -62,6 +62,8 @@ def url(value: object, argument: str, *, grpc: bool = False) -> str:
     shown = _shown_url(value)
     if re.search(r"\s", value):
         raise SettingsError(f"{argument}={shown!r} has white space in it: remove it.", "E105")
+    if not value.isprintable():  # NUL, or half a character of an environment that is not UTF-8
+        raise SettingsError(f"{argument}={shown!r} has a character that no URL can have: write it anew.", "E105")
     if value[0] in "\"'" or value[-1] in "\"'":  # Docker's and systemd's files of variables keep them
         raise SettingsError(f"{argument}={shown!r} has quotes around it: remove them.", "E105")
     parts = _parts(value, argument)
@@ -170,9 +172,13 @@ def _header_value(name: object, value: object, argument: str) -> str:
             f"{argument}[{name!r}] has a line break in it: often a key copied with its newline; strip it.",
             "E105",
         )
-    if not value.isascii() or not value.isprintable():
+    if not _is_sendable(value):
         raise SettingsError(f"{argument}[{name!r}] has characters that HTTP headers cannot carry: use plain ASCII.")
     return value
+
+
+def _is_sendable(value: str) -> bool:
+    return value.isascii() and value.isprintable()
 
 
 def secret(value: object, argument: str, where: str) -> str:
@@ -189,7 +195,9 @@ def secret(value: object, argument: str, where: str) -> str:
         )
     if re.search(r"\s", value):
         raise SettingsError(f"{argument} has white space in it, which no key has: copy it again; {where}.", "E105")
-    return _header_value(argument, value, argument)
+    if not _is_sendable(value):
+        raise SettingsError(f"{argument} has characters that HTTP headers cannot carry: keys are plain ASCII; {where}.")
+    return value
 
 
 def text(value: object, argument: str, example: str) -> str:

@@ -244,3 +244,30 @@ def test_the_first_process_of_a_container_ends_at_sigterm(tmp_path: Path) -> Non
         finally:
             outer.kill()
     assert 1 == names(tmp_path)["request"]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("gevent") is None, reason="gevent is not installed")
+def test_a_native_thread_of_gevents_pool_may_be_the_first(tmp_path: Path) -> None:
+    """What runs there first starts the encoder in the application's hub: a greenlet of the pool's thread would never run."""
+    script = """
+        from gevent import monkey
+        monkey.patch_all()
+        import gevent, spancast
+        spancast.configure(spancast.destinations.file("traces.jsonl"))
+
+        def work():
+            with spancast.trace(trace_name="in the pool"):
+                pass
+
+        gevent.get_hub().threadpool.apply(work)
+        print(spancast.flush(20.0))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=HANG,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert "True" == done.stdout.strip(), done.stderr

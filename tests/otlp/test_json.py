@@ -41,6 +41,20 @@ def span_of(span: Span) -> dict[str, Any]:
     return request_of(span)["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
 
 
+def test_a_clock_before_1970_is_1970() -> None:
+    """OTLP's times have no sign: one span with one would cost its whole request."""
+    span = one_span(start_ns=-1_000_000_000, end_ns=-1, events=(SpanEvent(name="early", time_ns=-5, attributes={}),))
+    found = span_of(span)
+    assert ("0", "0", "0") == (found["startTimeUnixNano"], found["endTimeUnixNano"], found["events"][0]["timeUnixNano"])
+    body = b"".join(protobuf.request_pieces({}, "spancast", "1.0", [protobuf.encode_span(span)]))
+    (scope,) = ExportTraceServiceRequest.FromString(body).resource_spans[0].scope_spans
+    assert (0, 0, 0) == (
+        scope.spans[0].start_time_unix_nano,
+        scope.spans[0].end_time_unix_nano,
+        scope.spans[0].events[0].time_unix_nano,
+    )
+
+
 # ---------------------------------------------------------------- our JSON -> the protobuf message
 def read_value(said: dict[str, Any], value: AnyValue) -> None:
     """Fill *value* from the JSON form, as the OTLP specification maps it."""

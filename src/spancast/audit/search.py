@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -19,6 +18,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from ..clock import monotonic
 from ..runtime.pipeline import Pipeline
 from .canaries import Canaries, forms_of
 from .receivers import CONTROL, Received, destinations_of_every_form, receiver
@@ -105,8 +105,8 @@ def _recorded(application: Any, canaries: Canaries, folder: Path) -> tuple[Recei
 
 def _wait_for(pipeline: Pipeline) -> None:
     """Wait until everything is out, or on disk where nobody takes it."""
-    deadline = time.monotonic() + 60.0
-    while any(line.queued for line in pipeline.report()) and time.monotonic() < deadline:
+    deadline = monotonic() + 60.0
+    while any(line.queued for line in pipeline.report()) and monotonic() < deadline:
         pipeline.flush(0.2)
 
 

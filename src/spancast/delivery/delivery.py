@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
+from ..clock import monotonic
 from ..recording.captured import CapturedOperation
 from .counting import Counter, MetricsReport
 from .encoder import Encoder, weight
@@ -89,7 +90,7 @@ class Delivery:
         if self.is_own_thread(get_ident()):  # a finalizer in a spancast thread: it would wait for itself
             return False
         chosen = self.lanes if lanes is None else lanes
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         if self.inbox.closed:
             self._shutdown.wait(deadline)
             return not any([lane.left_behind() for lane in chosen])
@@ -133,7 +134,7 @@ class Delivery:
     def _run(self, done: Callable[[], bool], deadline: float) -> None:
         """Poll until *done*, or *deadline*; where threads cannot be started any more, do their work here."""
         pause = 0.0005
-        while not done() and (left := deadline - time.monotonic()) > 0:
+        while not done() and (left := deadline - monotonic()) > 0:
             if self._drive():
                 continue
             time.sleep(min(pause, left))
@@ -169,7 +170,7 @@ class Delivery:
 
     def _shut_down(self, deadline: float) -> bool:
         before = self._seen_losses
-        now = time.monotonic()
+        now = monotonic()
         self.inbox.closed = True
         self.encoder.deadline = deadline - 0.1 * max(0.0, deadline - now)
         for lane in self.lanes:
@@ -182,7 +183,7 @@ class Delivery:
         try:
             self._run(lambda: marker.tickets is not None and self._is_drained(marker), until)
         except BaseException:  # Ctrl-C, a signal's time limit: nobody waits any longer, but what is here goes to disk
-            deadline = min(deadline, time.monotonic() + INTERRUPTED)
+            deadline = min(deadline, monotonic() + INTERRUPTED)
             raise
         finally:
             self._end(deadline)
@@ -216,7 +217,7 @@ class Delivery:
 
     def keep_safe(self, timeout: float) -> bool:
         """Send what was offered so far; what could not be sent by then goes to disk. It goes on afterwards."""
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         self.inbox.mark(Marker(deadline, metrics=False, decides=True))
         complete = self.flush(timeout * 0.7)
         for lane in self.lanes:
@@ -275,7 +276,7 @@ class Delivery:
 
     def hangs(self) -> tuple[str, ...]:
         """Return, in sentences, which functions of the application's have not returned."""
-        now = time.monotonic()
+        now = monotonic()
         found = encoder_hangs(self.encoder.busy_since, now, [lane.destination for lane in self._span_lanes])
         for lane in self.lanes:
             found += request_hangs(lane.requests.since, now, lane.destination)

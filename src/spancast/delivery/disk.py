@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from ..clock import monotonic
 from ..conventions.span import Attributes
 from ..destinations.destination import Destination
 from ..otlp.encoding import ENCODINGS
@@ -50,7 +51,7 @@ class Disk:
         if failure is not None:
             self._failures.add(failure)
         else:
-            self.replayer.look_at(time.monotonic())  # it is sent from there as soon as the receiver takes anything
+            self.replayer.look_at(monotonic())  # it is sent from there as soon as the receiver takes anything
 
     def spill(self, outbox: SpanBuffer, breaker: CircuitBreaker, max_bytes: int, now: float) -> bool:
         """Write the oldest spans of *outbox*, as long as there is a reason; return whether any were written."""
@@ -76,17 +77,17 @@ class Disk:
 
         What is in a request gets until `2 * GRACE` before *deadline*: an answer may be on its way.
         """
-        patience = min(max(time.monotonic() + GRACE, deadline - 2 * GRACE), deadline + GRACE / 2)
+        patience = min(max(monotonic() + GRACE, deadline - 2 * GRACE), deadline + GRACE / 2)
         while not outbox.is_empty:
             claim = outbox.claim(MAX_BATCH, revocable=False)
-            if claim is None and time.monotonic() < patience:
+            if claim is None and monotonic() < patience:
                 time.sleep(_LOOK)
                 continue
             claim = claim or outbox.revoke()
             if claim is None:  # the encoder is writing the rest
                 return
             self.write(claim, "shutdown deadline")
-            if time.monotonic() >= deadline + GRACE:
+            if monotonic() >= deadline + GRACE:
                 return
 
 

@@ -6,12 +6,12 @@ never touches the network, so a stuck receiver stops nobody; the disk it does to
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
+from ..clock import monotonic
 from ..conventions.limits import shorten
 from ..conventions.span import Span
 from ..destinations.rendering import cut_after_encoding, render_key, rendering_of
@@ -116,7 +116,7 @@ class Encoder:
         self._marks = [SamplingMarks(lane.destination) for lane in lanes]
         self._made = _Made(len(self._lanes))
         self._offered_at = 0.0
-        self._idle_since = time.monotonic()
+        self._idle_since = monotonic()
         self._is_warm = self._was_ending = False
 
     # ------------------------------------------------------------------ the thread
@@ -159,7 +159,7 @@ class Encoder:
 
     def _rest(self) -> None:
         """Forget content that nobody has used for a while."""
-        now = self.busy_since = time.monotonic()
+        now = self.busy_since = monotonic()
         self.sampler.expire()
         self.busy_since = None
         if any(self._made.ready) or any(self._made.skipped):
@@ -189,11 +189,11 @@ class Encoder:
                         self._drop(item.sampled, "fault")
                 self._hand_over()
             thread_sleep(0)
-        self._idle_since = time.monotonic()
+        self._idle_since = monotonic()
 
     # ------------------------------------------------------------------ encoding
     def _encode(self, item: Any) -> None:
-        now = self.busy_since = time.monotonic()
+        now = self.busy_since = monotonic()
         if type(item) is Marker:
             return self._mark(item)
         self._made.count += 1
@@ -315,7 +315,7 @@ class Encoder:
         if made.finished:
             for counter in self._counters:
                 counter.count(made.finished)
-        now = time.monotonic()
+        now = monotonic()
         for lane in self._lanes:
             lane.spill(now)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
+from ..clock import monotonic
 from .threads import allocate_lock, get_ident
 
 _LOOK: Final = 0.002  # seconds between two looks whether it is over
@@ -38,5 +39,5 @@ class Ending:
 
     def wait(self, deadline: float) -> None:
         """Wait for the end until *deadline* (monotonic seconds); not in the thread that is at it, a signal handler's say."""
-        while self.complete is None and self._by != get_ident() and time.monotonic() < deadline:
+        while self.complete is None and self._by != get_ident() and monotonic() < deadline:
             time.sleep(_LOOK)

@@ -7,11 +7,11 @@ that has to be whole is one call in C (`deque.append`, `lock.release`, `next`).
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
+from ..clock import monotonic
 from .threads import Tally, WakeUp
 
 ENCODE_AT: Final = 128  # spans that wake the encoder before the oldest is MAX_AGE old
@@ -172,9 +172,9 @@ class Inbox:
             if not self.items:
                 self._hurry[1][0] = hurries
                 return None
-        since = time.monotonic()
+        since = monotonic()
         while not (self.hurried or len(self.items) >= ENCODE_AT or self.bytes > level.half or wanted()):
-            left = since + age - time.monotonic()
+            left = since + age - monotonic()
             if left <= 0:
                 break
             wake.clear()

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..clock import monotonic
 from ..conventions.span import Attributes
 from ..destinations.destination import Destination
 from .buffer import Claim, SpanBuffer, scores_of, size_of
@@ -93,9 +94,9 @@ class Lane:
         if self.disk is not None:
             self.disk.writer.is_urgent = ending
             if ending:
-                self.spill(time.monotonic())
+                self.spill(monotonic())
         elif ending and not self.outbox.is_empty:
-            self.mark(Marker(time.monotonic() + GRACE))
+            self.mark(Marker(monotonic() + GRACE))
 
     def spill(self, now: float) -> None:
         """Write the oldest spans to disk, as long as there is a reason."""
@@ -111,7 +112,7 @@ class Lane:
     # ------------------------------------------------------------------ the lane's thread
     def step(self) -> float | None:
         """Do one thing; return after how many seconds there is more to do (0: immediately), or None: it is closed."""
-        now = time.monotonic()
+        now = monotonic()
         phase = self.phase
         if phase.state is LaneState.CLOSED:
             return None
@@ -172,12 +173,12 @@ class Lane:
         if (claim is not None and not claim) or not self.worker.is_at_home:
             return 0.0
         failing = self.breaker.failing_since is not None
-        return request_time(self.phase, time.monotonic(), spooled=self.disk is not None, failing=failing)
+        return request_time(self.phase, monotonic(), spooled=self.disk is not None, failing=failing)
 
     def _send(self) -> None:
         sent = self.requests.send(self._time_left)
         if sent.recovered and self.disk is not None:
-            self.disk.replayer.look_at(time.monotonic())
+            self.disk.replayer.look_at(monotonic())
         if sent.breaks_connections:
             self._write(1, "connection breaks")
 
@@ -217,7 +218,7 @@ class Lane:
     def begin_shutdown(self, deadline: float) -> None:
         """Send what is there before *deadline* (monotonic seconds); with a spool, its last part is for writing to disk."""
         if self.phase.state is LaneState.RUNNING:
-            self.phase = draining(time.monotonic(), deadline, self.ledger.dropped, spooled=self.disk is not None)
+            self.phase = draining(monotonic(), deadline, self.ledger.dropped, spooled=self.disk is not None)
         self.worker.wake.set()
 
     @property
@@ -225,7 +226,7 @@ class Lane:
         """Whether nothing is left to send, on disk neither, as far as it can be sent now."""
         if not self.outbox.is_empty:
             return False
-        waits = self.disk is not None and self.disk.replayer.due_in(time.monotonic(), closing=True) <= 0
+        waits = self.disk is not None and self.disk.replayer.due_in(monotonic(), closing=True) <= 0
         return not waits or self.breaker.failing_since is not None
 
     def spill_all(self, deadline: float) -> None:
@@ -244,7 +245,7 @@ class Lane:
         self.worker.wake.set()
         if not self.worker.is_running():
             return self.sender.close()
-        while self.worker.is_running() and not self.worker.is_own_thread and time.monotonic() < deadline:
+        while self.worker.is_running() and not self.worker.is_own_thread and monotonic() < deadline:
             time.sleep(0.001)
         return None
 
@@ -253,7 +254,7 @@ class Lane:
         before = self.phase.dropped_before
         self.phase = Phase(LaneState.CLOSED)
         if self.disk is not None:  # what is being written just now either has become a file, or never will
-            self.disk.writer.seal(max(0.05, deadline - time.monotonic()))
+            self.disk.writer.seal(max(0.05, deadline - monotonic()))
         lost = self.ledger.dropped - before
         left = self.outbox.clear("dropped", "shutdown deadline")
         self._join(deadline)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from ..clock import monotonic
 from ..conventions.results import scores_in
 from ..conventions.span import Attributes, Span
 from ..destinations.destination import Destination
@@ -153,7 +154,7 @@ def replay_all(
             for file in spool.too_old(spool.files()):
                 spool.remove(file)
                 summary.expired += file.count
-            _Rounds(destination, spool, summary, backoff or Backoff(), trying).run(time.monotonic() + timeout, wait)
+            _Rounds(destination, spool, summary, backoff or Backoff(), trying).run(monotonic() + timeout, wait)
         elif spool.files():
             summary.error = "another process is sending these"
     summary.waiting = sum(file.count for file in spool.files())
@@ -181,14 +182,14 @@ class _Rounds:
 
     def run(self, deadline: float, wait: float) -> None:
         """Send until *deadline* (monotonic seconds), or until the receiver has failed for *wait* seconds."""
-        while time.monotonic() < deadline:
+        while monotonic() < deadline:
             files = [file for file in self._spool.files() if file.path.name not in self._unreadable]
             if not files:
                 return
             failed = [file for file in files if not self._sent(file, deadline)]
             if not failed or len(failed) < len(files):
                 continue
-            now = time.monotonic()
+            now = monotonic()
             pause = self._breaker.wait(now)
             if self._breaker.outage(now) + pause > wait or now + pause + _SHORTEST_RETRY > deadline:
                 return
@@ -197,12 +198,12 @@ class _Rounds:
 
     def _sent(self, file: SpoolFile, deadline: float) -> bool:
         """Send one file; return whether anything of it has left the disk, or it never will."""
-        if self._breaker.wait(time.monotonic()) and self._breaker.failures >= MAX_TRIES:
+        if self._breaker.wait(monotonic()) and self._breaker.failures >= MAX_TRIES:
             return False  # the receiver answers nothing: the other files have to wait as well
-        if self._summary.error and deadline - time.monotonic() < _SHORTEST_RETRY:
+        if self._summary.error and deadline - monotonic() < _SHORTEST_RETRY:
             return False
         try:
-            time_left = lambda: max(0.0, deadline - time.monotonic())  # noqa: E731
+            time_left = lambda: max(0.0, deadline - monotonic())  # noqa: E731
             done = replay_file(self._destination, self._spool, file, time_left, self._learned)
         except OSError as error:
             self._summary.error = f"{file.path.name} cannot be read: {error.strerror or type(error).__name__}"
@@ -218,5 +219,5 @@ class _Rounds:
         if done.answered or not done.left:
             self._breaker.succeeded()
         elif done.failure is not None and done.failure.verdict is Verdict.RETRY:
-            self._breaker.failed(time.monotonic(), done.failure.retry_after, is_limited=done.failure.is_limited)
+            self._breaker.failed(monotonic(), done.failure.retry_after, is_limited=done.failure.is_limited)
         return done.left < file.count

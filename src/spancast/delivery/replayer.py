@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from ..clock import monotonic
 from ..destinations.destination import Destination
 from ..record.fast_frozen import frozen
 from ..recording.guard import report_fault
@@ -44,7 +44,7 @@ class SpoolReplayer:
         ledger: Ledger,
         writer: SpoolWriter,
         backoff: Backoff,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         """In the *ledger* are the spans of this process; of others' it counts only what was delivered for them.
 
@@ -134,10 +134,10 @@ class SpoolReplayer:
         now = self._clock()
         if not self.pending or (now < self._own_due and written == self._own_written):
             return
-        began = time.monotonic()
+        began = monotonic()
         if not any(file.path.name not in self._unreadable for file in self._spool.mine()):
             self._seen_written = written  # a file that was written meanwhile keeps it pending
-        self._own_due, self._own_written = now + 9 * (time.monotonic() - began), written
+        self._own_due, self._own_written = now + 9 * (monotonic() - began), written
 
     def _expire(self, file: SpoolFile) -> str:
         self._listed.pop()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from ..clock import monotonic
 from ..otlp.outcome import Outcome, Verdict
 from ..own_threads import is_for_this_thread
 from ..record.fast_frozen import frozen
@@ -61,9 +61,9 @@ class Requests:
         try:
             if time_left(None) <= 0:
                 return Sent()
-            self.since = time.monotonic()
+            self.since = monotonic()
             for result in self._sender.deliver(claim.entries, lambda: time_left(claim)):
-                self.since = time.monotonic()
+                self.since = monotonic()
                 recovered = self._count(claim, result) or recovered
                 broken = result.outcome is not None and result.outcome.is_broken
         except BaseException as error:  # an exporter that breaks its word and raises costs its batch
@@ -88,7 +88,7 @@ class Requests:
         """Note an answer: whether the receiver is up, and what it says. Return whether it answers again."""
         recovered = False
         if outcome.verdict is Verdict.RETRY:
-            self._breaker.failed(time.monotonic(), outcome.retry_after, outcome.reason, is_limited=outcome.is_limited)
+            self._breaker.failed(monotonic(), outcome.retry_after, outcome.reason, is_limited=outcome.is_limited)
         else:
             recovered = self._breaker.succeeded()
         if rejected and outcome.verdict is Verdict.DELIVERED:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from ..clock import monotonic
 from ..conventions.span import Attributes
 from ..private_files import ForeignFileError
 from ..recording.guard import report_fault
@@ -109,9 +110,9 @@ class SpoolWriter:
 
     def seal(self, timeout: float) -> bool:
         """Write nothing more; return whether no file was being written that long."""
-        until = time.monotonic() + timeout
+        until = monotonic() + timeout
         while not self._lock.acquire(False):
-            if time.monotonic() >= until:
+            if monotonic() >= until:
                 self._sealed = True
                 return False
             time.sleep(0.005)

@@ -11,7 +11,6 @@ import os
 import re
 import stat
 import sys
-import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count as counter
@@ -23,6 +22,7 @@ from uuid import uuid4
 import orjson
 
 from .. import _version
+from ..clock import monotonic, wall, wall_ns
 from ..conventions.span import Attributes, Span
 from ..otlp import json
 from ..otlp.json_decoding import decode_request
@@ -113,7 +113,7 @@ class Spool:
         self._made = False
         self._parts = 0.0  # when unfinished files are looked for again (monotonic seconds)
         self._measured = (0.0, 0)  # until when the folder's size is good enough, and what it is
-        self._clocks = time.time() - time.monotonic()
+        self._clocks = wall() - monotonic()
 
     @property
     def folder(self) -> Path:
@@ -134,7 +134,7 @@ class Spool:
         self._make()
         if self._about_size() + len(data) > self.max_bytes:  # several processes may exceed the bound by a file each
             raise SpoolFullError(f"the spool has {self.max_bytes:,} bytes already")
-        return self._stage(data, len(lines), time.time_ns(), self.owner, None)
+        return self._stage(data, len(lines), wall_ns(), self.owner, None)
 
     def _stage(self, data: bytes, count: int, written_ns: int, owner: str, replaces: SpoolFile | None) -> Staged:
         name = f"{written_ns:020d}-{owner}-{next(self._number)}-{count}.jsonl"
@@ -228,10 +228,10 @@ class Spool:
     def _about_size(self) -> int:
         """Return about how many bytes lie in the folder: measuring it takes no more than a tenth of the time."""
         until, size = self._measured
-        began = time.monotonic()
+        began = monotonic()
         if began >= until:
             size = self.size()
-            now = time.monotonic()
+            now = monotonic()
             self._measured = (now + 9 * (now - began), size)
         return size
 
@@ -281,16 +281,16 @@ class Spool:
 
     def too_old(self, files: Sequence[SpoolFile]) -> list[SpoolFile]:
         """Return those of *files* that are beyond the age; none while the clock has jumped since the start."""
-        if abs(time.time() - time.monotonic() - self._clocks) > _CLOCK_JUMP:
+        if abs(wall() - monotonic() - self._clocks) > _CLOCK_JUMP:
             return []
-        oldest = (time.time() - self._max_age) * 1e9
+        oldest = (wall() - self._max_age) * 1e9
         return [file for file in files if file.written_ns < oldest]
 
     def remove_stale_parts(self) -> None:
         """Delete unfinished files whose writers are gone."""
         with suppress(OSError), os.scandir(self.folder) as entries:
             for entry in entries:
-                stale = time.time() - entry.stat(follow_symlinks=False).st_mtime > _STALE_PART
+                stale = wall() - entry.stat(follow_symlinks=False).st_mtime > _STALE_PART
                 if entry.name.endswith(".part") and stale:
                     os.unlink(entry.path)
 
@@ -307,10 +307,8 @@ class Spool:
                 yield False
                 return
             self._lock = handle
-            if (
-                time.monotonic() >= self._parts
-            ):  # what killed writers left behind counts for no one and would stay for ever
-                self._parts = time.monotonic() + _STALE_PART / 2
+            if monotonic() >= self._parts:  # what killed writers left behind counts for no one and would stay for ever
+                self._parts = monotonic() + _STALE_PART / 2
                 self.remove_stale_parts()
             try:
                 yield True

@@ -6,16 +6,47 @@ was imported, all are the patched ones; else all are the operating system's. One
 
 from __future__ import annotations
 
-from _thread import allocate_lock, get_ident, start_new_thread
+import sys
+from _thread import allocate_lock, get_ident
+from _thread import start_new_thread as _start
+from collections.abc import Callable
 from contextlib import suppress
 from time import sleep as thread_sleep
 from types import BuiltinFunctionType
-from typing import Final
+from typing import Any, Final
 
 __all__ = ["ARE_GREENLETS", "Tally", "WakeUp", "allocate_lock", "get_ident", "start_new_thread", "thread_sleep"]
 
-ARE_GREENLETS: Final = not isinstance(start_new_thread, BuiltinFunctionType)
+ARE_GREENLETS: Final = not isinstance(_start, BuiltinFunctionType)
 """Whether what we start are greenlets: there a pause of zero seconds is a switch, which not everybody may make."""
+
+
+def _hub_here() -> Any:
+    """Return gevent's hub of this thread; None where what we start are no greenlets of gevent's."""
+    gevent = sys.modules.get("gevent") if ARE_GREENLETS else None
+    return gevent.get_hub() if gevent is not None else None
+
+
+_hub: Final = _hub_here()  # of the thread that imports spancast, which is the one that waits for the others
+
+
+def _start_in_hub(function: Callable[..., object], args: tuple[Any, ...]) -> object:
+    """Start a greenlet in the hub of the application: one that a thread of gevent's pool starts for itself never runs.
+
+    Raises:
+        RuntimeError: When that hub has ended.
+    """
+    if _hub.loop is None:
+        raise RuntimeError("gevent's hub has ended")
+    if _hub_here() is _hub:
+        return _start(function, args)
+    return _hub.loop.run_callback_threadsafe(_start, function, args)
+
+
+start_new_thread: Final[Callable[[Callable[..., object], tuple[Any, ...]], object]] = (
+    _start if _hub is None else _start_in_hub
+)
+"""Starts what the interpreter calls a thread, as `_thread` does; RuntimeError where none can be started any more."""
 
 
 class WakeUp:

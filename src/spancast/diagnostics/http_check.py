@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import socket
 import ssl
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from urllib.parse import SplitResult, urlsplit
 
 from .. import _version
+from ..clock import monotonic
 from ..conventions.span import Attributes, Span
 from ..otlp.encoding import ENCODINGS
 from ..otlp.headers import Headers
@@ -121,7 +121,7 @@ class HttpCheck:
     def _reached(self) -> bool:
         """Find the host's addresses, connect, and shake hands."""
         host, port = self._parts.hostname or "", self._parts.port or (443 if self._parts.scheme == "https" else 80)
-        began = time.monotonic()
+        began = monotonic()
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError:
@@ -131,7 +131,7 @@ class HttpCheck:
         return self._connected(host, port)
 
     def _connected(self, host: str, port: int) -> bool:
-        began = time.monotonic()
+        began = monotonic()
         try:
             connection = socket.create_connection((host, port), timeout=self._connection.timeout)
         except ConnectionRefusedError:
@@ -150,7 +150,7 @@ class HttpCheck:
 
     def _shaken(self, connection: socket.socket, host: str) -> bool:
         tls = self._connection.tls
-        began = time.monotonic()
+        began = monotonic()
         try:
             if problem := why_unusable(tls):
                 return self._failed(failure("TLS", "E213", problem))
@@ -161,7 +161,7 @@ class HttpCheck:
         return True
 
     def _timed(self, name: str, detail: str, began: float) -> None:
-        self._steps.append(Step(name=name, detail=detail, milliseconds=(time.monotonic() - began) * 1000))
+        self._steps.append(Step(name=name, detail=detail, milliseconds=(monotonic() - began) * 1000))
 
     def _failed(self, step: Step) -> bool:
         self._steps.append(step)
@@ -175,12 +175,12 @@ class HttpCheck:
         self._trace = f"{span.trace_id:032x}"
         resource = self._resource
         exporter = self._exporter(self._connection.url, resource)
-        began = time.monotonic()
+        began = monotonic()
         body = ENCODINGS[self._connection.protocol].request(
             resource(), "spancast", _version.VERSION, [exporter.encode(span)]
         )
         outcome = exporter.post(body, self._connection.timeout, TEST_HEADER)
-        took = (time.monotonic() - began) * 1000
+        took = (monotonic() - began) * 1000
         exporter.close()
         if outcome.status is not None:
             self._latency = took

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
+from ..clock import monotonic
 from ..conventions.span import Attributes
 from ..otlp.metrics import check_request
 from ..otlp.outcome import Outcome
@@ -25,11 +26,11 @@ class MetricsCheck(HttpCheck):
     def _posted(self, headers: Mapping[str, str]) -> None:
         exporter = self._exporter(self._connection.url, self._resource)
         body = check_request(self._resource(), time.time_ns())
-        began = time.monotonic()
+        began = monotonic()
         outcome = exporter.post(body, self._connection.timeout, TEST_HEADER)
         exporter.close()
         if outcome.status is not None:
-            self._latency = (time.monotonic() - began) * 1000
+            self._latency = (monotonic() - began) * 1000
         self._judged(outcome, headers)
 
     def _refused(self, status: int, outcome: Outcome) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from ..clock import monotonic
 from ..conventions.span import Attributes
 from ..delivery.counting import MetricsReport
 from ..delivery.threads import allocate_lock
@@ -79,7 +80,7 @@ class MetricsLane:
         self._sums = Aggregator(named, time.time_ns())
         self._counts = [0, 0]  # operations counted; of them, those that have been collected
         self._asked = (0, 0.0, False)  # the newest ticket, the deadline of who waits for it, and whether it ends
-        self._state = _State(due=time.monotonic() + target.interval)
+        self._state = _State(due=monotonic() + target.interval)
         self._unsent: deque[tuple[bytes, int]] = deque()  # delta: requests that have to be sent again, and their points
 
     # ------------------------------------------------------------------ the encoder's side
@@ -154,7 +155,7 @@ class MetricsLane:
         ticket, _, _ = self._asked
         self._asked = (ticket, 0.0, True)
         self.worker.wake.set()
-        while self.worker.is_running() and not self.worker.is_own_thread and time.monotonic() < deadline:
+        while self.worker.is_running() and not self.worker.is_own_thread and monotonic() < deadline:
             time.sleep(0.001)
         state = self._state
         points = sum([count for _, count in self._unsent])
@@ -190,7 +191,7 @@ class MetricsLane:
     # ------------------------------------------------------------------ the lane's thread
     def step(self) -> float | None:
         """Export where that is due; return after how many seconds there is more to do, or None: it has ended."""
-        now = time.monotonic()
+        now = monotonic()
         (ticket, deadline, ends), state = self._asked, self._state
         waited_for = ticket > state.done
         if ends and not waited_for:
@@ -205,7 +206,7 @@ class MetricsLane:
 
     def _settle(self, ticket: int, failure: Outcome | None, waits_until: float | None) -> None:
         """Write down what happened to an export, and when the next one is due."""
-        now, state, interval = time.monotonic(), self._state, self._target.interval
+        now, state, interval = monotonic(), self._state, self._target.interval
         if failure is None:
             self._state = replace(state, done=ticket, arrived=ticket, due=now + interval, failures=0)
             return
@@ -225,12 +226,12 @@ class MetricsLane:
 
         *waits*: for somebody who waits; then nothing is sent again that the receiver has.
         """
-        deadline = time.monotonic() + max(timeout, _GRACE)
+        deadline = monotonic() + max(timeout, _GRACE)
         if not self._unsent:
             self._collect(again=not waits)
         failure = None
         while self._unsent:
-            left = deadline - time.monotonic()
+            left = deadline - monotonic()
             body, points = self._unsent[0]
             outcome = (
                 self._exporter.post(body, min(left, self._target.timeout))

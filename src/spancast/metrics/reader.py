@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from ..clock import monotonic
 from ..conventions.span import Attributes
 from ..destinations.destination import Destination
 from ..destinations.metrics import MetricsTarget
@@ -28,7 +29,7 @@ class ReaderLane(MetricsLane):
 
     def step(self) -> float | None:
         """Export for who waits for it; at other times the reader does so by itself."""
-        self._state = replace(self._state, due=time.monotonic() + self._target.interval)
+        self._state = replace(self._state, due=monotonic() + self._target.interval)
         return super().step()
 
     def _collected(self, reader: Any, timeout_millis: float = 10_000) -> Any:

@@ -6,11 +6,11 @@ import http.client
 import io
 import math
 import socket
-import time
 from typing import Any
 
 import urllib3
 
+from ..clock import monotonic
 from .proxies import proxy_for
 from .tls import Tls
 
@@ -63,7 +63,7 @@ class _Reader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Read what comes next, within the time that is left."""
-        left = self._deadline.at - time.monotonic()
+        left = self._deadline.at - monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
         self._sock.settimeout(min(left, 3600.0))
@@ -107,7 +107,7 @@ def _punctual(pool: Any, deadline: Deadline) -> Any:
         def send(self, data: Any) -> None:
             """Send a block of a request, within the time that is left for all of it."""
             if self.sock is not None:
-                left = deadline.at - time.monotonic()
+                left = deadline.at - monotonic()
                 if left <= 0:
                     raise TimeoutError("timed out")
                 self.sock.settimeout(min(left, 3600.0))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import math
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ import orjson
 import urllib3
 
 from .. import _version
+from ..clock import monotonic
 from ..conventions.span import Attributes, Span
 from ..setting import masked_url
 from .body import BLOCK, Body, compressed, in_blocks, size_of_body
@@ -103,7 +103,7 @@ class HttpExporter:
             body = b"".join(body) if not isinstance(body, bytes) else body
         if not isinstance(body, bytes):
             headers["Content-Length"] = str(size)  # else it would be sent in chunks, which some receivers do not read
-        self._deadline.at = time.monotonic() + timeout
+        self._deadline.at = monotonic() + timeout
         try:
             return self._exchange(method, body, headers, timeout)
         except ProxyAddressError as error:
@@ -138,7 +138,7 @@ class HttpExporter:
         )
         content, whole = _read(response, self._deadline.at)
         response.release_conn() if whole else response.close()
-        self._used_at = time.monotonic()
+        self._used_at = monotonic()
         secrets: tuple[str, ...] = ()
         if content:  # it may repeat the key that it refuses
             own = {name: value for name, value in headers.items() if name.lower() not in _OURS}
@@ -149,7 +149,7 @@ class HttpExporter:
         if self._pool is None:
             _mask_in_logs(self._url)
             self._pool = pool_of(self._url, self._tls, self._deadline)
-        elif time.monotonic() - self._used_at > self._max_idle:
+        elif monotonic() - self._used_at > self._max_idle:
             self._pool.clear()  # somebody on the way may have forgotten it, and would let the request wait for nothing
         return self._pool
 
@@ -162,7 +162,7 @@ def _read(response: Any, deadline: float) -> tuple[bytes, bool]:
     """
     pieces: list[bytes] = []
     size = 0
-    while size <= MAX_ANSWER and time.monotonic() < deadline:
+    while size <= MAX_ANSWER and monotonic() < deadline:
         try:
             piece = response.read1(65536)
         except (urllib3.exceptions.HTTPError, OSError):

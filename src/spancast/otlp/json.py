@@ -68,8 +68,8 @@ def encode_span(span: Span) -> bytes:
             b'"parentSpanId":"%b",' % parent.to_bytes(8, "big").hex().encode() if parent else b"",
             _written(span.name),
             span.kind,
-            span.start_ns,
-            span.end_ns,
+            span.start_ns if span.start_ns > 0 else 0,  # a clock before 1970: no receiver reads a sign
+            span.end_ns if span.end_ns > 0 else 0,
         )
     ]
     _append_attributes(pieces, span.attributes)
@@ -153,7 +153,7 @@ def _status(span: Span) -> bytes:
 
 
 def _event(event: SpanEvent) -> dict[str, Any]:
-    return {"timeUnixNano": str(event.time_ns), "name": event.name, "attributes": _attributes(event.attributes)}
+    return {"timeUnixNano": str(max(0, event.time_ns)), "name": event.name, "attributes": _attributes(event.attributes)}
 
 
 def _link(link: SpanLink) -> dict[str, Any]:

@@ -179,7 +179,7 @@ def encode_span(span: Span) -> bytes:
         _name(span.name) if len(span.name) < _SHORT else _text(b"\x2a", span.name),
         _KINDS[span.kind],
         _times(0x39, span.start_ns & _MASK, 0x41, span.end_ns & _MASK)
-        if span.start_ns and span.end_ns
+        if span.start_ns > 0 and span.end_ns > 0
         else _moment(b"\x39", span.start_ns) + _moment(b"\x41", span.end_ns),
     )
     pieces = [b"", head]
@@ -211,7 +211,7 @@ def _name(name: str) -> bytes:
 
 
 def _moment(tag: bytes, time_ns: int) -> bytes:
-    return tag + _fixed64(time_ns & _MASK) if time_ns else b""
+    return tag + _fixed64(time_ns & _MASK) if time_ns > 0 else b""
 
 
 def _event(event: SpanEvent) -> bytes:

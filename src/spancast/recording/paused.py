@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from ..clock import monotonic
 from ..private_files import atomic_write, make_private_folder, read_private
 from ..record.fast_frozen import frozen
 from .guard import report_fault
@@ -138,9 +139,9 @@ class Pauses:
 
     def flush(self) -> None:
         """Write what is still to be written: the process ends."""
-        deadline = time.monotonic() + _FLUSH
+        deadline = monotonic() + _FLUSH
         self._work_off()
-        while self._unfinished and time.monotonic() < deadline:
+        while self._unfinished and monotonic() < deadline:
             time.sleep(0.001)
 
     def _hand_to_disk(self, key: str, pause: Pause | None) -> None:
@@ -179,8 +180,8 @@ class Pauses:
                 with suppress(queue.Empty):
                     self._do(jobs.get(timeout=_REFRESH))
                     self._work_off()
-                if time.monotonic() - pruned > _PRUNE_EVERY:
-                    pruned = time.monotonic()
+                if monotonic() - pruned > _PRUNE_EVERY:
+                    pruned = monotonic()
                     self._prune()
             except Exception as error:  # the thread outlives a bug in spancast
                 report_fault("pauses", error)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 import weakref
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from ..clock import monotonic
 from ..config.resolve import Arguments, Resolved, resolve
 from ..delivery.delivery import Delivery
 from ..delivery.ending import Ending
@@ -224,7 +224,7 @@ class Pipeline:
         what the first did.
         """
         timeout = _seconds(timeout, process.EXIT_TIMEOUT)
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         if self._delivery().is_own_thread(get_ident()):  # a finalizer in a spancast thread: it would wait for itself
             if not self.ended:
                 start_new_thread(self.shutdown, (timeout,))

@@ -6,11 +6,11 @@ import atexit
 import os
 import signal
 import sys
-import time
 import weakref
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from ..clock import monotonic
 from ..delivery.threads import allocate_lock
 from ..recording.notice import warn_once
 from ..resource import importing
@@ -89,13 +89,13 @@ def _at_exit() -> None:
 
 
 def _shut_down_all() -> None:
-    deadline = time.monotonic() + EXIT_TIMEOUT
+    deadline = monotonic() + EXIT_TIMEOUT
     interrupted: BaseException | None = None
     for pipeline in list(_running):
         try:
-            pipeline.shutdown(max(0.1, deadline - time.monotonic()))
+            pipeline.shutdown(max(0.1, deadline - monotonic()))
         except BaseException as error:  # Ctrl-C: the others end as well, only sooner
-            interrupted, deadline = error, time.monotonic()
+            interrupted, deadline = error, monotonic()
     if interrupted is not None:
         raise interrupted
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from ...clock import monotonic
 from ...conventions import openinference
 from ...conventions.span import Span
 from ...otlp import json
@@ -56,7 +57,7 @@ class ScoreExporter:
 
     def export(self, batch: Sequence[Any], timeout: float) -> Outcome:
         """Send a batch of carriers, each of them once; `parts` says what happened to each."""
-        self._until = time.monotonic() + timeout
+        self._until = monotonic() + timeout
         found = [score_in(decode_span(payload)) for payload in batch]
         sent = iter(self._sent([score for score in found if score is not None]))
         parts = tuple([NOTHING_LEFT if score is None else next(sent) for score in found])
@@ -82,7 +83,7 @@ class ScoreExporter:
                 tls=target.tls,
             )
             self._connections[url] = connection
-        left = min(target.timeout, self._until - time.monotonic())
+        left = min(target.timeout, self._until - monotonic())
         if left <= 0:
             return Outcome(verdict=Verdict.RETRY, reason="timeout", message="no time was left for all requests"), None
         data = b"" if body is None else orjson.dumps(body)
