@@ -137,8 +137,9 @@ def join(target: T, *, hosts: Iterable[str] = HOSTS) -> T:
     clients = {id(client): client for client in _clients(target, depth=4)}
     if not clients:
         raise SettingsError(
-            f"openrouter.join() found no HTTP client in a {type(target).__name__}: give it the model itself, or make the "
-            "model with http_client=openrouter.join(httpx.Client())."
+            f"openrouter.join() found no HTTP client in a {type(target).__name__}: give it the model itself, make the "
+            "model with http_client=openrouter.join(httpx.Client()), or send openrouter.broadcast_fields() with the request "
+            "(of LiteLLM as its extra_body)."
         )
     for client in clients.values():
         hook = (_JoinAsync if inspect.iscoroutinefunction(client.send) else _Join)(wanted)
