@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Final, ParamSpec, TypeVar
@@ -11,6 +12,12 @@ IN_OWN_THREAD: Final[ContextVar[bool]] = ContextVar("spancast_own_thread", defau
 _UNTRACED: Final[ContextVar[bool]] = ContextVar("spancast_untraced", default=False)
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+
+
+def is_patched_by_gevent() -> bool:
+    """Return whether gevent has replaced the interpreter's sockets: then all that waits has to wait its way."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("socket"))
 
 
 def untraced(function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:

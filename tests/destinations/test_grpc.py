@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import socket
 import subprocess
 import sys
@@ -28,7 +29,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
 
 import spancast
 from spancast import destinations
+from spancast.commands.replay import waiting
+from spancast.delivery.replay import replay_all
+from spancast.delivery.spool import Spool
 from spancast.destinations.rendering import check_span
+from spancast.otlp.grpc_answers import failed
 from spancast.otlp.outcome import Outcome, Verdict
 from spancast.validation import SettingsError
 
@@ -315,3 +320,61 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SettingsError, match=r"spancast\[grpc\]"):
         destinations.otlp("http://127.0.0.1:4317", protocol="grpc")
+
+
+def test_an_answer_that_is_too_large_is_an_answer() -> None:
+    """It has taken the spans: sent again they would be there twice."""
+    words = "Stream removed (CLIENT: Received message larger than max (10000010 vs. 4194304))"
+    assert Verdict.DELIVERED is failed("RESOURCE_EXHAUSTED", words, "localhost:4317", 1.0).verdict
+    server = failed("RESOURCE_EXHAUSTED", words.replace("CLIENT", "SERVER"), "localhost:4317", 1.0)
+    assert Verdict.TOO_LARGE is server.verdict
+
+
+def test_replay_to_a_url_sends_as_it_would_have_gone(receiver: tuple[Receiver, str], tmp_path: Path) -> None:
+    """`spancast replay --endpoint URL` reads from the folder that its spans go over gRPC, with other headers too."""
+    made, address = receiver
+    dead = destinations.otlp(address, protocol="grpc", headers={"x-key": "former"})
+    made.behave = aborting("UNAVAILABLE")
+    with spancast.Pipeline(dead, spool=tmp_path) as pipeline:
+        with pipeline.trace("Shop"):
+            pass
+        assert not pipeline.flush(0.5)
+        pipeline.shutdown(0.5)
+    made.behave = lambda number, context: None
+    (found,) = waiting(tmp_path, (destinations.otlp(address),), by_url=True, keep_protocol=True)
+    assert found.destination is not None
+    assert 1 == replay_all(found.destination, Spool(found.folder), timeout=20.0, wait=1.0).delivered
+    assert ["Shop"] == made.names
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("gevent") is None, reason="gevent is not installed")
+def test_a_call_stops_no_greenlet(receiver: tuple[Receiver, str]) -> None:
+    """A call of gRPC waits in C: under gevent it has to wait gevent's way, else the application stands still for a timeout."""
+    made, address = receiver
+    over = threading.Event()
+    made.behave = lambda number, context: over.wait(20.0) and None
+    script = """
+        from gevent import monkey
+        monkey.patch_all()
+        import sys, gevent, spancast
+        from spancast import destinations
+        spancast.configure(destinations.otlp(sys.argv[1], protocol="grpc", timeout=10.0), spool=False)
+        with spancast.trace(trace_name="Shop"):
+            pass
+        sent = gevent.spawn(spancast.flush, 10.0)
+        turns = 0
+        while not sent.ready() and turns < 100:
+            gevent.sleep(0.02)
+            turns += 1
+        print(turns)
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), address],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    over.set()
+    assert "100" == run.stdout.strip(), run.stderr

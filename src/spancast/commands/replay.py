@@ -22,7 +22,9 @@ from ..delivery.spool import Spool, manifest_of
 from ..delivery.words import spans
 from ..destinations import otlp
 from ..destinations.destination import Destination
+from ..destinations.targets.grpc import PROTOCOL
 from ..destinations.targets.http import HttpTarget
+from ..destinations.targets.network import over_http_or_grpc
 from ..destinations.targets.scores import score_destination
 from ..otlp.encoding import ENCODINGS
 from ..validation import SettingsError
@@ -93,7 +95,7 @@ def waiting(
     scores = [by_api for destination in destinations if (by_api := score_destination(destination)) is not None]
     destinations = (*destinations, *scores)
     own = {folder_of(base, destination): destination for destination in destinations} if base.is_dir() else {}
-    urls = {destination.target.describe(): destination for destination in destinations} if by_url else {}
+    urls = {where: destination for destination in destinations for where in _places(destination)} if by_url else {}
     found = []
     for folder in sorted(base.iterdir()) if base.is_dir() else []:
         count = sum(file.count for file in Spool(folder).files())
@@ -108,11 +110,18 @@ def waiting(
     return found
 
 
+def _places(destination: Destination) -> tuple[str, ...]:
+    """Return what a folder may say of where its spans would have gone: by HTTP, or by gRPC."""
+    target = destination.target
+    over_grpc = (over_http_or_grpc(target, PROTOCOL).describe(),) if isinstance(target, HttpTarget) else ()
+    return (target.describe(), *over_grpc)
+
+
 def _in_protocol(destination: Destination, protocol: object) -> Destination:
     target = destination.target
     if not isinstance(target, HttpTarget) or protocol not in ENCODINGS:
         return destination
-    return with_changes(destination, target=with_changes(target, protocol=str(protocol)))
+    return with_changes(destination, target=over_http_or_grpc(target, str(protocol)))
 
 
 def _given(endpoint: str, headers: list[str], protocol: str | None) -> Destination:

@@ -7,6 +7,7 @@ would wait for up to two minutes before it connects again, and certificates that
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 
 from .. import _version
 from ..conventions.span import Attributes, Span
+from ..own_threads import is_patched_by_gevent
 from ..resource import importing
 from .encoding import ENCODINGS
 from .grpc_answers import failed, seconds_of
@@ -128,8 +130,15 @@ class GrpcExporter:
 def _imported() -> Any:
     """Return grpcio, which takes a while to import: held back from forks."""
     with importing.lock:
+        is_first = "grpc" not in sys.modules
         import grpc
         import opentelemetry.proto.collector.trace.v1.trace_service_pb2  # noqa: F401  (reads answers)
+    if (
+        is_first and is_patched_by_gevent()
+    ):  # else a call would stop every greenlet; where the application was first, it decides
+        from grpc.experimental import gevent
+
+        gevent.init_gevent()
     return grpc
 
 

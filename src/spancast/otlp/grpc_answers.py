@@ -11,8 +11,8 @@ from .http import MAX_RETRY_AFTER
 from .outcome import Outcome, Verdict
 
 RETRYABLE: Final = frozenset({"CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"})
-# grpcio's words and Go's; `CLIENT:` is about the answer, which no smaller request makes smaller
-_TOO_LARGE: Final = re.compile(r"(?i)(?<!CLIENT: )received message (after decompression )?larger than max")
+# grpcio's words and Go's
+_TOO_LARGE: Final = re.compile(r"(?i)received message (after decompression )?larger than max")
 _VERIFY: Final = re.compile(r"CERTIFICATE_VERIFY_FAILED: ([A-Za-z' -]{1,80})")
 _MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
     "UNIMPLEMENTED": ("E404", "no service of OTLP traces is at that port; over gRPC it is usually 4317"),
@@ -78,6 +78,8 @@ def failed(code: str, details: str, host: str, timeout: float, retry_after: floa
     if code == "DEADLINE_EXCEEDED":
         message = f"{host} did not answer within {timeout:.3g} s"
         return Outcome(verdict=Verdict.RETRY, reason="timeout", message=message, code="E210")
+    if "CLIENT: Received message larger than max" in details[:4096]:  # it has taken the spans, and said far too much
+        return Outcome(verdict=Verdict.DELIVERED)
     if _TOO_LARGE.search(details[:4096]):
         message = f"{code}: the request is too large for the receiver; lower max_request_bytes"
         return Outcome(verdict=Verdict.TOO_LARGE, reason=code, message=message, code="E413")
