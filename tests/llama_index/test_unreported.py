@@ -122,18 +122,18 @@ def test_an_agent_on_such_a_model_has_all_answers(traces: RecordedTraces) -> Non
 def test_predict_and_call_is_one_trace(way: str, traces: RecordedTraces) -> None:
     """The model's call and the tool's lie beneath it, though LlamaIndex reports only those two."""
 
-    def refund(order: int) -> str:
+    def refund(order: int, reason: str) -> str:
         """Refund an order."""
         return f"refunded {order}"
 
-    model, tool = ScriptedLLM(calls(("refund", {"order": 17}))), FunctionTool.from_defaults(refund)
+    model, tool = ScriptedLLM(calls(("refund", {"order": 17, "reason": "late"}))), FunctionTool.from_defaults(refund)
     if way == "sync":
         model.predict_and_call([tool], user_msg="refund 17")
     else:
         asyncio.run(model.apredict_and_call([tool], user_msg="refund 17"))
     (trace,) = traces
     assert ("CHAIN", 1, 3) == (trace.root.kind, trace.llm_calls, len(trace.spans))
-    trace.tool("refund").called_once_with(order=17)
+    trace.tool("refund").called_once_with(order=17, reason="late")
     assert "refund 17" in trace.root.attributes["input.value"]
     assert "refunded 17" in trace.root.attributes["output.value"]
 
