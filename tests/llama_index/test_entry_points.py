@@ -19,7 +19,7 @@ from llama_index.core.schema import TextNode
 import spancast
 from spancast import llama_index as ours
 from spancast.destinations import MemoryDestination
-from spancast.llama_index import SpancastCallbackHandler
+from spancast.llama_index import SpancastCallbackHandler, install
 
 from ..fakes.llama_index import PlainReranker, PlainRetriever, ScriptedLLM
 from ..langchain.trees import one, traces, tree
@@ -285,3 +285,19 @@ def test_our_function_passes_on_also_after_uninstrument(pipeline: spancast.Pipel
     """Whoever imported LlamaIndex's function while ours stood in for it still gets LlamaIndex's answers."""
     with pytest.raises(ValueError, match="not supported"):
         create_global_handler("nobody")
+
+
+def test_what_is_open_ends_when_the_dispatcher_shuts_down(
+    pipeline: spancast.Pipeline, memory: MemoryDestination
+) -> None:
+    """LlamaIndex drops what each handler has open, by the table that handlers have."""
+    ours.instrument(pipeline=pipeline)
+    root = get_dispatcher()
+
+    @root.span
+    def work() -> None:
+        root.shutdown()
+        assert 0 == install.unfinished_calls()
+
+    work()
+    assert ["incomplete"] == [span.attributes["spancast.ending"] for span in memory.spans]

@@ -23,6 +23,7 @@ class SpanHandler(BaseSpanHandler[Any]):
         super().__init__()
         # instead of the base class's, which get a lock from a private attribute at each beginning and each end
         self.__dict__.update(
+            open_spans=spans.open_calls,  # which the dispatcher's `shutdown` drops
             span_enter=spans.enter,
             span_exit=spans.exit,
             span_drop=spans.drop,

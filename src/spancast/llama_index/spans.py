@@ -57,6 +57,7 @@ class Spans:
     Attributes:
         options: What was set by `install`.
         open_calls: The calls that have not returned, by the dispatcher's ids. Each change is one atomic step: no lock.
+            Always the same table, which the dispatcher has too.
         pending: The calls that have returned a stream.
     """
 
@@ -435,5 +436,5 @@ class Spans:
 
     def after_fork_in_child(self) -> None:
         """Forget what is open: it belongs to the parent process."""
-        self.open_calls = {}
+        self.open_calls.clear()
         self.pending.after_fork_in_child()
