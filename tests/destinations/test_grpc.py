@@ -350,7 +350,7 @@ def test_replay_to_a_url_sends_as_it_would_have_gone(receiver: tuple[Receiver, s
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("gevent") is None, reason="gevent is not installed")
 def test_a_call_stops_no_greenlet(receiver: tuple[Receiver, str]) -> None:
-    """A call of gRPC waits in C: under gevent it has to wait gevent's way, else the application stands still for a timeout."""
+    """A call of gRPC waits in C: under gevent it has to wait gevent's way, else the application stands still."""
     made, address = receiver
     over = threading.Event()
     made.behave = lambda number, context: over.wait(20.0) and None

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from spancast import _version
+from spancast import _version, destinations
 from spancast.otlp.encoding import ENCODINGS
 from spancast.otlp.http import MAX_ANSWER, HttpExporter, partial_success, read_answer
 from spancast.otlp.outcome import Outcome, Verdict
@@ -227,6 +227,18 @@ def test_a_headers_callable_that_fails_is_tried_again(receiver: Receiver, header
     assert (Verdict.RETRY, "headers") == (outcome.verdict, outcome.reason)
     assert "secret-token" not in outcome.text
     assert [] == receiver.requests
+
+
+@pytest.mark.parametrize("returned", [None, "sk-4711", [("a", "sk-4711")], {"a": b"sk-4711"}, {"a b": "sk-4711"}])
+def test_what_a_headers_callable_returns_is_explained_and_not_shown(receiver: Receiver, returned: Any) -> None:
+    """What it has to be; a key that stands where it should not is in no message."""
+    target: Any = destinations.otlp(receiver.url, headers=lambda: returned).target
+    exporter = target.exporter(dict)
+    outcome = exporter.export([], HANG)
+    exporter.close()
+    assert (Verdict.RETRY, "headers") == (outcome.verdict, outcome.reason)
+    assert "returned no mapping of names" in outcome.message
+    assert "4711" not in outcome.message
 
 
 def test_extra_headers_are_laid_over(receiver: Receiver) -> None:

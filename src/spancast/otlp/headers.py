@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from ..own_threads import is_for_this_thread
+from ..validation import SettingsError
 from .outcome import Outcome, Verdict
 
 Headers = Mapping[str, str] | Callable[[], Mapping[str, str]]
@@ -32,6 +33,10 @@ def headers_of(source: Headers, extra: Mapping[str, str] | None = None) -> Itera
             yield name, _sendable(name, value)
     except HeaderError:
         raise
+    except SettingsError:  # of the check around a callable; its sentence may show what is no header, a key among it
+        raise HeaderError(
+            "the headers callable returned no mapping of names (letters, digits, dashes) to values (plain ASCII text)"
+        ) from None
     except BaseException as error:  # a function of the application's
         if is_for_this_thread(error):
             raise
