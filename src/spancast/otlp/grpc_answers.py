@@ -45,7 +45,7 @@ _CONNECTIONS: Final = (
     ("hostname verification|peer name .* is not in", "TLS", "E205", "the certificate is not for {host}"),
     ("certificate_verify_failed|certificate verify", "TLS", "E206", "the certificate of {host} was not accepted"),
     (
-        "secur[a-z]+ handshaker|secure client channel",
+        "security handshaker|secure client channel",
         "TLS",
         "E206",
         "TLS with {host} cannot begin: ca_file, client_certificate or client_key is no PEM file, or they do not fit",
