@@ -23,6 +23,7 @@ from workflows.events import StartEvent, StopEvent
 from spancast.capture.snapshot import Snapshot
 from spancast.llama_index.messages import SHAPES, as_data, to_messages
 from spancast.llama_index.small import copy_conversation, copy_message, copy_small
+from spancast.record.message import Text
 
 from ..calls import python_calls
 
@@ -161,3 +162,15 @@ def test_a_message_without_its_fields_is_a_message_without_content() -> None:
     broken = ChatMessage("x")
     broken.__dict__.clear()
     assert to_messages([copy_message(broken)[0]])[0].parts == ()
+
+
+def test_of_very_many_blocks_the_first_and_the_last_are_kept() -> None:
+    """What is left out is marked, and takes no steps."""
+    few, many = [
+        ChatMessage(blocks=[TextBlock(text=str(index)) for index in range(count)]) for count in (3_000, 30_000)
+    ]
+    parts = to_messages(copy_conversation([many])[0])[0].parts
+    texts = [part.text for part in parts if isinstance(part, Text)]
+    assert ("0", "29999", 2_001) == (texts[0], texts[-1], len(texts))
+    assert any("28,000 more" in text for text in texts)
+    assert python_calls(lambda: copy_conversation([few])) == python_calls(lambda: copy_conversation([many]))

@@ -22,6 +22,7 @@ from workflows.events import Event
 from ..capture.blocks import read_block
 from ..capture.class_cache import ClassCache
 from ..capture.lookup import NO_FIELDS
+from ..capture.marks import mark
 from ..capture.messages import ROLES, calls_beside, with_further
 from ..capture.numbers import number_of
 from ..capture.shapes import Shape, class_name, plain_name, visible_fields
@@ -62,16 +63,38 @@ def hold_message(message: Any, taken: Snapshot) -> object:
     """Copy a message with its blocks, as far as the budget reaches."""
     data = message.__dict__
     blocks = []
-    for block in tuple(data.get("blocks") or ()):
+    size = 0
+    for block in _both_ends(list(data.get("blocks") or ()), taken):
+        if type(block) is str:
+            blocks.append(("text", {"text": block}))
+            continue
         held = block.__dict__.copy()
-        taken.size += sum([len(item) for item in held.values() if isinstance(item, (str, bytes))])
         for name, item in held.items():
-            if type(item) is dict or type(item) is list:  # a tool's arguments, which it may change
+            kind = type(item)
+            if kind is str or kind is bytes:
+                size += len(item)
+            elif kind is dict or kind is list:  # a tool's arguments, which it may change
                 held[name] = taken.capture(item, 6)
         blocks.append((str(held.get("block_type") or plain_name(type(block))), held))
+    taken.size += size
     further = data.get("additional_kwargs")
     kept = taken.capture(further) if further else None
     return MessageSnapshot(role_of(data), blocks, kept if isinstance(kept, dict) else None)
+
+
+def _both_ends(blocks: list[Any], taken: Snapshot) -> list[Any]:
+    """Return the blocks that are copied: of very many the first and the last ones, and between them a text that says so."""
+    count = len(blocks)
+    most = max(taken.to_measure, _FEW_BLOCKS)
+    taken.to_measure -= min(count, most)
+    if count > most:
+        half = most // 2
+        blocks[half : count - half] = [mark(count - 2 * half)]
+        taken.left_out += count - 2 * half
+    return blocks
+
+
+_FEW_BLOCKS = 16  # of each message in any case
 
 
 def role_of(data: Mapping[str, Any]) -> str:

@@ -38,22 +38,24 @@ _dumps = orjson.dumps
 _new_snapshot: Callable[[type[MessageSnapshot], tuple[Any, ...]], MessageSnapshot] = tuple.__new__
 _MOST_BYTES = 32_000  # of one of several lists of messages, which are copied without a budget
 _MOST_BYTES_ASKED = 1_000_000  # of a model's input; JSON text of it takes a millisecond
+_MOST_OTHERS = 16  # messages that were not small, from which on no other is tried
 _MOST_JSON = 64_000  # bytes of JSON text from which on its source is looked at anew
 
 
 def copy_conversation(messages: list[Any]) -> tuple[list[Any], int]:
     """Copy a model's input in its list, which is the callback's own; return it and the bytes that it keeps alive."""
     snapshot = None  # for what is not small
-    size = 0
+    size = others = 0
     for index, message in enumerate(messages):
         found = None
-        if type(message) is ChatMessage and size < _MOST_BYTES_ASKED:
+        if type(message) is ChatMessage and size < _MOST_BYTES_ASKED and others < _MOST_OTHERS:
             try:
                 found = small_message(message)
             except Exception as error:  # what is no plain data, or has no such fields: the snapshot says so
                 if is_from_signal_handler(error):
                     raise
         if found is None:
+            others += 1
             snapshot = snapshot or Snapshot(SHAPES)
             messages[index] = snapshot.capture(message)
         else:
