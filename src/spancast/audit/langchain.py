@@ -140,7 +140,7 @@ def _conversation(canary: Canary) -> tuple[Any, Any]:
     answer = _answer(
         [
             {"type": "reasoning", "reasoning": canary("reasoning")},
-            {"type": "text", "text": canary("completion")},
+            {"type": "text", "text": canary("completion"), "annotations": [{"title": canary("citation")}]},
             {"type": "refusal", "refusal": canary("refusal")},
         ],
         additional_kwargs={"reasoning_content": canary("additional fields")},
@@ -162,7 +162,7 @@ def _pictures(canary: Canary) -> tuple[Any, Any]:
         {"type": "image_url", "image_url": {"url": f"https://example.com/{canary('image address')}"}},
         {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}},
         {"type": "audio", "base64": data, "mime_type": "audio/wav"},
-        {"type": "file", "file_id": canary("file id")},
+        {"type": "file", "file_id": canary("file id"), "filename": canary("file name")},
         {"type": "new_block", "value": canary("unknown block")},
     ]
     return CanaryModel(script=[_answer(canary("answer"))]), [
