@@ -18,6 +18,7 @@ import spancast
 from spancast import destinations
 from spancast.delivery.identity import folder_of
 from spancast.delivery.spool import Spool
+from spancast.recording import notice
 from spancast.runtime import sigterm
 
 from ..receivers.faulty import Faulty, answer, faulty_receiver, step
@@ -262,6 +263,7 @@ class TestSigterm:
         """Python allows it nowhere else: a warning, no exception."""
         import threading
 
+        notice.forget()  # another test may have had the warning
         thread = threading.Thread(target=sigterm.install, args=(lambda ending: None,))
         thread.start()
         thread.join()
