@@ -27,6 +27,16 @@ def until(condition: Callable[[], bool]) -> bool:
     return False
 
 
+def read(folder: Path, service: str = "") -> Pauses:
+    """Return the pauses of a process that has read *folder*: it knows one that was written a moment before."""
+    mark = Pauses(folder, service)
+    mark.remember("mark", PAUSE)
+    mark.flush()
+    found = Pauses(folder, service)
+    assert until(lambda: found.take("mark") == PAUSE)
+    return found
+
+
 @pytest.mark.parametrize("below", [None, "below"])
 def test_pauses_are_remembered_without_a_folder(tmp_path: Path, below: str | None) -> None:
     """A folder that cannot be used is done without; nothing raises; a pause is answered once."""
@@ -62,9 +72,8 @@ def test_services_do_not_share_threads(tmp_path: Path) -> None:
     one = Pauses(tmp_path, "shop")
     one.remember("1", PAUSE)
     one.flush()
-    assert None is Pauses(tmp_path, "search").take("1")
-    later = Pauses(tmp_path, "shop")
-    assert until(lambda: later.take("1") == PAUSE)
+    assert None is read(tmp_path, "search").take("1")
+    assert PAUSE == read(tmp_path, "shop").take("1")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are Unix's")
@@ -106,7 +115,7 @@ def test_what_is_not_ours_is_no_pause(tmp_path: Path) -> None:
     for make in made():
         file.unlink()
         make()
-        assert None is Pauses(tmp_path).take("thread")
+        assert None is read(tmp_path).take("thread")
 
 
 def test_a_newer_pause_of_a_thread_replaces_the_older(tmp_path: Path) -> None:
@@ -115,7 +124,7 @@ def test_a_newer_pause_of_a_thread_replaces_the_older(tmp_path: Path) -> None:
     pauses.remember("thread", PAUSE)
     pauses.remember("thread", Pause(9, 8))
     pauses.flush()
-    assert Pause(9, 8) == Pauses(tmp_path).take("thread")
+    assert Pause(9, 8) == read(tmp_path).take("thread")
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
