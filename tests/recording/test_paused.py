@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -29,11 +30,11 @@ def until(condition: Callable[[], bool]) -> bool:
 
 def read(folder: Path, service: str = "") -> Pauses:
     """Return the pauses of a process that has read *folder*: it knows one that was written a moment before."""
-    mark = Pauses(folder, service)
-    mark.remember("mark", PAUSE)
+    mark, name = Pauses(folder, service), uuid4().hex
+    mark.remember(name, PAUSE)
     mark.flush()
     found = Pauses(folder, service)
-    assert until(lambda: found.take("mark") == PAUSE)
+    assert until(lambda: found.take(name) == PAUSE)
     return found
 
 
