@@ -73,6 +73,8 @@ def test_a_marker_is_no_span() -> None:
 class _Cycle:
     """Ends a span when the garbage collector finds it."""
 
+    found = 0
+
     def __init__(self, pipeline: spancast.Pipeline) -> None:
         self.itself = self
         self.pipeline = pipeline
@@ -81,24 +83,64 @@ class _Cycle:
         with self.pipeline.trace(trace_name="finalizer"):
             pass
         self.pipeline.report()
+        _Cycle.found += 1
 
 
 def test_spans_that_end_inside_a_garbage_collection_arrive(memory: MemoryDestination) -> None:
     """Collections run inside of `offer`, of the encoder and of the sender."""
     before = gc.get_threshold()
     gc.set_threshold(20, 5, 5)
+    _Cycle.found = 0
     try:
         with spancast.Pipeline(memory) as pipeline:
             for _ in range(300):
                 _Cycle(pipeline)
                 with pipeline.trace(trace_name="other"):
                     pass
-            gc.collect()
+            for _ in range(1000):  # it does nothing where another thread collects
+                if _Cycle.found == 300:
+                    break
+                gc.collect()
             assert pipeline.flush(30)
     finally:
         gc.set_threshold(*before)
     names = [span.name for span in memory.spans]
     assert (300, 300) == (names.count("finalizer"), names.count("other"))
+
+
+FINALIZERS = """
+import gc
+from contextvars import ContextVar
+import spancast
+from spancast import destinations
+
+class Cycle:
+    def __init__(self, pipeline):
+        self.itself, self.pipeline = self, pipeline
+
+    def __del__(self):
+        with self.pipeline.trace(trace_name="finalizer", user="u"):
+            pass
+
+memory = destinations.memory()
+variables = [ContextVar(str(number), default=0) for number in range(40)]
+for variable in variables:
+    variable.set(1)
+with spancast.Pipeline(memory) as pipeline:
+    gc.set_threshold(7, 5, 5)
+    for number in range(3000):
+        Cycle(pipeline)
+        for variable in variables[:6]:
+            variable.set(number)
+    gc.set_threshold(700, 10, 10)
+print(len(memory.spans) > 1000)
+"""
+
+
+def test_a_finalizers_span_does_not_end_the_process() -> None:
+    """The application sets context variables while a collection finds what ends a span."""
+    done = subprocess.run([sys.executable, "-c", FINALIZERS], capture_output=True, text=True, timeout=120)
+    assert (0, "True\n", "") == (done.returncode, done.stdout, done.stderr)
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers")

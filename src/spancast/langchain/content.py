@@ -8,6 +8,7 @@ from typing import Any
 from ..capture.small import LEVELS
 from ..capture.snapshot import Snapshot
 from ..recording.open_operation import OpenOperation
+from ..signal_errors import is_from_signal_handler
 from .messages import SHAPES
 from .small import copy_small, small_state
 
@@ -23,7 +24,9 @@ def capture(value: object, operation: OpenOperation) -> object:
         return value
     try:  # most are mappings: for them a call less
         found = small_state(value, LEVELS) if kind is dict else copy_small(value)  # type: ignore[arg-type]
-    except Exception:  # an object that cannot be looked at: the snapshot says so
+    except Exception as error:  # an object that cannot be looked at: the snapshot says so
+        if is_from_signal_handler(error):
+            raise
         found = None
     if found is not None:
         operation.size += found[1]

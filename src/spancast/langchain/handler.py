@@ -134,7 +134,7 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
             elif metadata and name in graphs.HARNESS_NODES:
                 skip_step(self._runs.peek(parent_run_id), metadata)
         except Exception as error:
-            report_fault("on_chain_start", error)
+            self._runs.fault("on_chain_start", run_id, error)
 
     def _agent(self, name: str, inputs: Any, parent_run_id: UUID | None, metadata: Mapping[str, Any]) -> str | None:
         """Return the agent that begins with this run; and mark the one that this run shows its graph to be."""
@@ -197,9 +197,8 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
             if operation is not None:
                 models.capture_chat(operation, messages, options)
         except Exception as error:
-            report_fault("on_chat_model_start", error)
+            self._runs.fault("on_chat_model_start", run_id, error)
 
-    @guarded
     def on_llm_start(
         self,
         serialized: dict[str, Any] | None,
@@ -215,12 +214,15 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
         **kwargs: Any,
     ) -> None:
         """A completion model is called."""
-        name = name or _name_in(serialized)
-        operation = self._open_model(
-            name, run_id, parent_run_id, tags, metadata, invocation_params, batch_size, serialized
-        )
-        if operation is not None:
-            models.capture_prompts(operation, prompts)
+        try:
+            name = name or _name_in(serialized)
+            operation = self._open_model(
+                name, run_id, parent_run_id, tags, metadata, invocation_params, batch_size, serialized
+            )
+            if operation is not None:
+                models.capture_prompts(operation, prompts)
+        except Exception as error:
+            self._runs.fault("on_llm_start", run_id, error)
 
     def _open_model(
         self,
@@ -305,7 +307,7 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
             if operation is not None:
                 tools.capture_tool(operation, tool_call_id, serialized, input_str if inputs is None else inputs)
         except Exception as error:
-            report_fault("on_tool_start", error)
+            self._runs.fault("on_tool_start", run_id, error)
 
     def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """A tool has its result, or an error that it turned into one."""
@@ -316,7 +318,6 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
         self._runs.fail("on_tool_error", run_id, error)
 
     # ------------------------------------------------------------------ retrievers
-    @guarded
     def on_retriever_start(
         self,
         serialized: dict[str, Any] | None,
@@ -330,10 +331,13 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
         **kwargs: Any,
     ) -> None:
         """A retriever is asked."""
-        name = name or _name_in(serialized) or "retriever"
-        operation = self._runs.open(RETRIEVER, name, run_id, parent_run_id, tags, metadata, translate.retriever)
-        if operation is not None and operation.capture:
-            operation.snapshots["input"] = capture(query, operation)
+        try:
+            name = name or _name_in(serialized) or "retriever"
+            operation = self._runs.open(RETRIEVER, name, run_id, parent_run_id, tags, metadata, translate.retriever)
+            if operation is not None and operation.capture:
+                operation.snapshots["input"] = capture(query, operation)
+        except Exception as error:
+            self._runs.fault("on_retriever_start", run_id, error)
 
     def on_retriever_end(self, documents: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """A retriever has found documents."""

@@ -14,6 +14,7 @@ from ..recording.guard import report_fault
 from ..recording.open_operation import OpenOperation, mark_workflow, open_beneath
 from ..recording.recorder import Recorder
 from ..recording.retired import owner_of
+from ..signal_errors import is_from_signal_handler
 from . import lost_runs, run_context, trace_lookup
 from .calls import goes_on, watch_place
 from .graphs import HIDDEN, INTERNAL, is_internal
@@ -215,7 +216,7 @@ class Runs:
                     error, ending = outcome
             finally:
                 keep_children = True
-                if error is not ending:  # most neither fail nor are stopped
+                if error is not None or ending is not None:  # most neither fail nor are stopped
                     if ending == ABANDONED:
                         _leave_models(recorder, operation)
                     elif error is not None:
@@ -227,7 +228,16 @@ class Runs:
                 if kind is CHAIN or kind not in CALLS:
                     recorder.remember(key, operation)
         except Exception as fault:
-            report_fault(event, fault)
+            self.fault(event, run_id, fault)
+
+    def fault(self, event: str, run_id: UUID, error: Exception) -> None:
+        """Report what an event has raised; where a signal handler has, end its run: LangChain sends nothing more of it."""
+        if is_from_signal_handler(error):
+            operation = self.peek(run_id)
+            recorder = operation.state.recorder if operation is not None and operation.key == run_id.int else None
+            if recorder is not None and operation is not None:
+                recorder.close(operation, error)
+        report_fault(event, error)
 
     def fail(
         self,

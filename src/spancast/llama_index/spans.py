@@ -114,6 +114,7 @@ class Spans:
         """Begin a call: open an operation, or fold the call into the one around it."""
         if id_ in self.open_calls:
             return
+        made = None
         try:
             outer = None
             if parent_id is not None:
@@ -132,6 +133,9 @@ class Spans:
                 self._begin(made, name, bound_args.arguments, parent_id, tags)
                 self.open_calls[id_] = made
         except Exception as error:
+            opened = made.recorder.find(id_) if made is not None else None
+            if made is not None and opened is not None and opened.key == id_:  # its end would not be noticed
+                made.recorder.close(opened, error)
             report_fault("SpanHandler.span_enter", error)
 
     def _begin(

@@ -8,7 +8,7 @@ stands for the span that was current before.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar, copy_context
+from contextvars import ContextVar
 from time import time_ns
 from typing import Any
 
@@ -29,10 +29,10 @@ from ..capture.shapes import key_text
 from ..capture.snapshot import sized_data
 from ..record.json import INT64
 from ..record.operation import Event, Failure, Link
+from .collecting import collecting
 from .failure import failure_of
 from .guard import guarded
 from .open_operation import CurrentPlace, OpenOperation, placeholder
-from .safe_set import KEEPS_TABLE, safe_set
 
 _KEY = otel_context.create_key("spancast")
 
@@ -48,7 +48,14 @@ class _PublicContext:
 _variable = getattr(otel_context._RUNTIME_CONTEXT, "_current_context", None)
 running: Any = _variable if isinstance(_variable, ContextVar) else _PublicContext
 _set_running = running.set
-set_running = safe_set(_set_running)
+
+
+def set_running(context: otel_context.Context) -> None:
+    """Make *context* the running one; not in a finalizer inside of a collection, where that may end the process."""
+    if not collecting.is_here():
+        _set_running(context)
+
+
 # where OpenTelemetry keeps the current span in a context
 _SPAN_KEY = next(iter(set_span_in_context(INVALID_SPAN, otel_context.Context())))
 _MAX_EVENTS = 128
@@ -311,8 +318,8 @@ def activate(operation: OpenOperation, within: CurrentPlace | None = None) -> Cu
     span.inside = inside
     span.left = span.siblings = None
     operation.current = span
-    kept = copy_context() if KEEPS_TABLE else None  # noqa: F841  (`set_running` without its call: twice a span)
-    _set_running(inside)
+    if not collecting.thread or not collecting.is_here():
+        _set_running(inside)
     return span
 
 
@@ -347,8 +354,7 @@ def deactivate(operation: OpenOperation, keep_place: bool = False) -> None:
     if span is None:
         return
     operation.current = None
-    if span.inside is running.get():
-        kept = copy_context() if KEEPS_TABLE else None  # noqa: F841  (`set_running` without its call)
+    if span.inside is running.get() and not (collecting.thread and collecting.is_here()):
         _set_running(span.before)
         if keep_place:
             span.operation, span.before, span.inside = placeholder(operation), None, None

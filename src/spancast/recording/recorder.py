@@ -301,32 +301,44 @@ class Recorder:
         if self._open.pop(operation.key, None) is None or operation.end_ns:
             return
         now = end_ns or time_ns()
-        if operation.children and not keep_children:
-            self._close_children(operation, ending or "incomplete", now)
-        if error is not None or ending:
-            note_ending(operation, error, ending)
-        operation.end_ns = now
-        if operation.current is not None:
+        captured = None
+        try:
+            if operation.children and not keep_children:
+                self._close_children(operation, ending or "incomplete", now)
+            if error is not None or ending:
+                note_ending(operation, error, ending)
+            operation.end_ns = now
             deactivate(operation, keep_place)
-        parent = operation.parent
-        if parent is not None:
-            operation.parent = None  # `leave_parent`, without its call
-            if parent.children is not None:
-                parent.children.discard(operation)
-        operation.seen_failure = operation.children = None
-        if operation.on_close is not None:
-            operation.on_close(operation)
-        captured = operation.captured()
-        # of an ended operation only its place is used; its content must not live as long as a child that outlives it
-        operation.snapshots = {}
-        offer = self._offer
-        offer(captured)
+            parent = operation.parent
+            if parent is not None:
+                operation.parent = None  # `leave_parent`, without its call
+                if parent.children is not None:
+                    parent.children.discard(operation)
+            operation.seen_failure = operation.children = None
+            if operation.on_close is not None:
+                operation.on_close(operation)
+            captured = operation.captured()
+            # of an ended operation only its place is used; its content must not live as long as a child that outlives it
+            operation.snapshots = {}
+            offer = self._offer
+            offer(captured)
+        except BaseException:  # what a signal handler of the application has raised
+            self._end_interrupted(operation, now, captured)
+            raise
         if operation.wrapped_in is not None or operation.pause is not None or operation.resumes is not None:
             self._offer_further(operation, captured)
         if parent is not None and parent.on_child_closed is not None and not parent.end_ns:
             parent.on_child_closed(captured)
         if self.retired and not self._open:
             finish(self)
+
+    def _end_interrupted(self, operation: OpenOperation, now: int, captured: CapturedOperation | None) -> None:
+        """Leave nothing behind of an operation whose closing was interrupted: what comes next must not lie beneath it."""
+        operation.end_ns = now
+        deactivate(operation)
+        leave_parent(operation)
+        if captured is None:
+            self._offer(operation.captured())
 
     def end(self, operation: OpenOperation, ending: str) -> None:
         """Close an operation that neither finished nor failed."""

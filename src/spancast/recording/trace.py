@@ -12,6 +12,7 @@ from ..capture.endings import ending_of
 from ..capture.shapes import class_name
 from ..record.operation import Kind
 from .block_content import ShownRuns, translate_block
+from .collecting import collecting
 from .current import running, set_running
 from .decorator import Call, decorated
 from .fields import EMPTY, FieldScope, ReservedPlace, field_scope, fields_from_kwargs
@@ -30,19 +31,22 @@ from .notice import warn_once
 from .open_operation import OpenOperation
 from .parent_context import current_parent_context
 from .recorder import Recorder
-from .safe_set import safe_set
 
 __all__ = ["TraceHandle", "current_trace", "recorder_in_use", "trace", "trace_into", "use_recorder"]
 F = TypeVar("F", bound=Callable[..., Any])
 _ORIGIN = object()
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType, partial)
-_set_scope = safe_set(field_scope.set)
+
+
+def _set_scope(scope: FieldScope | None) -> None:
+    if not collecting.is_here():
+        field_scope.set(scope)
 
 
 class Block:
     """One passage through a `trace` block: what it opened, and what held before. Of one task or thread at a time."""
 
-    __slots__ = ("_around", "_inside", "_operation", "_recorder", "_runs", "_scope", "_suspends", "handle")
+    __slots__ = ("_around", "_inside", "_key", "_operation", "_recorder", "_runs", "_scope", "_suspends", "handle")
 
     def __init__(self, block: trace, name: str | None) -> None:
         fields = block._fields
@@ -50,25 +54,32 @@ class Block:
         self._around: Any = (outer, running.get())  # what held before; None while the block is left for a moment
         self._inside: Any = None  # what held inside it, then
         self._suspends = False
+        self._key = object()  # of its operation
+        self._scope: FieldScope | None = None
         self._recorder: Recorder | None = None
         self._operation: OpenOperation | None = None
         self._runs: ShownRuns | None = None
-        merged = fields.merged_over(outer.fields if outer else EMPTY)
-        if name is None:
-            self._scope, self.handle = _place_of(merged, outer)
-        else:
-            self._scope, self.handle = self._open(block, name, FieldScope(merged))
-        _set_scope(self._scope)
+        try:
+            merged = fields.merged_over(outer.fields if outer else EMPTY)
+            if name is None:
+                self._scope, self.handle = _place_of(merged, outer)
+            else:
+                self._scope, self.handle = self._open(block, name, FieldScope(merged))
+            _set_scope(self._scope)
+        except BaseException as error:
+            self.leave(error)
+            _set_scope(outer)
+            raise
 
     def _open(self, block: trace, name: str, scope: FieldScope) -> tuple[FieldScope, TraceHandle]:
-        recorder = block._recorder()
+        self._recorder = recorder = block._recorder()
         _set_scope(scope)
-        operation = recorder.open(object(), block._kind or Kind.CHAIN, name, origin=_ORIGIN, translate=translate_block)
+        operation = recorder.open(self._key, block._kind or Kind.CHAIN, name, origin=_ORIGIN, translate=translate_block)
         if operation.given_name is None:
             operation.given_name = name  # under a parent `trace_name` is not the root's; the block's span takes it
         scope = FieldScope(scope.fields.inherited())
         operation.state = operation.state.within(scope)
-        self._recorder, self._operation = recorder, operation
+        self._operation = operation
         for key, value in (("input", block._input), ("output", block._output)):
             if value is not None:
                 capture(operation, key, value)
@@ -117,6 +128,15 @@ class Block:
         if self._suspends:  # by value: the last piece may have been asked for in another context than the first
             _set_scope(around[0])
             set_running(around[1])
+
+    def leave(self, error: BaseException) -> None:
+        """Leave nothing behind of a passage whose begin or end *error* has interrupted, as from a signal handler."""
+        if self._around is not None and self._scope is not None and field_scope.get() is self._scope:
+            _set_scope(self._around[0])
+        recorder = self._recorder
+        operation = recorder.find(self._key) if recorder is not None else None
+        if recorder is not None and operation is not None:
+            recorder.close(operation, error=error, keep_children=True)
 
 
 class _Lenient(type):
@@ -245,7 +265,10 @@ def end(block: Block | None, error: BaseException | None) -> None:
         return
     try:
         block.end(error)
-    except Exception as fault:
+    except BaseException as fault:
+        block.leave(fault)
+        if not isinstance(fault, Exception):
+            raise
         report_fault("trace", fault)
 
 
