@@ -89,7 +89,7 @@ _CITATIONS = ("annotations", "citations")
 
 
 def citations_in(block: Block, names: Sequence[str] = _CITATIONS) -> JSON:
-    """Return what a text rests on, as the provider says it; None where nothing is said."""
+    """Return what a text rests on, as the provider says it; None where it names nothing."""
     for name in names:
         found = block.get(name)
         if found and type(found) in (list, tuple):

@@ -250,7 +250,7 @@ class SpancastCallbackHandler(PortableHandler, BaseCallbackHandler, metaclass=Ha
         return operation
 
     def on_llm_new_token(self, token: Any, *, run_id: UUID, chunk: Any = None, **kwargs: Any) -> None:
-        """Note when the first piece of an answer came, and what was said: a comparison and an append a token."""
+        """Note when the first piece of an answer came, and its pieces: a comparison and an append a token."""
         try:
             number, add = self._answering
             if run_id.int == number:

@@ -15,7 +15,7 @@ from llama_index_instrumentation.span import active_span_id
 
 from ..capture.endings import ending_of
 from ..record.operation import Kind
-from ..recording.captured import SCORES
+from ..recording.captured import SCORES, no_content
 from ..recording.current import is_inside, nearest
 from ..recording.fields import TraceFields
 from ..recording.guard import guarded, report_fault
@@ -135,6 +135,7 @@ class Spans:
         except Exception as error:
             opened = made.recorder.find(id_) if made is not None else None
             if made is not None and opened is not None and opened.key == id_:  # its end would not be noticed
+                opened.translate = no_content  # what is captured of it is not whole
                 made.recorder.close(opened, error)
             report_fault("SpanHandler.span_enter", error)
 

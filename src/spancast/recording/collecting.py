@@ -9,28 +9,22 @@ from __future__ import annotations
 
 import gc
 import sys
-from _thread import get_ident
+from _thread import _local
+from collections import OrderedDict
 from typing import Any
 
+_phases: OrderedDict[str, None] = OrderedDict.fromkeys(("start", "stop"))  # the last one comes last
+_newest: dict[str, Any] = {}  # by phase, the object that the collector made for it
+_in_this_thread: Any = _local()
 
-class Collecting:
-    """Which thread collects. Written by that thread, which is one: a collection begins where none runs."""
-
-    __slots__ = ("thread",)
-
-    def __init__(self) -> None:
-        self.thread = 0
-        """Its number; 0 where none does."""
-
-    def __call__(self, phase: str, info: dict[str, Any]) -> None:
-        """Called by the collector when it starts and when it stops."""
-        self.thread = get_ident() if phase == "start" else 0
-
-    def is_here(self) -> bool:
-        """Return whether this thread collects: its code is a finalizer's."""
-        return self.thread != 0 and self.thread == get_ident()
-
-
-collecting = Collecting()
 if sys.version_info < (3, 12):
-    gc.callbacks.append(collecting)
+    # Functions in C, called with the phase and an object: in one of Python's a signal handler might run, and what it raises
+    # would be lost, as all that a callback of the collector raises.
+    gc.callbacks += [_newest.__setitem__, _in_this_thread.__setattr__, _phases.move_to_end]  # type: ignore[list-item]
+
+
+def collects_here() -> bool:
+    """Return whether this thread collects: its code is a finalizer's. Where no callback is installed, False."""
+    if next(iter(_phases)) == "start":
+        return False
+    return getattr(_in_this_thread, "start", None) is _newest["start"]

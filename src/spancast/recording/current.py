@@ -29,7 +29,7 @@ from ..capture.shapes import key_text
 from ..capture.snapshot import sized_data
 from ..record.json import INT64
 from ..record.operation import Event, Failure, Link
-from .collecting import collecting
+from .collecting import collects_here
 from .failure import failure_of
 from .guard import guarded
 from .open_operation import CurrentPlace, OpenOperation, placeholder
@@ -52,7 +52,7 @@ _set_running = running.set
 
 def set_running(context: otel_context.Context) -> None:
     """Make *context* the running one; not in a finalizer inside of a collection, where that may end the process."""
-    if not collecting.is_here():
+    if not collects_here():
         _set_running(context)
 
 
@@ -318,7 +318,7 @@ def activate(operation: OpenOperation, within: CurrentPlace | None = None) -> Cu
     span.inside = inside
     span.left = span.siblings = None
     operation.current = span
-    if not collecting.thread or not collecting.is_here():
+    if not collects_here():
         _set_running(inside)
     return span
 
@@ -353,13 +353,14 @@ def deactivate(operation: OpenOperation, keep_place: bool = False) -> None:
     span = operation.current
     if span is None:
         return
-    operation.current = None
-    if span.inside is running.get() and not (collecting.thread and collecting.is_here()):
+    if span.inside is running.get() and not collects_here():
         _set_running(span.before)
         if keep_place:
             span.operation, span.before, span.inside = placeholder(operation), None, None
+            operation.current = None
             return
     span.operation = span.before = span.inside = span.left = None  # `expire`, without its call
+    operation.current = None  # last: what a signal handler interrupts is done once more
 
 
 def detach(operation: OpenOperation) -> None:

@@ -1,4 +1,4 @@
-"""What an operation takes over from its parent: what is said about the trace, with what is said anew laid over it."""
+"""What an operation takes over from its parent: the trace fields, with those that are set here for the first time."""
 
 from __future__ import annotations
 

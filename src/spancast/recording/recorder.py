@@ -196,7 +196,7 @@ class Recorder:
             state = parent.state
             if raw or state.fields.generation_name or (scope is not None and scope is not state.scope):
                 inherit(operation, state, self, raw, scope)
-            else:  # in most cases: nothing is said anew
+            else:  # in most cases: nothing is set anew
                 operation.state = state
             if not parent.end_ns:  # `join_parent`, without its call
                 operation.parent = parent

@@ -12,7 +12,7 @@ from ..capture.endings import ending_of
 from ..capture.shapes import class_name
 from ..record.operation import Kind
 from .block_content import ShownRuns, translate_block
-from .collecting import collecting
+from .collecting import collects_here
 from .current import running, set_running
 from .decorator import Call, decorated
 from .fields import EMPTY, FieldScope, ReservedPlace, field_scope, fields_from_kwargs
@@ -39,7 +39,7 @@ _FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType, partial)
 
 
 def _set_scope(scope: FieldScope | None) -> None:
-    if not collecting.is_here():
+    if not collects_here():
         field_scope.set(scope)
 
 
