@@ -15,7 +15,16 @@ from typing import Any
 
 _phases: OrderedDict[str, None] = OrderedDict.fromkeys(("start", "stop"))  # the last one comes last
 _newest: dict[str, Any] = {}  # by phase, the object that the collector made for it
-_in_this_thread: Any = _local()
+
+
+def native_local() -> type:
+    """Return the interpreter's own class of thread-local objects: gevent puts one of greenlets in its place."""
+    if _local.__module__ == "_thread":
+        return _local
+    return next(kind for kind in object.__subclasses__() if (kind.__module__, kind.__name__) == ("_thread", "_local"))
+
+
+_in_this_thread: Any = native_local()()
 
 if sys.version_info < (3, 12):
     # Functions in C, called with the phase and an object: in one of Python's a signal handler might run, and what it raises
