@@ -108,6 +108,26 @@ def test_spans_that_end_inside_a_garbage_collection_arrive(memory: MemoryDestina
     assert (300, 300) == (names.count("finalizer"), names.count("other"))
 
 
+class _Own:
+    """Makes a span with a user of its own when the garbage collector finds it."""
+
+    def __init__(self, pipeline: spancast.Pipeline) -> None:
+        self.itself, self.pipeline = self, pipeline
+
+    def __del__(self) -> None:
+        with self.pipeline.trace(trace_name="finalizer", user="own"):
+            pass
+
+
+def test_a_finalizers_span_has_its_own_fields(memory: MemoryDestination) -> None:
+    """Not those of the block in which the collection happens to run."""
+    with spancast.Pipeline(memory) as pipeline, pipeline.trace(user="other", generation_name="other"):
+        _Own(pipeline)
+        gc.collect()
+    (span,) = memory.spans
+    assert ("finalizer", "own") == (span.name, span.attributes["user.id"])
+
+
 FINALIZERS = """
 import gc
 from contextvars import ContextVar

@@ -79,6 +79,8 @@ class Block:
             operation.given_name = name  # under a parent `trace_name` is not the root's; the block's span takes it
         scope = FieldScope(scope.fields.inherited())
         operation.state = operation.state.within(scope)
+        if collects_here():  # no variable has its fields
+            operation.given_name, operation.state = name, operation.state.with_fields(scope.fields)
         self._operation = operation
         for key, value in (("input", block._input), ("output", block._output)):
             if value is not None:
