@@ -83,10 +83,6 @@ class TraceState:
         """Return the same for what lies inside a block that opened an operation."""
         return TraceState(self.fields, self.raw_fields, scope, self.sampled, self.decision, self.recorder)
 
-    def with_fields(self, fields: TraceFields) -> TraceState:
-        """Return the same with other fields."""
-        return TraceState(fields, self.raw_fields, self.scope, self.sampled, self.decision, self.recorder)
-
     def unrecorded(self) -> TraceState:
         """Return the same for what no destination records, whatever they do with the trace around it."""
         return TraceState(self.fields, self.raw_fields, self.scope, 0, None, self.recorder)

@@ -146,6 +146,7 @@ class Recorder:
         translate: Translate = no_content,
         current: bool = True,
         resumes: Pause | None = None,
+        scope: FieldScope | None = None,
     ) -> OpenOperation:
         """Open an operation.
 
@@ -159,10 +160,13 @@ class Recorder:
             translate: Makes content of the operation's snapshots, later, in another thread.
             current: Whether it becomes the current OpenTelemetry span.
             resumes: The pause that a root ends: it joins that trace, or links to it where it already has another.
+            scope: The `trace` block that opens it; else the one around.
         """
         owner = parent.state.recorder if parent is not None else retired_here()
         if owner is not self and owner is not None and owner.retired:  # the trace ends where it began
-            return owner.open(key, kind, name, parent, mapping, defaults, origin, passes, translate, current, resumes)
+            return owner.open(
+                key, kind, name, parent, mapping, defaults, origin, passes, translate, current, resumes, scope
+            )
         self._opened += 1
         if not self._opened % _SWEEP_EVERY or len(self._open) >= MAX_OPEN:
             self._end_oldest()
@@ -174,7 +178,7 @@ class Recorder:
             if parent is None or parent.mapping is None or len(mapping) != len(parent.mapping):
                 # its descendants share the values
                 size = SHORT_BYTES * len(mapping) if usual or all_short(mapping) else bytes_of(mapping)
-        scope = field_scope.get()
+        scope = field_scope.get() if scope is None else scope
         within = around = None
         if parent is not None:
             within = parent.current

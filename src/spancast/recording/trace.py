@@ -73,14 +73,12 @@ class Block:
 
     def _open(self, block: trace, name: str, scope: FieldScope) -> tuple[FieldScope, TraceHandle]:
         self._recorder = recorder = block._recorder()
-        _set_scope(scope)
-        operation = recorder.open(self._key, block._kind or Kind.CHAIN, name, origin=_ORIGIN, translate=translate_block)
+        kind = block._kind or Kind.CHAIN
+        operation = recorder.open(self._key, kind, name, origin=_ORIGIN, translate=translate_block, scope=scope)
         if operation.given_name is None:
             operation.given_name = name  # under a parent `trace_name` is not the root's; the block's span takes it
         scope = FieldScope(scope.fields.inherited())
         operation.state = operation.state.within(scope)
-        if collects_here():  # no variable has its fields
-            operation.given_name, operation.state = name, operation.state.with_fields(scope.fields)
         self._operation = operation
         for key, value in (("input", block._input), ("output", block._output)):
             if value is not None:
