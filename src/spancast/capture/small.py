@@ -9,10 +9,11 @@ of an agent's states (`benchmarks/instructions.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ..record.json import INT64
-from .snapshot import FEW
+from ..signal_errors import is_from_signal_handler
+from .snapshot import FEW, ShapeTable, Snapshot
 
 Copied = tuple[Any, int]
 """A copy, and the bytes that it keeps alive."""
@@ -137,6 +138,44 @@ def small_copies(  # noqa: C901  (three small functions that call each other)
         return None if small is None else small(item, levels - 1)
 
     return SmallCopies(copy_small, small_mapping, small_list)
+
+
+class Sized(Protocol):
+    """What counts how much is captured for it: an open operation."""
+
+    size: int
+
+
+def capturing(
+    copy_small: Callable[[object], Copied | None],
+    small_mapping: Callable[[dict[Any, Any], int], Copied | None],
+    shapes: ShapeTable,
+) -> Callable[[object, Sized], Any]:
+    """Return how an adapter captures values: by its small copies, and what is not small by a snapshot with *shapes*."""
+
+    def capture(value: object, operation: Sized) -> object:
+        """Return a snapshot of *value* for *operation*, and count its size."""
+        kind = type(value)
+        if kind is str:
+            operation.size += str.__sizeof__(value)
+            return value
+        if value is None:
+            return None
+        try:  # most are mappings: for them a call less
+            found = small_mapping(value, LEVELS) if kind is dict else copy_small(value)  # type: ignore[arg-type]
+        except Exception as error:  # an object that cannot be looked at: the snapshot says so
+            if is_from_signal_handler(error):
+                raise
+            found = None
+        if found is not None:
+            operation.size += found[1]
+            return found[0]
+        snapshot = Snapshot(shapes)
+        captured = snapshot.capture(value)
+        operation.size += snapshot.size
+        return captured
+
+    return capture
 
 
 def is_small(value: dict[Any, Any] | list[Any]) -> bool:
