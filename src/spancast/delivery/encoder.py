@@ -20,7 +20,7 @@ from ..own_threads import is_for_this_thread
 from ..record.fast_frozen import frozen
 from ..record.operation import EVALUATOR, Operation
 from ..recording.captured import CapturedOperation
-from ..recording.fields import EMPTY, metadata_bytes
+from ..recording.fields import metadata_bytes
 from ..recording.guard import report_fault
 from ..recording.message_cache import MEASURED_CALLS, MEASURED_STATES, MEASURED_TEXTS, MESSAGE_CACHE, TEMPLATES
 from ..recording.sampling import COUNTED
@@ -44,8 +44,7 @@ _SPAN_BYTES: Final = 700  # what an operation takes besides its content (measure
 
 def weight(captured: CapturedOperation) -> int:
     """Return about how many bytes *captured* takes. Metadata counts for each span, though the spans of a trace share it."""
-    fields = captured.fields
-    return captured.size + _SPAN_BYTES + (0 if fields is EMPTY else metadata_bytes(fields))
+    return captured.size + metadata_bytes(captured.fields) + _SPAN_BYTES
 
 
 @frozen()

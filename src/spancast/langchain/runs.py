@@ -215,14 +215,12 @@ class Runs:
                 if outcome is not None:
                     error, ending = outcome
             finally:
-                keep_children = True
-                if error is not None or ending is not None:  # most neither fail nor are stopped
-                    if ending == ABANDONED:
-                        _leave_models(recorder, operation)
-                    elif error is not None:
-                        _end_calls(recorder, operation)
-                    # what is still open beneath a run that returned or failed goes on in a task or thread, which ends it
-                    keep_children = ending is None or ending == ABANDONED
+                if ending == ABANDONED:
+                    _leave_models(recorder, operation)
+                elif error is not None:
+                    _end_calls(recorder, operation)
+                # what is still open beneath a run that returned or failed goes on in a task or thread, which ends it
+                keep_children = ending is None or ending == ABANDONED
                 recorder.close(operation, error, ending, None, keep_children)
                 kind = operation.kind
                 if kind is CHAIN or kind not in CALLS:
